@@ -1,0 +1,47 @@
+# The two commands of the first hour: `make run`, then `make dev`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check bench faults lock clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed ## Install, then carry real traffic through the whole line once
+	@$(BIN)/model-foundry demo
+
+dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:3000, until Ctrl-C
+	@$(BIN)/model-foundry dev
+
+test: check ## All checks and tests
+	@$(BIN)/pytest
+
+check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --processes 2 sql model_foundry
+	@DAGSTER_HOME= $(BIN)/dagster --version >/dev/null
+	@$(BIN)/dagster definitions validate -w workspace.yaml --log-level warning
+
+lock: $(VENV)/.installed ## Compile requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --all-extras --python-version 3.11 pyproject.toml --output-file requirements.lock
+
+clean: ## Remove the virtual environment and what the embedded stack has kept
+	rm -rf $(VENV) .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "model-foundry needs Python 3.11 or newer; this is " + sys.version.split()[0] + \
+	  ". Try: make run PYTHON=python3.12")'
+	@echo "Installing into $(VENV) (about 1.4 GB the first time) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@

@@ -1,0 +1,6 @@
+"""The two rich consoles that every command writes to."""
+
+from rich.console import Console
+
+console = Console()
+errors = Console(stderr=True)

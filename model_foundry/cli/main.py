@@ -1,0 +1,159 @@
+"""The commands, and how their errors are shown."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from model_foundry.cli.console import console, errors
+from model_foundry.errors import FoundryError
+from model_foundry.settings import Settings
+from model_foundry.store import postgres
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals may hold secrets
+    help="Turn the traffic of your own LLM slots into rows, summaries and training data.",
+)
+quarantine = typer.Typer(no_args_is_help=True, help="Messages that could not be accepted.")
+app.add_typer(quarantine, name="quarantine")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    try:
+        yield
+    except FoundryError as error:
+        errors.print(f"[bold red]Error[/]: {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def up() -> None:
+    """Run the embedded stack in the foreground: NATS, PostgreSQL and llama.cpp slots."""
+    from model_foundry.cli.stack import run_in_foreground
+
+    with _errors_shown():
+        raise typer.Exit(run_in_foreground(Settings()))
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = 3000,
+) -> None:
+    """Run the embedded stack and the Dagster UI with its daemon, until Ctrl-C."""
+    from model_foundry.cli.dev import run_dev
+
+    with _errors_shown():
+        raise typer.Exit(run_dev(Settings(), port))
+
+
+@app.command()
+def demo(
+    sessions: Annotated[
+        int, typer.Option(min=1, max=1000, help="Sessions that familiar holds.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(help="Which tasks familiar takes.")] = 1,
+) -> None:
+    """Carry real traffic of a real model through the whole line once, on the embedded stack."""
+    from model_foundry.cli.demo import run_demo
+
+    with _errors_shown():
+        raise typer.Exit(run_demo(Settings(), sessions=sessions, seed=seed))
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Bring the tables in PostgreSQL up to this version."""
+    with _errors_shown():
+        with closing(postgres.connect(Settings())) as connection:
+            applied = postgres.migrate(connection)
+        if as_json:
+            sys.stdout.write(json.dumps({"applied": applied}) + "\n")
+        elif applied:
+            console.print(f"Applied {', '.join(applied)}.")
+        else:
+            console.print("Nothing to apply: the tables are up to date.")
+
+
+@app.command()
+def publish(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="NDJSON events; - is stdin.")],
+    as_json: Json = False,
+) -> None:
+    """Publish events, one JSON object a line, each on its own `subject`."""
+    from model_foundry.intake.publish import publish_lines
+
+    with _errors_shown():
+        if file == "-":
+            published = publish_lines(Settings(), sys.stdin.buffer)
+        else:
+            path = Path(file)
+            if not path.is_file():
+                raise FoundryError(f"there is no file {path}")
+            with path.open("rb") as lines:
+                published = publish_lines(Settings(), lines)
+        if as_json:
+            sys.stdout.write(json.dumps(published._asdict()) + "\n")
+        else:
+            console.print(
+                f"Published {published.published} events, {published.duplicates} of them "
+                "known to the stream as duplicates."
+            )
+
+
+@quarantine.command("list")
+def quarantine_list(
+    reason: Annotated[str | None, typer.Option(help="Only this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """List quarantined messages, newest first."""
+    from model_foundry.intake.quarantine import list_quarantined
+
+    with _errors_shown():
+        with closing(postgres.connect(Settings())) as connection:
+            found = list_quarantined(connection, reason=reason, limit=limit)
+        if as_json:
+            for item in found:
+                sys.stdout.write(json.dumps(item.as_dict()) + "\n")
+            return
+        table = Table("id", "reason", "subject", "seq", "received", "bytes", "detail")
+        for item in found:
+            table.add_row(
+                str(item.quarantine_id),
+                item.reason,
+                item.subject,
+                str(item.stream_seq),
+                item.received_at.isoformat(timespec="seconds"),
+                str(item.raw_bytes),
+                item.detail,
+            )
+        console.print(table if found else "The quarantine is empty.")
+
+
+@quarantine.command("show")
+def quarantine_show(
+    quarantine_id: Annotated[int, typer.Argument(min=1)],
+    raw: Annotated[bool, typer.Option("--raw", help="Only the message's bytes.")] = False,
+) -> None:
+    """Show one quarantined message with its reason and its bytes."""
+    from model_foundry.intake.quarantine import show_quarantined
+
+    with _errors_shown():
+        with closing(postgres.connect(Settings())) as connection:
+            item = show_quarantined(connection, quarantine_id)
+        if raw:
+            sys.stdout.buffer.write(item.raw)
+            return
+        for name, value in item.as_dict().items():
+            console.print(f"[bold]{name}[/] ", end="")
+            console.print(str(value), markup=False, highlight=False)

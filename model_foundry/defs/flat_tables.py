@@ -1,0 +1,108 @@
+"""The flat tables: one daily-partitioned asset for each file of sql/postgres/flatten."""
+
+from datetime import date
+from typing import Literal
+
+import dagster as dg
+from pydantic import Field
+
+from model_foundry.components import metadata
+from model_foundry.components.partitions import days
+from model_foundry.components.resource import Foundry
+from model_foundry.settings import Settings
+from model_foundry.store import flat
+from model_foundry.store.sql import sql_description
+
+CHECK = "inbox_accounted_for"
+
+
+class FlattenConfig(dg.Config):
+    """How a day is brought up to the inbox."""
+
+    mode: Literal["rebuild", "append"] = Field(
+        default="rebuild",
+        description="rebuild: delete the day and build it anew. append: add only the batches that "
+        "the day has not seen, at a cost in proportion to them.",
+    )
+
+
+def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of one flat table, with its blocking check against the inbox."""
+
+    @dg.asset(
+        name=table,
+        description=sql_description(f"postgres/flatten/{table}"),
+        group_name="flat_tables",
+        kinds={"postgres"},
+        deps=["pipeline_event_inbox_record"],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version="1",
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK,
+                asset=table,
+                blocking=True,
+                description="Each inbox event of the day is there, once, and nothing else is.",
+            )
+        ],
+    )
+    def build(
+        context: dg.AssetExecutionContext, config: FlattenConfig, foundry: Foundry
+    ) -> dg.MaterializeResult[None]:
+        accounts = {}
+        with foundry.postgres() as connection:
+            columns = flat.columns(connection, table)
+            for key in context.partition_keys:
+                day = date.fromisoformat(key)
+                done = flat.flatten_day(connection, table, day, rebuild=config.mode == "rebuild")
+                accounts[key] = flat.account(connection, table, day)
+                rows = flat.preview(connection, table, day, foundry.settings.preview_rows)
+                context.log.info(f"{table} {key}: {done.rows_written} written, {done.rows} rows")
+                context.add_asset_metadata(
+                    {
+                        "dagster/row_count": done.rows,
+                        "rows_written": done.rows_written,
+                        "batches": done.batches,
+                        "status": "built" if done.rows else "empty",
+                        "rows": metadata.table(rows, columns),
+                    },
+                    asset_key=table,
+                    partition_key=key,
+                )
+        return dg.MaterializeResult(
+            metadata={"dagster/column_schema": metadata.column_schema(columns)},
+            check_results=[_check(table, accounts)],
+        )
+
+    return build
+
+
+def _check(table: str, accounts: dict[str, flat.Account]) -> dg.AssetCheckResult:
+    wrong = {key: account for key, account in accounts.items() if not account.agrees}
+    faults = [
+        f"{key}: {account.missing_events} events missing, {account.surplus_events} in surplus, "
+        f"{account.repeated_rows} rows repeated, {account.null_keys} without a key "
+        f"(e.g. {', '.join(account.examples or [])})"
+        for key, account in wrong.items()
+    ]
+    remedy = f"Materialize {table} for these days again (mode rebuild)."
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=not wrong,
+        description=" ".join([*faults, remedy]) if wrong else None,
+        metadata={
+            "inbox_events": sum(account.inbox_events for account in accounts.values()),
+            "flat_rows": sum(account.flat_rows for account in accounts.values()),
+            "days": len(accounts),
+        },
+    )
+
+
+@dg.definitions
+def flat_tables() -> dg.Definitions:
+    """One asset for each flat table."""
+    partitions = days(Settings())
+    return dg.Definitions(
+        assets=[flat_table_asset(table, partitions) for table in flat.FLAT_TABLES]
+    )

@@ -1,0 +1,184 @@
+"""The drain: fetch a batch while the one before it lands, acknowledge what has committed."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NotFoundError
+
+from model_foundry.errors import FoundryError
+from model_foundry.events.envelope import Event
+from model_foundry.intake import jetstream
+from model_foundry.intake.landing import COUNTS, NOTHING_LANDED, Landed, Lander
+from model_foundry.intake.pull import Delivery, Puller
+from model_foundry.settings import Settings
+
+_REPORT_EVERY_S: Final = 5.0
+
+Status = Literal["empty", "drained", "limit"]
+
+
+class Drained(NamedTuple):
+    """What one drain did. `status`: "empty" (nothing waited), "drained" (the queue is empty now),
+    or "limit" (a bound on messages or time was reached, more may wait)."""
+
+    status: Status
+    batches: int
+    wall_s: float
+    landed: Landed
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON-able form, the same keys whatever happened."""
+        landed = self.landed
+        return {
+            "status": self.status,
+            **{name: landed.counts[name] for name in COUNTS},
+            "batches": self.batches,
+            "wall_s": round(self.wall_s, 3),
+            "events_per_s": round(landed.counts["messages"] / self.wall_s, 1)
+            if self.wall_s > 0
+            else 0.0,
+            "touched_days": {str(day): count for day, count in sorted(landed.days.items())},
+            "subjects": dict(sorted(landed.subjects.items())),
+            "preview": [_shown(event) for event in landed.preview],
+        }
+
+
+def _shown(event: Event) -> dict[str, str | None]:
+    return {
+        "event_id": event.event_id,
+        "subject": event.subject,
+        "correlation_id": event.correlation_id,
+    }
+
+
+async def drain(
+    settings: Settings,
+    *,
+    run_id: str | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> Drained:
+    """Carry what waits on the durable consumer into the inbox, within the bounds of the settings.
+
+    Stream and consumer are made if missing. Several drains may run at once.
+
+    Raises:
+        FoundryError: NATS or PostgreSQL is out of reach, or stayed so past `intake_retry_s`, or
+            the stream or consumer was deleted meanwhile. What had committed stays committed.
+    """
+    client = await jetstream.connect(settings, name="model-foundry-intake")
+    lander = Lander(settings, run_id)
+    try:
+        await jetstream.ensure_consumer(client, settings)
+        async with Puller(client, settings.nats_stream, settings.nats_durable) as puller:
+            return await _Loop(settings, client, puller, lander, report).run()
+    finally:
+        lander.close()
+        await client.close()
+
+
+class _Loop:
+    def __init__(
+        self,
+        settings: Settings,
+        client: Client,
+        puller: Puller,
+        lander: Lander,
+        report: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._puller = puller
+        self._lander = lander
+        self._report = report
+        self._started = time.monotonic()
+        self._reported = self._started
+        self._total = NOTHING_LANDED
+        self._batches = 0
+        # A message larger than a request's byte limit would never come: leave room for the largest.
+        self._max_bytes = max(settings.intake_batch_bytes, client.max_payload + 64 * 1024)
+
+    async def run(self) -> Drained:
+        landing: asyncio.Task[list[Delivery]] | None = None
+        fetched = 0
+        status: Status = "limit"
+        try:
+            while (room := self._room(fetched)) > 0:
+                deliveries = await self._fetch(room)
+                if landing is not None:
+                    await self._puller.acknowledge(await landing)
+                    landing = None
+                if not deliveries:
+                    status = "drained" if fetched else "empty"
+                    break
+                fetched += len(deliveries)
+                landing = asyncio.create_task(self._land(deliveries))
+                if deliveries[-1].pending == 0 and len(deliveries) < room:
+                    status = "drained"
+                    break
+        finally:
+            # Also when the fetch failed or the run was cancelled: what commits is acknowledged.
+            if landing is not None:
+                await self._puller.acknowledge(await landing)
+        return Drained(status, self._batches, time.monotonic() - self._started, self._total)
+
+    def _room(self, fetched: int) -> int:
+        if time.monotonic() - self._started >= self._settings.intake_max_s:
+            return 0
+        return min(
+            self._settings.intake_batch_messages, self._settings.intake_max_messages - fetched
+        )
+
+    async def _land(self, deliveries: list[Delivery]) -> list[Delivery]:
+        landed = await asyncio.to_thread(
+            self._lander.land, [delivery.message for delivery in deliveries]
+        )
+        self._total = self._total.plus(landed, preview_rows=self._settings.preview_rows)
+        self._batches += 1
+        now = time.monotonic()
+        if now - self._reported >= _REPORT_EVERY_S:
+            self._reported = now
+            done = self._total.counts["messages"]
+            self._report(
+                f"{done:,} messages, {done / (now - self._started):,.0f} per second, "
+                f"{deliveries[-1].pending:,} still wait"
+            )
+        return deliveries
+
+    async def _fetch(self, count: int) -> list[Delivery]:
+        deadline = time.monotonic() + self._settings.intake_retry_s
+        while True:
+            pulled = await self._puller.fetch(
+                count, max_bytes=self._max_bytes, wait_s=self._settings.intake_idle_s
+            )
+            if pulled.deliveries or pulled.status == "empty":
+                return pulled.deliveries
+            await self._check_consumer(pulled.status)
+            if time.monotonic() >= deadline:
+                raise FoundryError(
+                    f"JetStream gave no messages for {self._settings.intake_retry_s:.0f} s "
+                    f"(last answer: {pulled.status}). Nothing is lost: what was not acknowledged "
+                    "stays in the stream; run the drain again when the server is well."
+                )
+            await asyncio.sleep(0.2)
+
+    async def _check_consumer(self, status: str) -> None:
+        """Tell a consumer that is gone from a server that is away for a moment."""
+        jetstream_api = self._client.jetstream(timeout=self._settings.connect_timeout_s)
+        try:
+            await jetstream_api.consumer_info(
+                self._settings.nats_stream, self._settings.nats_durable
+            )
+        except NotFoundError as error:
+            raise FoundryError(
+                f"stream {self._settings.nats_stream} or its consumer "
+                f"{self._settings.nats_durable} was deleted while it was drained ({status}; "
+                f"{error.description}). What had landed stays; the next drain makes them anew, and "
+                "a new consumer reads the stream from its first message: what is known is "
+                "counted as redelivered, not landed twice."
+            ) from None
+        except (APIError, NatsError, TimeoutError):
+            return

@@ -1,0 +1,330 @@
+"""The transaction that lands one batch: keys claimed, rows copied, refusals kept, ledger written.
+
+Keys first: a COPY of the ids alone says which events are new, and then the payloads go straight
+into the inbox, once, instead of through a temporary table.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import errors
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from psycopg.types.json import Jsonb
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from model_foundry.errors import FoundryError
+from model_foundry.events.envelope import Event, Message, read_event
+from model_foundry.events.refusal import Reason, RefusalError
+from model_foundry.settings import Settings
+from model_foundry.store import postgres
+from model_foundry.store.sql import load_sql
+
+_KEY_COLUMNS = ("event_id", "occurred_on", "stream", "stream_seq", "received_at")
+_INBOX_COLUMNS = (*Event._fields[:13], "batch_id")
+_COPY_KEYS = f"COPY incoming_key ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY_INBOX = f"COPY event_inbox ({', '.join(_INBOX_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_KEY_TYPES = ("text", "date", "text", "int8", "timestamptz")
+_INBOX_TYPES = (
+    *("text",) * 6,
+    *("timestamptz", "timestamptz", "date", "text", "int8", "jsonb", "bool", "int8"),
+)
+_MAX_DETAIL_CHARS = 500
+# What PostgreSQL says of one row's content; anything else is about the server or the connection.
+_ROW_ERRORS = (psycopg.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
+
+
+class _JsonText(bytes):
+    """JSON text that goes into a jsonb column as it is."""
+
+
+class _JsonTextDumper(Dumper):
+    format = Format.BINARY
+    oid = psycopg.adapters.types["jsonb"].oid
+
+    def dump(self, obj: bytes) -> bytes:
+        return b"\x01" + obj  # the version byte of jsonb's binary form
+
+
+class Refused(NamedTuple):
+    """A message on its way to quarantine."""
+
+    message: Message
+    reason: Reason
+    detail: str
+
+
+COUNTS = ("messages", "landed", "duplicates", "redelivered", "quarantined", "repaired", "bytes")
+
+
+class Landed(NamedTuple):
+    """What became of messages: `counts` under the names of COUNTS, new events per UTC day and per
+    subject, and the first few of them."""
+
+    counts: Counter[str]
+    days: Counter[date]
+    subjects: Counter[str]
+    preview: tuple[Event, ...]
+
+    def plus(self, other: "Landed", *, preview_rows: int) -> "Landed":
+        """Both together, with a preview of at most `preview_rows`."""
+        return Landed(
+            self.counts + other.counts,
+            self.days + other.days,
+            self.subjects + other.subjects,
+            (*self.preview, *other.preview)[:preview_rows],
+        )
+
+
+NOTHING_LANDED = Landed(Counter(), Counter(), Counter(), ())
+
+
+class Lander:
+    """Lands batches through one connection, which it makes anew when it breaks.
+
+    Not for several threads at once: each drain has its own.
+    """
+
+    def __init__(self, settings: Settings, run_id: str | None = None) -> None:
+        self._settings = settings
+        self._run_id = run_id
+        self._connection: psycopg.Connection[Any] | None = None
+        self._partitions: set[date] = set()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def land(self, messages: Sequence[Message]) -> Landed:
+        """Land a batch whole; when this returns, every message of it may be acknowledged.
+
+        A broken connection is made anew and the batch tried again: what a first try had already
+        committed counts as redelivered.
+
+        Raises:
+            FoundryError: PostgreSQL did not come back within the limit, or refuses us.
+        """
+        events: list[Event] = []
+        refused: list[Refused] = []
+        for message in messages:
+            try:
+                events.append(read_event(message, max_bytes=self._settings.event_max_bytes))
+            except RefusalError as refusal:
+                refused.append(Refused(message, refusal.reason, refusal.detail))
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception_type((psycopg.OperationalError, psycopg.InterfaceError)),
+                wait=wait_exponential_jitter(initial=0.1, max=2.0),
+                stop=stop_after_delay(self._settings.intake_retry_s),
+                reraise=True,
+            ):
+                with attempt:
+                    return self._land_or_split(messages, events, refused)
+        except psycopg.Error as error:
+            raise FoundryError(
+                f"PostgreSQL did not take a batch of {len(messages)} messages: "
+                f"{' '.join(str(error).split())}. Nothing is lost: they stay in the stream "
+                "unacknowledged; run the drain again when PostgreSQL is well."
+            ) from error
+        raise AssertionError("tenacity returns or raises")
+
+    def _land_or_split(
+        self, messages: Sequence[Message], events: list[Event], refused: list[Refused]
+    ) -> Landed:
+        try:
+            return self._transaction(messages, events, refused)
+        except _ROW_ERRORS as error:
+            if len(events) == 1:
+                detail = error.diag.message_primary or type(error).__name__
+                by_seq = {message.seq: message for message in messages}
+                culprit = Refused(by_seq[events[0].stream_seq], Reason.REFUSED_BY_POSTGRES, detail)
+                return self._transaction(messages, [], [*refused, culprit])
+        # One row of many: halve until it stands alone; the refused go with the first half.
+        middle = len(events) // 2
+        seqs = {event.stream_seq for event in events[middle:]}
+        first = [message for message in messages if message.seq not in seqs]
+        second = [message for message in messages if message.seq in seqs]
+        return self._land_or_split(first, events[:middle], refused).plus(
+            self._land_or_split(second, events[middle:], []),
+            preview_rows=self._settings.preview_rows,
+        )
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            try:
+                connection = postgres.connect(self._settings)
+            except FoundryError as error:
+                raise psycopg.OperationalError(str(error)) from None
+            connection.adapters.register_dumper(_JsonText, _JsonTextDumper)
+            connection.execute(load_sql("postgres/intake/incoming_key_table"))
+            connection.commit()
+            self._connection = connection
+        return self._connection
+
+    def _transaction(
+        self, messages: Sequence[Message], events: list[Event], refused: list[Refused]
+    ) -> Landed:
+        connection = self._open()
+        self._ensure_partitions(connection, {event.occurred_on for event in events})
+        with connection.transaction(), connection.cursor(binary=True) as cursor:
+            cursor.execute(load_sql("postgres/intake/next_batch_id"))
+            [(batch_id,)] = cursor.fetchall()
+            new, duplicates, redelivered = self._claim(cursor, events)
+            with cursor.copy(_COPY_INBOX) as copy:
+                copy.set_types(_INBOX_TYPES)
+                for event in new:
+                    copy.write_row((*event[:11], _JsonText(event[11]), event[12], batch_id))
+            self._keep(
+                cursor,
+                "insert_duplicate",
+                [
+                    {
+                        "stream": event.stream,
+                        "stream_seq": event.stream_seq,
+                        "received_at": event.received_at,
+                        "event_id": event.event_id,
+                        "batch_id": batch_id,
+                    }
+                    for event in duplicates
+                ],
+            )
+            self._keep(
+                cursor,
+                "insert_quarantine",
+                [
+                    {
+                        "subject": message.subject,
+                        "stream": message.stream,
+                        "stream_seq": message.seq,
+                        "reason": str(reason),
+                        "detail": detail[:_MAX_DETAIL_CHARS].replace("\x00", "\ufffd"),
+                        "raw": message.body,
+                        "headers": _headers(message),
+                        "received_at": message.received_at,
+                        "batch_id": batch_id,
+                    }
+                    for message, reason, detail in refused
+                ],
+            )
+            result = Landed(
+                Counter(
+                    messages=len(messages),
+                    landed=len(new),
+                    duplicates=len(duplicates),
+                    redelivered=redelivered,
+                    quarantined=len(refused),
+                    repaired=sum(event.payload_repaired for event in new),
+                    bytes=sum(len(message.body) for message in messages),
+                ),
+                Counter(event.occurred_on for event in new),
+                Counter(event.subject for event in new),
+                tuple(new[: self._settings.preview_rows]),
+            )
+            if messages:
+                self._write_ledger(cursor, batch_id, messages, result)
+        return result
+
+    def _write_ledger(
+        self,
+        cursor: psycopg.Cursor[Any],
+        batch_id: int,
+        messages: Sequence[Message],
+        result: Landed,
+    ) -> None:
+        seqs = [message.seq for message in messages]
+        self._keep(
+            cursor,
+            "insert_batch",
+            [
+                {
+                    "batch_id": batch_id,
+                    "run_id": self._run_id,
+                    "stream": messages[0].stream,
+                    "first_seq": min(seqs),
+                    "last_seq": max(seqs),
+                    **{name: result.counts[name] for name in COUNTS},
+                }
+            ],
+        )
+        self._keep(
+            cursor,
+            "insert_batch_day",
+            [
+                {"occurred_on": day, "batch_id": batch_id, "events": count}
+                for day, count in sorted(result.days.items())
+            ],
+        )
+
+    def _claim(
+        self, cursor: psycopg.Cursor[Any], events: list[Event]
+    ) -> tuple[list[Event], list[Event], int]:
+        """New events, known duplicates, and how many were this very message seen again."""
+        first: dict[str, Event] = {}
+        duplicates: list[Event] = []
+        for event in events:
+            if event.event_id in first:
+                duplicates.append(event)
+            else:
+                first[event.event_id] = event
+        claimed = self._claim_ids(cursor, first)
+        new = [event for event in first.values() if event.event_id in claimed]
+        held = [event for event in first.values() if event.event_id not in claimed]
+        redelivered = 0
+        if held:
+            cursor.execute(
+                load_sql("postgres/intake/known_keys"),
+                {"event_ids": [event.event_id for event in held]},
+            )
+            known = {event_id: tuple(rest) for event_id, *rest in cursor.fetchall()}
+            again: dict[str, Event] = {}
+            for event in held:
+                itself = (event.stream, event.stream_seq, event.received_at)
+                if known.get(event.event_id) == itself:
+                    redelivered += 1
+                elif event.has_own_id:
+                    duplicates.append(event)
+                else:
+                    # Its id is `<stream>:<seq>`, and a stream made anew counts from 1 again.
+                    moment = int(event.received_at.timestamp() * 1_000_000)
+                    renamed = event._replace(event_id=f"{event.event_id}@{moment}")
+                    again[renamed.event_id] = renamed
+            cursor.execute("TRUNCATE incoming_key")
+            claimed_again = self._claim_ids(cursor, again)
+            new += [event for event in again.values() if event.event_id in claimed_again]
+            redelivered += len(again) - len(claimed_again)
+        return new, duplicates, redelivered
+
+    def _claim_ids(self, cursor: psycopg.Cursor[Any], events: dict[str, Event]) -> set[str]:
+        if not events:
+            return set()
+        with cursor.copy(_COPY_KEYS) as copy:
+            copy.set_types(_KEY_TYPES)
+            for event_id in sorted(events):
+                event = events[event_id]
+                copy.write_row(
+                    (event_id, event.occurred_on, event.stream, event.stream_seq, event.received_at)
+                )
+        cursor.execute(load_sql("postgres/intake/claim_keys"))
+        return {row[0] for row in cursor.fetchall()}
+
+    def _keep(self, cursor: psycopg.Cursor[Any], name: str, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            cursor.executemany(load_sql(f"postgres/intake/{name}"), rows)
+
+    def _ensure_partitions(self, connection: psycopg.Connection[Any], days: set[date]) -> None:
+        for day in sorted(days - self._partitions):
+            # A transaction of its own, so that no batch waits for another's partition.
+            with connection.transaction():
+                connection.execute("SELECT ensure_day_partition('event_inbox', %s)", (day,))
+            self._partitions.add(day)
+
+
+def _headers(message: Message) -> Jsonb | None:
+    if not message.headers:
+        return None
+    return Jsonb({name: value.replace("\x00", "\ufffd") for name, value in message.headers.items()})

@@ -1,0 +1,149 @@
+"""Every setting of model-foundry, one class, read from the environment (`MODEL_FOUNDRY_*`).
+
+A URL that is not set means the embedded stack that runs in `home` (`services.env`, written by
+`model-foundry up`). Limits of every boundary (size, time, count) live here, with their defaults.
+Nothing is read at import: call `Settings()`.
+"""
+
+import fcntl
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from model_foundry.errors import FoundryError
+
+PREFIX = "MODEL_FOUNDRY_"
+
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+def embedded_stack_is_running(home: Path) -> bool:
+    """Whether a supervisor (`model-foundry up`) holds the lock of this home."""
+    try:
+        lock = (home / "stack.lock").open("r")
+    except OSError:
+        return False
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+class Settings(BaseSettings):
+    """Settings, each from `MODEL_FOUNDRY_<NAME>`; see the field descriptions for units."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", validate_default=True
+    )
+
+    home: AbsolutePath = Field(
+        Path(".foundry"), description="Where the embedded stack, the lake and foundry.duckdb live."
+    )
+    nats_url: str | None = Field(None, description="nats://host:port; unset: the embedded server.")
+    nats_creds: AbsolutePath | None = Field(None, description="Path of a NATS credentials file.")
+    nats_stream: str = Field("FOUNDRY", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    nats_durable: str = Field("model-foundry-intake", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    postgres_url: SecretStr | None = Field(None, description="postgresql://…; unset: embedded.")
+    fleet: AbsolutePath | None = Field(None, description="Fleet file; unset: fleets/embedded.yaml.")
+    profile: str = Field("standard", description="A profile of the fleet.")
+    telemetry_url: str | None = Field(None, description="Where live telemetry is posted.")
+    articles_dir: AbsolutePath | None = Field(None, description="Markdown articles to translate.")
+
+    connect_timeout_s: float = Field(5.0, gt=0, le=120, description="To reach NATS, PostgreSQL.")
+
+    event_max_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, description="A larger message is quarantined."
+    )
+    stream_max_bytes: int = Field(
+        4 * 1024**3, ge=1024**2, description="Size limit of the stream when intake creates it."
+    )
+    intake_batch_messages: int = Field(5_000, ge=1, le=50_000)
+    intake_batch_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024)
+    intake_max_messages: int = Field(1_000_000, ge=1, description="Per drain.")
+    intake_max_s: float = Field(300.0, gt=0, description="Per drain, seconds.")
+    intake_idle_s: float = Field(0.5, gt=0, le=60, description="Wait that means: queue is empty.")
+    intake_retry_s: float = Field(
+        60.0, gt=0, description="How long a drain waits for a server that went away."
+    )
+    preview_rows: int = Field(20, ge=0, le=200, description="Rows shown in the Dagster UI.")
+
+    inference_request_timeout_s: float = Field(120.0, gt=0, description="One attempt.")
+    inference_max_attempts: int = Field(4, ge=1, le=20)
+    inference_response_max_bytes: int = Field(8 * 1024 * 1024, ge=1024)
+    inference_land_batch: int = Field(50, ge=1, le=10_000, description="Results per transaction.")
+    inference_land_s: float = Field(1.0, gt=0, le=60, description="Longest wait to land a result.")
+
+    first_day: date = Field(
+        date(2025, 1, 1), description="First daily partition; earlier events wait in the inbox."
+    )
+    executor: Literal["in_process", "multiprocess"] = Field(
+        "in_process", description="How a run's steps are executed; a new process costs about 3 s."
+    )
+
+    duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
+    duckdb_threads: int = Field(2, ge=1, le=256)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then `services.env` of a stack that runs."""
+        home = _home(init_settings() | env_settings())
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        if embedded_stack_is_running(home):
+            sources.append(DotEnvSettingsSource(settings_cls, env_file=services_env(home)))
+        return tuple(sources)
+
+    def environment(self) -> Mapping[str, str]:
+        """The process environment over `services.env`: where a fleet's endpoints are looked up."""
+        services: dict[str, str] = {}
+        if embedded_stack_is_running(self.home):
+            values = dotenv_values(services_env(self.home))
+            services = {name: value for name, value in values.items() if value is not None}
+        return {**services, **os.environ}
+
+    def require_nats_url(self) -> str:
+        """The NATS URL, or an error that says how to get one."""
+        if self.nats_url is None:
+            raise FoundryError(self._nothing_runs("NATS_URL"))
+        return self.nats_url
+
+    def require_postgres_url(self) -> str:
+        """The PostgreSQL URL (a secret: never log it), or an error that says how to get one."""
+        if self.postgres_url is None:
+            raise FoundryError(self._nothing_runs("POSTGRES_URL"))
+        return self.postgres_url.get_secret_value()
+
+    def _nothing_runs(self, name: str) -> str:
+        return (
+            f"{PREFIX}{name} is not set and no embedded stack runs in {self.home}. "
+            f"Start one with `model-foundry up`, or set {PREFIX}{name} to your own server."
+        )
+
+
+def services_env(home: Path) -> Path:
+    """The file in which a running embedded stack says where its services are."""
+    return home / "services.env"
+
+
+def _home(values: Mapping[str, object]) -> Path:
+    raw = values.get("home", Settings.model_fields["home"].default)
+    return Path(str(raw)).expanduser().absolute()

@@ -1,0 +1,231 @@
+"""From a message's bytes to an event, in each form that events.md accepts."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_foundry.events.envelope import Event, Message, read_event
+from model_foundry.events.refusal import Reason, RefusalError
+
+RECEIVED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+LIMIT = 100_000
+
+
+def message(
+    body: bytes | dict[str, Any], subject: str = "llm.tool_call", **headers: str
+) -> Message:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Message(subject, raw, named or None, "S", 7, RECEIVED)
+
+
+def read(body: bytes | dict[str, Any], subject: str = "llm.tool_call", **headers: str) -> Event:
+    return read_event(message(body, subject, **headers), max_bytes=LIMIT)
+
+
+def refused(body: bytes | dict[str, Any], **headers: str) -> Reason:
+    with pytest.raises(RefusalError) as caught:
+        read(body, **headers)
+    assert caught.value.detail
+    return caught.value.reason
+
+
+def test_homelab_envelope_in_full() -> None:
+    event = read(
+        {
+            "event_id": "e1",
+            "subject": "llm.flow.lineage",
+            "correlation_id": "c1",
+            "causation_id": "e0",
+            "source": "familiar",
+            "occurred_at": "2026-11-20T09:30:00.123+09:00",
+            "payload": {"a": 1},
+        },
+        subject="knowledge.flow.lineage",
+    )
+    assert event.event_id == "e1"
+    assert event.has_own_id
+    assert (event.subject, event.published_subject) == (
+        "llm.flow.lineage",
+        "knowledge.flow.lineage",
+    )
+    assert (event.correlation_id, event.causation_id, event.source) == ("c1", "e0", "familiar")
+    assert event.occurred_at == datetime(2026, 11, 20, 0, 30, 0, 123000, tzinfo=UTC)
+    assert str(event.occurred_on) == "2026-11-20"
+    assert json.loads(event.payload) == {"a": 1}
+    assert not event.payload_repaired
+
+
+def test_what_an_envelope_leaves_out_comes_from_the_message() -> None:
+    event = read({"payload": []}, subject="knowledge.embedding")
+    assert event.event_id == "S:7"
+    assert not event.has_own_id
+    assert event.subject == "obsidian.semantic_search"
+    assert event.published_subject == "knowledge.embedding"
+    assert event.occurred_at == event.received_at == RECEIVED
+    assert event.correlation_id is None
+
+
+def test_message_id_header_names_an_event_without_id() -> None:
+    event = read({"payload": {}}, Nats_Msg_Id="m9")
+    assert event.event_id == "m9"
+    assert event.has_own_id
+
+
+def test_trace_parent_correlates_an_event_without_correlation_id() -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    event = read({"payload": {}, "traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    assert event.correlation_id == trace
+
+
+def test_cloudevent_structured() -> None:
+    event = read(
+        {
+            "specversion": "1.0",
+            "id": "9",
+            "source": "agent-gateway",
+            "type": "knowledge.tool_call",
+            "subject": "not the name",
+            "time": "2026-11-19T23:59:59Z",
+            "correlationid": "c",
+            "causationid": "b",
+            "data": {"tool_name": "x"},
+        }
+    )
+    assert event.event_id == "agent-gateway#9"
+    assert event.subject == "llm.tool_call"
+    assert (event.correlation_id, event.causation_id) == ("c", "b")
+    assert str(event.occurred_on) == "2026-11-19"
+    assert json.loads(event.payload) == {"tool_name": "x"}
+
+
+def test_cloudevent_binary_with_percent_encoded_headers() -> None:
+    event = read(
+        {"tool_name": "x"},
+        ce_specversion="1.0",
+        ce_id="a%20b",
+        ce_source="/gateway",
+        ce_type="llm.tool_call",
+        ce_time="2026-11-19T10:00:00Z",
+        ce_correlationid="%E6%97%A5",
+    )
+    assert event.event_id == "/gateway#a b"
+    assert event.correlation_id == "日"
+    assert json.loads(event.payload) == {"tool_name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "expected"),
+    [
+        (1763631000, datetime(2025, 11, 20, 9, 30, tzinfo=UTC)),
+        (1763631000.5, datetime(2025, 11, 20, 9, 30, 0, 500000, tzinfo=UTC)),
+        (1763631000123, datetime(2025, 11, 20, 9, 30, 0, 123000, tzinfo=UTC)),
+        ("2025-11-20T09:30:00Z", datetime(2025, 11, 20, 9, 30, tzinfo=UTC)),
+        ("", RECEIVED),
+        (None, RECEIVED),
+    ],
+)
+def test_times(occurred_at: object, expected: datetime) -> None:
+    assert read({"payload": {}, "occurred_at": occurred_at}).occurred_at == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", Reason.EMPTY_BODY),
+        (b" \n", Reason.EMPTY_BODY),
+        (b"x" * (LIMIT + 1), Reason.TOO_LARGE),
+        (b'{"payload":"\xff"}', Reason.NOT_UTF8),
+        (b"hello", Reason.NOT_JSON),
+        (b'{"payload":{"a":1}', Reason.NOT_JSON),
+        (b'{"payload":NaN}', Reason.NOT_JSON),
+        (b"[1]", Reason.NOT_AN_OBJECT),
+        (b"3", Reason.NOT_AN_OBJECT),
+        (b'{"payload":' + b"[" * 20_000 + b"]" * 20_000 + b"}", Reason.NESTED_TOO_DEEPLY),
+        (b'{"payload":{},"event_id":5}', Reason.INVALID_ENVELOPE),
+        (b'{"payload":{},"correlation_id":["c"]}', Reason.INVALID_ENVELOPE),
+        (b'{"payload":{},"occurred_at":true}', Reason.INVALID_ENVELOPE),
+        (b'{"payload":{},"event_id":"' + b"e" * 513 + b'"}', Reason.INVALID_ENVELOPE),
+        (b'{"event_id":"e"}', Reason.NO_PAYLOAD),
+        (b'{"specversion":"1.0","id":"1","type":"t"}', Reason.NO_PAYLOAD),
+        (b'{"payload":{},"occurred_at":"yesterday"}', Reason.OCCURRED_AT_INVALID),
+        (b'{"payload":{},"occurred_at":"2026-11-20T09:30:00"}', Reason.OCCURRED_AT_INVALID),
+        (b'{"payload":{},"occurred_at":0}', Reason.OCCURRED_AT_OUT_OF_RANGE),
+        (b'{"payload":{},"occurred_at":1e300}', Reason.OCCURRED_AT_OUT_OF_RANGE),
+        (
+            b'{"payload":{},"occurred_at":"9999-12-31T23:59:59-05:00"}',
+            Reason.OCCURRED_AT_OUT_OF_RANGE,
+        ),
+        (b'{"payload":{},"occurred_at":"1999-12-31T23:59:59Z"}', Reason.OCCURRED_AT_OUT_OF_RANGE),
+        (b'{"payload":{},"occurred_at":"2026-11-22T00:00:00Z"}', Reason.OCCURRED_AT_OUT_OF_RANGE),
+    ],
+)
+def test_refusals(body: bytes, reason: Reason) -> None:
+    assert refused(body) is reason
+
+
+def test_tomorrow_is_accepted() -> None:
+    event = read({"payload": {}, "occurred_at": "2026-11-21T23:59:59Z"})
+    assert event.occurred_at.date() == RECEIVED.date() + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (rb"a\u0000b", "a\ufffdb"),
+        (rb"\ud800", "\ufffd"),
+        (rb"\uDC00x", "\ufffdx"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\\u0000", "\\u0000"),
+        (rb"\\\u0000", "\\\ufffd"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+    ],
+)
+def test_only_what_postgres_cannot_hold_is_repaired(text: bytes, expected: str) -> None:
+    event = read(b'{"payload":"' + text + b'"}')
+    assert json.loads(event.payload) == expected
+    assert event.payload_repaired == ("\ufffd" in expected)
+
+
+def test_envelope_fields_are_repaired_too() -> None:
+    event = read(rb'{"payload":{},"correlation_id":"a\u0000b"}')
+    assert event.correlation_id == "a\ufffdb"
+
+
+def test_big_numbers_and_unknown_fields_stay_as_they_came() -> None:
+    payload = b'{"n": 1180591620717411303424, "x": 0.10, "unknown": [1e3]}'
+    assert read(b'{"payload":' + payload + b',"extra":1}').payload == payload
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(json_values)
+def test_any_payload_comes_through_or_is_repaired(payload: object) -> None:
+    event = read({"event_id": "e", "payload": payload})
+    text = event.payload.decode()
+    assert "\\u0000" not in text.replace("\\\\", "")
+    if not event.payload_repaired:
+        assert json.loads(text) == payload
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_event_or_a_refusal(body: bytes) -> None:
+    try:
+        event = read(body)
+    except RefusalError as refusal:
+        assert refusal.reason in Reason
+    else:
+        assert event.event_id

@@ -1,0 +1,8 @@
+INSERT INTO flat_day AS known (table_name, occurred_on, version, row_count, flattened_at)
+VALUES (%(table)s, %(day)s, 1, %(rows)s, now())
+ON CONFLICT (table_name, occurred_on) DO UPDATE
+    SET
+        version = known.version + 1,
+        row_count = CASE WHEN %(rebuilt)s THEN 0 ELSE known.row_count END + excluded.row_count,
+        flattened_at = excluded.flattened_at
+RETURNING row_count;

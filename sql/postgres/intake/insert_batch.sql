@@ -1,0 +1,8 @@
+INSERT INTO intake_batch (
+    batch_id, run_id, stream, first_seq, last_seq, messages, landed, duplicates, redelivered,
+    quarantined, repaired, bytes
+)
+VALUES (
+    %(batch_id)s, %(run_id)s, %(stream)s, %(first_seq)s, %(last_seq)s, %(messages)s, %(landed)s,
+    %(duplicates)s, %(redelivered)s, %(quarantined)s, %(repaired)s, %(bytes)s
+);

@@ -1,0 +1,14 @@
+SELECT
+    quarantine_id,
+    subject,
+    stream,
+    stream_seq,
+    reason,
+    detail,
+    received_at,
+    replayed_at,
+    octet_length(raw) AS raw_bytes,
+    raw,
+    headers
+FROM event_quarantine
+WHERE quarantine_id = %(quarantine_id)s;
