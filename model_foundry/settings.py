@@ -62,6 +62,16 @@ class Settings(BaseSettings):
     telemetry_url: str | None = Field(None, description="Where live telemetry is posted.")
     articles_dir: AbsolutePath | None = Field(None, description="Markdown articles to translate.")
 
+    embedded_nats_port: int = Field(
+        0, ge=0, le=65_535, description="Of the embedded server; 0: a free one, kept over restarts."
+    )
+    embedded_postgres_port: int = Field(
+        0, ge=0, le=65_535, description="Of the embedded server; 0: a free one, kept over restarts."
+    )
+    embedded_start_s: float = Field(
+        120.0, gt=0, le=3_600, description="Within which each embedded server must answer."
+    )
+
     connect_timeout_s: float = Field(5.0, gt=0, le=120, description="To reach NATS, PostgreSQL.")
 
     event_max_bytes: int = Field(
@@ -69,6 +79,10 @@ class Settings(BaseSettings):
     )
     stream_max_bytes: int = Field(
         4 * 1024**3, ge=1024**2, description="Size limit of the stream when intake creates it."
+    )
+    stream_replicas: int = Field(1, ge=1, le=5, description="Likewise; 3 in a NATS cluster.")
+    nats_config: Literal["check", "accept", "apply"] = Field(
+        "check", description="What to do about a stream or consumer that is configured otherwise."
     )
     intake_batch_messages: int = Field(5_000, ge=1, le=50_000)
     intake_batch_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024)
@@ -83,15 +97,24 @@ class Settings(BaseSettings):
     inference_request_timeout_s: float = Field(120.0, gt=0, description="One attempt.")
     inference_max_attempts: int = Field(4, ge=1, le=20)
     inference_response_max_bytes: int = Field(8 * 1024 * 1024, ge=1024)
+    inference_backoff_s: float = Field(0.5, gt=0, le=60, description="First wait; it doubles.")
+    inference_backoff_max_s: float = Field(30.0, gt=0, le=3600, description="Longest such wait.")
+    inference_retry_after_max_s: float = Field(
+        300.0, gt=0, le=86_400, description="A longer Retry-After is cut to this."
+    )
+    inference_probe_s: float = Field(1.0, gt=0, le=60, description="Between looks at a dead slot.")
+    inference_slot_dead_s: float = Field(
+        120.0, ge=0, description="When all slots of a role are dead for so long, its jobs fail."
+    )
+    inference_queue_jobs: int = Field(
+        1_000, ge=1, le=100_000, description="Jobs held at once; the rest stay in their source."
+    )
     inference_land_batch: int = Field(50, ge=1, le=10_000, description="Results per transaction.")
     inference_land_s: float = Field(1.0, gt=0, le=60, description="Longest wait to land a result.")
-
-    first_day: date = Field(
-        date(2025, 1, 1), description="First daily partition; earlier events wait in the inbox."
+    inference_land_retry_s: float = Field(
+        30.0, ge=0, le=3600, description="How long landing retries while PostgreSQL is away."
     )
-    executor: Literal["in_process", "multiprocess"] = Field(
-        "in_process", description="How a run's steps are executed; a new process costs about 3 s."
-    )
+    inference_progress_s: float = Field(1.0, gt=0, le=3600, description="Between two reports.")
 
     duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
     duckdb_threads: int = Field(2, ge=1, le=256)

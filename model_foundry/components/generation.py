@@ -43,8 +43,8 @@ class GenerationRecipe(Recipe):
                 messages.append({"role": role, "content": template.render(row).strip()})
         yield (
             row["source_part"],
-            Request.chat(
-                messages,
+            Request(
+                messages=messages,
                 temperature=self.sampling.temperature,
                 max_tokens=self.sampling.max_tokens,
                 top_p=self.sampling.top_p,

@@ -13,7 +13,7 @@ import dagster as dg
 from model_foundry.components.partitions import days
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.components.resource import Foundry
-from model_foundry.intake.jetstream import pending_count
+from model_foundry.intake.configuration import pending_count
 from model_foundry.settings import Settings
 from model_foundry.store import flat
 from model_foundry.store.summaries import SUMMARIES

@@ -1,6 +1,7 @@
-"""The asset that drains the queue into `event_inbox`."""
+"""The asset that drains the queue into `event_inbox`, and the proof that nothing was lost."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -8,11 +9,22 @@ from pydantic import Field
 
 from model_foundry.components import metadata
 from model_foundry.components.resource import Foundry
-from model_foundry.intake.drain import drain
+from model_foundry.intake.drain import Drained, drain
+from model_foundry.intake.reconcile import reconcile
+from model_foundry.intake.replay import Stretch, replay
 from model_foundry.settings import Settings
 
 _PREVIEW_COLUMNS = [("event_id", "text"), ("subject", "text"), ("correlation_id", "text")]
 _DAY_COLUMNS = [("day", "date"), ("events", "integer")]
+
+
+class ReplayConfig(dg.Config):
+    """A stretch of the stream, ends included; unset: its beginning, its end."""
+
+    from_seq: int | None = Field(default=None, ge=1)
+    from_time: str | None = Field(default=None, description="RFC 3339, instead of from_seq.")
+    until_seq: int | None = Field(default=None, ge=1)
+    until_time: str | None = Field(default=None, description="RFC 3339.")
 
 
 class DrainConfig(dg.Config):
@@ -20,6 +32,10 @@ class DrainConfig(dg.Config):
 
     max_messages: int | None = Field(default=None, ge=1, description="Stop after so many messages.")
     max_s: float | None = Field(default=None, gt=0, description="Stop after so many seconds.")
+    replay: ReplayConfig | None = Field(
+        default=None,
+        description="Instead of what waits, read this stretch again; the durable keeps its place.",
+    )
 
 
 @dg.asset(group_name="inbox", kinds={"nats", "postgres"}, code_version="1")
@@ -34,7 +50,7 @@ def pipeline_event_inbox_record(
     settings = _bounded(foundry.settings, config)
     with foundry.postgres():
         pass  # migrations, before the first batch wants its tables
-    drained = asyncio.run(drain(settings, run_id=context.run_id, report=context.log.info))
+    drained = asyncio.run(_carry(context, config, settings))
     value = drained.as_dict()
     shown = {name: value[name] for name in value if name not in {"touched_days", "preview"}}
     return dg.MaterializeResult(
@@ -47,6 +63,40 @@ def pipeline_event_inbox_record(
                 _DAY_COLUMNS,
             ),
             "events": metadata.table(value["preview"], _PREVIEW_COLUMNS),
+        },
+    )
+
+
+async def _carry(
+    context: dg.AssetExecutionContext, config: DrainConfig, settings: Settings
+) -> Drained:
+    if config.replay is None:
+        return await drain(settings, run_id=context.run_id, report=context.log.info)
+    wanted = config.replay
+    stretch = Stretch(
+        wanted.from_seq,
+        datetime.fromisoformat(wanted.from_time) if wanted.from_time else None,
+        wanted.until_seq,
+        datetime.fromisoformat(wanted.until_time) if wanted.until_time else None,
+    )
+    return await replay(settings, stretch, run_id=context.run_id, report=context.log.info)
+
+
+@dg.asset_check(asset=pipeline_event_inbox_record)
+def inbox_reconciles(foundry: Foundry) -> dg.AssetCheckResult:
+    """Every sequence that the consumer acknowledged lies in inbox, quarantine or duplicates."""
+    with foundry.postgres() as connection:
+        found = reconcile(foundry.settings, connection)
+    return dg.AssetCheckResult(
+        passed=not found.missing,
+        description=found.explained(),
+        metadata={
+            "checked_after_seq": found.after,
+            "ack_floor_seq": found.floor,
+            "inbox": found.inbox,
+            "quarantine": found.quarantine,
+            "duplicate": found.duplicate,
+            "missing": found.missing_count,
         },
     )
 

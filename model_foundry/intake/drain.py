@@ -1,9 +1,12 @@
-"""The drain: fetch a batch while the one before it lands, acknowledge what has committed."""
+"""The drain: fetch a batch while the one before it lands, acknowledge what has committed.
+
+What is drained is a `Source`: the durable consumer here, a stretch of the stream in `replay`.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -11,7 +14,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Event
-from model_foundry.intake import jetstream
+from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.landing import COUNTS, NOTHING_LANDED, Landed, Lander
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.settings import Settings
@@ -19,6 +22,7 @@ from model_foundry.settings import Settings
 _REPORT_EVERY_S: Final = 5.0
 
 Status = Literal["empty", "drained", "limit"]
+Report = Callable[[str], None]
 
 
 class Drained(NamedTuple):
@@ -55,11 +59,20 @@ def _shown(event: Event) -> dict[str, str | None]:
     }
 
 
+class Source(Protocol):
+    """Where messages come from. An empty fetch means that there are no more."""
+
+    async def fetch(self, count: int) -> list[Delivery]:
+        """Up to `count` deliveries, in order."""
+        ...
+
+    async def acknowledge(self, deliveries: list[Delivery]) -> None:
+        """These have been committed."""
+        ...
+
+
 async def drain(
-    settings: Settings,
-    *,
-    run_id: str | None = None,
-    report: Callable[[str], None] = lambda _: None,
+    settings: Settings, *, run_id: str | None = None, report: Report = lambda _: None
 ) -> Drained:
     """Carry what waits on the durable consumer into the inbox, within the bounds of the settings.
 
@@ -70,36 +83,84 @@ async def drain(
             the stream or consumer was deleted meanwhile. What had committed stays committed.
     """
     client = await jetstream.connect(settings, name="model-foundry-intake")
-    lander = Lander(settings, run_id)
     try:
-        await jetstream.ensure_consumer(client, settings)
+        await configuration.ensure_consumer(client, settings)
         async with Puller(client, settings.nats_stream, settings.nats_durable) as puller:
-            return await _Loop(settings, client, puller, lander, report).run()
+            source = _Durable(settings, client, puller)
+            return await carry(settings, source, run_id=run_id, report=report)
     finally:
-        lander.close()
         await client.close()
 
 
-class _Loop:
-    def __init__(
-        self,
-        settings: Settings,
-        client: Client,
-        puller: Puller,
-        lander: Lander,
-        report: Callable[[str], None],
-    ) -> None:
+async def carry(
+    settings: Settings, source: Source, *, run_id: str | None, report: Report
+) -> Drained:
+    """Carry a source into the inbox until it is empty or a bound of the settings is reached."""
+    lander = Lander(settings, run_id)
+    try:
+        return await _Loop(settings, source, lander, report).run()
+    finally:
+        lander.close()
+
+
+class _Durable:
+    """The durable consumer as a source."""
+
+    def __init__(self, settings: Settings, client: Client, puller: Puller) -> None:
         self._settings = settings
         self._client = client
         self._puller = puller
+        # A message larger than a request's byte limit would never come: room for the largest.
+        self._max_bytes = max(settings.intake_batch_bytes, client.max_payload + 64 * 1024)
+
+    async def acknowledge(self, deliveries: list[Delivery]) -> None:
+        await self._puller.acknowledge(deliveries)
+
+    async def fetch(self, count: int) -> list[Delivery]:
+        deadline = time.monotonic() + self._settings.intake_retry_s
+        while True:
+            pulled = await self._puller.fetch(
+                count, max_bytes=self._max_bytes, wait_s=self._settings.intake_idle_s
+            )
+            if pulled.deliveries or pulled.status == "empty":
+                return pulled.deliveries
+            await self._check_consumer(pulled.status)
+            if time.monotonic() >= deadline:
+                raise FoundryError(
+                    f"JetStream gave no messages for {self._settings.intake_retry_s:.0f} s "
+                    f"(last answer: {pulled.status}). Nothing is lost: what was not acknowledged "
+                    "stays in the stream; run the drain again when the server is well."
+                )
+            await asyncio.sleep(0.2)
+
+    async def _check_consumer(self, status: str) -> None:
+        """Tell a consumer that is gone from a server that is away for a moment."""
+        stream, durable = self._settings.nats_stream, self._settings.nats_durable
+        try:
+            await self._client.jetstream(timeout=self._settings.connect_timeout_s).consumer_info(
+                stream, durable
+            )
+        except NotFoundError as error:
+            raise FoundryError(
+                f"stream {stream} or its consumer {durable} was deleted while it was drained "
+                f"({status}; {error.description}). What had landed stays. The next drain makes "
+                "them anew; a new consumer reads the stream from its first message, and what is "
+                "known is counted as redelivered, not landed twice."
+            ) from None
+        except (APIError, NatsError, TimeoutError):
+            return
+
+
+class _Loop:
+    def __init__(self, settings: Settings, source: Source, lander: Lander, report: Report) -> None:
+        self._settings = settings
+        self._source = source
         self._lander = lander
         self._report = report
         self._started = time.monotonic()
         self._reported = self._started
         self._total = NOTHING_LANDED
         self._batches = 0
-        # A message larger than a request's byte limit would never come: leave room for the largest.
-        self._max_bytes = max(settings.intake_batch_bytes, client.max_payload + 64 * 1024)
 
     async def run(self) -> Drained:
         landing: asyncio.Task[list[Delivery]] | None = None
@@ -107,9 +168,9 @@ class _Loop:
         status: Status = "limit"
         try:
             while (room := self._room(fetched)) > 0:
-                deliveries = await self._fetch(room)
+                deliveries = await self._source.fetch(room)
                 if landing is not None:
-                    await self._puller.acknowledge(await landing)
+                    await self._source.acknowledge(await landing)
                     landing = None
                 if not deliveries:
                     status = "drained" if fetched else "empty"
@@ -122,7 +183,7 @@ class _Loop:
         finally:
             # Also when the fetch failed or the run was cancelled: what commits is acknowledged.
             if landing is not None:
-                await self._puller.acknowledge(await landing)
+                await self._source.acknowledge(await landing)
         return Drained(status, self._batches, time.monotonic() - self._started, self._total)
 
     def _room(self, fetched: int) -> int:
@@ -147,38 +208,3 @@ class _Loop:
                 f"{deliveries[-1].pending:,} still wait"
             )
         return deliveries
-
-    async def _fetch(self, count: int) -> list[Delivery]:
-        deadline = time.monotonic() + self._settings.intake_retry_s
-        while True:
-            pulled = await self._puller.fetch(
-                count, max_bytes=self._max_bytes, wait_s=self._settings.intake_idle_s
-            )
-            if pulled.deliveries or pulled.status == "empty":
-                return pulled.deliveries
-            await self._check_consumer(pulled.status)
-            if time.monotonic() >= deadline:
-                raise FoundryError(
-                    f"JetStream gave no messages for {self._settings.intake_retry_s:.0f} s "
-                    f"(last answer: {pulled.status}). Nothing is lost: what was not acknowledged "
-                    "stays in the stream; run the drain again when the server is well."
-                )
-            await asyncio.sleep(0.2)
-
-    async def _check_consumer(self, status: str) -> None:
-        """Tell a consumer that is gone from a server that is away for a moment."""
-        jetstream_api = self._client.jetstream(timeout=self._settings.connect_timeout_s)
-        try:
-            await jetstream_api.consumer_info(
-                self._settings.nats_stream, self._settings.nats_durable
-            )
-        except NotFoundError as error:
-            raise FoundryError(
-                f"stream {self._settings.nats_stream} or its consumer "
-                f"{self._settings.nats_durable} was deleted while it was drained ({status}; "
-                f"{error.description}). What had landed stays; the next drain makes them anew, and "
-                "a new consumer reads the stream from its first message: what is known is "
-                "counted as redelivered, not landed twice."
-            ) from None
-        except (APIError, NatsError, TimeoutError):
-            return

@@ -32,6 +32,8 @@ _INBOX_TYPES = (
     *("text",) * 6,
     *("timestamptz", "timestamptz", "date", "text", "int8", "jsonb", "bool", "int8"),
 )
+# Streams of imported files: named by content, so a number in one always means the same message.
+IMPORT_PREFIX = "import-"
 _MAX_DETAIL_CHARS = 500
 # What PostgreSQL says of one row's content; anything else is about the server or the connection.
 _ROW_ERRORS = (psycopg.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
@@ -119,7 +121,7 @@ class Lander:
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type((psycopg.OperationalError, psycopg.InterfaceError)),
-                wait=wait_exponential_jitter(initial=0.1, max=2.0),
+                wait=wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1),
                 stop=stop_after_delay(self._settings.intake_retry_s),
                 reraise=True,
             ):
@@ -141,14 +143,14 @@ class Lander:
         except _ROW_ERRORS as error:
             if len(events) == 1:
                 detail = error.diag.message_primary or type(error).__name__
-                by_seq = {message.seq: message for message in messages}
-                culprit = Refused(by_seq[events[0].stream_seq], Reason.REFUSED_BY_POSTGRES, detail)
-                return self._transaction(messages, [], [*refused, culprit])
+                [culprit] = [message for message in messages if _is_of(events[0], message)]
+                refusal = Refused(culprit, Reason.REFUSED_BY_POSTGRES, detail)
+                return self._transaction(messages, [], [*refused, refusal])
         # One row of many: halve until it stands alone; the refused go with the first half.
         middle = len(events) // 2
-        seqs = {event.stream_seq for event in events[middle:]}
-        first = [message for message in messages if message.seq not in seqs]
-        second = [message for message in messages if message.seq in seqs]
+        places = {(event.stream, event.stream_seq) for event in events[middle:]}
+        first = [message for message in messages if (message.stream, message.seq) not in places]
+        second = [message for message in messages if (message.stream, message.seq) in places]
         return self._land_or_split(first, events[:middle], refused).plus(
             self._land_or_split(second, events[middle:], []),
             preview_rows=self._settings.preview_rows,
@@ -286,7 +288,7 @@ class Lander:
                 itself = (event.stream, event.stream_seq, event.received_at)
                 if known.get(event.event_id) == itself:
                     redelivered += 1
-                elif event.has_own_id:
+                elif event.has_own_id or event.stream.startswith(IMPORT_PREFIX):
                     duplicates.append(event)
                 else:
                     # Its id is `<stream>:<seq>`, and a stream made anew counts from 1 again.
@@ -322,6 +324,10 @@ class Lander:
             with connection.transaction():
                 connection.execute("SELECT ensure_day_partition('event_inbox', %s)", (day,))
             self._partitions.add(day)
+
+
+def _is_of(event: Event, message: Message) -> bool:
+    return (event.stream, event.stream_seq) == (message.stream, message.seq)
 
 
 def _headers(message: Message) -> Jsonb | None:

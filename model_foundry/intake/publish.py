@@ -9,7 +9,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import PubAck
 
 from model_foundry.errors import FoundryError
-from model_foundry.intake import jetstream
+from model_foundry.intake import configuration, jetstream
 from model_foundry.settings import Settings
 
 _WINDOW: Final = 500
@@ -44,7 +44,7 @@ def publish_lines(settings: Settings, lines: Iterable[bytes]) -> Published:
 async def _publish(settings: Settings, lines: Iterable[bytes]) -> Published:
     client = await jetstream.connect(settings, name="model-foundry-publish")
     try:
-        await jetstream.ensure_stream(client, settings)
+        await configuration.ensure_stream(client, settings)
         stream = client.jetstream(timeout=settings.connect_timeout_s)
         window: list[asyncio.Task[PubAck]] = []
         total = Published(0, 0)

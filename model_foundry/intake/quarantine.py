@@ -1,13 +1,20 @@
-"""Reading the quarantine: what could not be accepted, why, byte for byte."""
+"""The quarantine: what could not be accepted, why, byte for byte; and its way back."""
 
+import contextlib
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from model_foundry.errors import FoundryError
-from model_foundry.events.refusal import Reason
+from model_foundry.events.envelope import Message, read_event
+from model_foundry.events.refusal import Reason, RefusalError
+from model_foundry.intake.landing import Lander
+from model_foundry.settings import Settings
+from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
+
+_REPLAY_ROWS: Final = 500
 
 
 class Quarantined(NamedTuple):
@@ -42,8 +49,7 @@ def list_quarantined(
     Raises:
         FoundryError: there is no such reason.
     """
-    if reason is not None and reason not in set(Reason):
-        raise FoundryError(f"there is no reason {reason!r}; known: {', '.join(Reason)}")
+    _check_reason(reason)
     rows = connection.execute(
         load_sql("postgres/quarantine/list"), {"reason": reason, "max_rows": limit}
     ).fetchall()
@@ -62,3 +68,76 @@ def show_quarantined(connection: psycopg.Connection[Any], quarantine_id: int) ->
     if row is None:
         raise FoundryError(f"the quarantine holds no message {quarantine_id}")
     return Quarantined(*row)
+
+
+def _check_reason(reason: str | None) -> None:
+    if reason is not None and reason not in set(Reason):
+        raise FoundryError(f"there is no reason {reason!r}; known: {', '.join(Reason)}")
+
+
+class Replayed(NamedTuple):
+    """How many messages were tried, how many the inbox now holds, how many are still refused."""
+
+    tried: int
+    accepted: int
+    refused: int
+
+
+def replay_quarantined(
+    settings: Settings, *, quarantine_ids: list[int] | None = None, reason: str | None = None
+) -> Replayed:
+    """Send quarantined messages through the door again: those named, those of a reason, or all.
+
+    What is still refused stays as it was. A second replay finds nothing to do.
+
+    Raises:
+        FoundryError: there is no such reason, or PostgreSQL is out of reach.
+    """
+    _check_reason(reason)
+    total = Replayed(0, 0, 0)
+    after = 0
+    lander = Lander(settings, run_id="quarantine replay")
+    with contextlib.closing(lander), contextlib.closing(postgres.connect(settings)) as connection:
+        while True:
+            with connection.transaction():
+                rows = connection.execute(
+                    load_sql("postgres/quarantine/replayable"),
+                    {
+                        "after": after,
+                        "quarantine_ids": quarantine_ids,
+                        "reason": reason,
+                        "max_rows": _REPLAY_ROWS,
+                    },
+                ).fetchall()
+            if not rows:
+                return total
+            after = rows[-1][0]
+            accepted = _replay(settings, lander, connection, rows)
+            total = Replayed(
+                total.tried + len(rows),
+                total.accepted + accepted,
+                total.refused + len(rows) - accepted,
+            )
+
+
+def _replay(
+    settings: Settings, lander: Lander, connection: psycopg.Connection[Any], rows: list[Any]
+) -> int:
+    messages: dict[int, Message] = {}
+    event_ids: dict[int, str] = {}
+    for quarantine_id, *fields in rows:
+        message = Message(*fields)
+        try:
+            event = read_event(message, max_bytes=settings.event_max_bytes)
+        except RefusalError:
+            continue
+        messages[quarantine_id] = message
+        event_ids[quarantine_id] = event.event_id
+    if not messages:
+        return 0
+    lander.land(list(messages.values()))
+    with connection.transaction():
+        return connection.execute(
+            load_sql("postgres/quarantine/mark_replayed"),
+            {"quarantine_ids": list(event_ids), "event_ids": list(event_ids.values())},
+        ).rowcount

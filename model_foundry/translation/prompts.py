@@ -34,22 +34,24 @@ def translation_request(
         solved = "".join(
             f"{from_name}: {pair[source]}\n{to_name}: {pair[target]}\n\n" for pair in _SOLVED
         )
-        return Request.completion(
-            f"{solved}{from_name}: {line}\n{to_name}:",
+        return Request(
+            endpoint="completion",
+            prompt=f"{solved}{from_name}: {line}\n{to_name}:",
             temperature=0.0,
             max_tokens=max_tokens,
             stop=("\n",),
         )
     if prompt_format == "plamo-2-translate":
-        return Request.completion(
-            "<|plamo:op|>dataset\ntranslation\n"
+        return Request(
+            endpoint="completion",
+            prompt="<|plamo:op|>dataset\ntranslation\n"
             f"<|plamo:op|>input lang={from_name}\n{line}\n<|plamo:op|>output lang={to_name}\n",
             temperature=0.0,
             max_tokens=max_tokens,
             stop=("<|plamo:op|>",),
         )
-    return Request.chat(
-        [
+    return Request(
+        messages=[
             {
                 "role": "system",
                 "content": f"Translate the user's text from {from_name} to {to_name}. "

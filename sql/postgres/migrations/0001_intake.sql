@@ -53,6 +53,11 @@ CREATE TABLE event_key (
     received_at timestamptz NOT NULL
 );
 
+-- Keys are appended in the order of their stream, so a block range index finds a stretch of it.
+CREATE INDEX event_key_stretch ON event_key USING brin (stream_seq) WITH (
+    pages_per_range = 32, autosummarize = on
+);
+
 CREATE TABLE event_duplicate (
     stream text NOT NULL,
     stream_seq bigint NOT NULL,
@@ -105,4 +110,13 @@ CREATE TABLE intake_batch_day (
     batch_id bigint NOT NULL,
     events integer NOT NULL,
     PRIMARY KEY (occurred_on, batch_id)
+);
+
+-- How far each life of a stream has been proven to be accounted for.
+CREATE TABLE intake_verified (
+    stream text NOT NULL,
+    stream_created timestamptz NOT NULL,
+    through_seq bigint NOT NULL,
+    verified_at timestamptz NOT NULL,
+    PRIMARY KEY (stream, stream_created)
 );

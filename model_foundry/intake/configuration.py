@@ -1,0 +1,191 @@
+"""The stream and the durable consumer as code: made if missing, compared if there.
+
+What someone configured differently is never overwritten unasked; `MODEL_FOUNDRY_NATS_CONFIG` says
+what a difference means: `check` (an error that names it), `accept` (go on), `apply` (overwrite).
+"""
+
+import logging
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    ConsumerInfo,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import APIError, NotFoundError
+
+from model_foundry.errors import FoundryError
+from model_foundry.events.subjects import STREAM_SUBJECTS
+from model_foundry.intake.jetstream import connect, without_password
+from model_foundry.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+# Longer than any batch takes to land, retries included: a message comes again only when its drain
+# died. No backoff: it would replace ack_wait, and bad content is quarantined, not tried again.
+ACK_WAIT_S: Final = 120.0
+# Room for many drains, each with two batches in flight.
+MAX_ACK_PENDING: Final = 100_000
+_STREAM_FIELDS: Final = ("storage", "retention", "discard")
+_CONSUMER_FIELDS: Final = (
+    "ack_policy",
+    "ack_wait",
+    "backoff",
+    "deliver_subject",
+    "filter_subject",
+    "filter_subjects",
+    "headers_only",
+    "max_ack_pending",
+    "max_deliver",
+)
+
+
+def stream_config(settings: Settings) -> StreamConfig:
+    """The stream as we make it: on disk; acked messages stay for replay until it is full."""
+    return StreamConfig(
+        name=settings.nats_stream,
+        subjects=list(STREAM_SUBJECTS),
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        max_bytes=settings.stream_max_bytes,
+        num_replicas=settings.stream_replicas,
+        duplicate_window=120,
+    )
+
+
+def consumer_config(settings: Settings) -> ConsumerConfig:
+    """The durable pull consumer as we make it: explicit acks, redelivery without end.
+
+    The server never gives a message up: what cannot be accepted is quarantined by us.
+    """
+    return ConsumerConfig(
+        durable_name=settings.nats_durable,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT_S,
+        max_deliver=-1,
+        max_ack_pending=MAX_ACK_PENDING,
+    )
+
+
+async def ensure_stream(client: Client, settings: Settings) -> None:
+    """Make the stream if there is none; compare it if there is.
+
+    Raises:
+        FoundryError: JetStream is off, the stream cannot be made, or it differs (see the module).
+    """
+    jetstream = client.jetstream(timeout=settings.connect_timeout_s)
+    wanted = stream_config(settings)
+    try:
+        there = (await jetstream.stream_info(settings.nats_stream)).config
+    except NotFoundError:
+        await _told(settings, jetstream.add_stream(wanted))
+        return
+    except (APIError, NatsError, TimeoutError) as error:
+        raise jetstream_error(settings, error) from None
+    unheard = [subject for subject in STREAM_SUBJECTS if subject not in (there.subjects or [])]
+    differences = [f"subjects lack {', '.join(unheard)}"] if unheard else []
+    differences += _differences(there, wanted, _STREAM_FIELDS)
+    if differences and _shall_apply(settings, f"stream {settings.nats_stream}", differences):
+        changes: dict[str, Any] = {name: getattr(wanted, name) for name in _STREAM_FIELDS}
+        changes["subjects"] = [*(there.subjects or []), *unheard]
+        await _told(settings, jetstream.update_stream(there.evolve(**changes)))
+
+
+async def ensure_consumer(client: Client, settings: Settings) -> ConsumerInfo:
+    """Make stream and durable consumer where they are missing; the consumer's state.
+
+    Raises:
+        FoundryError: as `ensure_stream`, for either.
+    """
+    await ensure_stream(client, settings)
+    jetstream = client.jetstream(timeout=settings.connect_timeout_s)
+    wanted = consumer_config(settings)
+    try:
+        info = await jetstream.consumer_info(settings.nats_stream, settings.nats_durable)
+    except NotFoundError:
+        return await _made_consumer(jetstream, settings, wanted)
+    except (APIError, NatsError, TimeoutError) as error:
+        raise jetstream_error(settings, error) from None
+    differences = _differences(info.config, wanted, _CONSUMER_FIELDS)
+    if differences and _shall_apply(settings, f"consumer {settings.nats_durable}", differences):
+        changes = {name: getattr(wanted, name) for name in _CONSUMER_FIELDS}
+        changed: ConsumerConfig = info.config.evolve(**changes)
+        return await _made_consumer(jetstream, settings, changed)
+    return info
+
+
+async def pending_count(settings: Settings) -> int:
+    """How many messages wait for a drain: not yet delivered, or delivered and not acknowledged.
+
+    Stream and consumer are made if missing, so that the first event after this is kept.
+    """
+    client = await connect(settings, name="model-foundry-sensor")
+    try:
+        info = await ensure_consumer(client, settings)
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+    finally:
+        await client.close()
+
+
+async def _made_consumer(
+    jetstream: JetStreamContext, settings: Settings, config: ConsumerConfig
+) -> ConsumerInfo:
+    try:
+        info: ConsumerInfo = await jetstream.add_consumer(settings.nats_stream, config)
+    except (APIError, NatsError, TimeoutError) as error:
+        raise jetstream_error(settings, error) from None
+    return info
+
+
+async def _told(settings: Settings, request: Any) -> None:
+    try:
+        await request
+    except (APIError, NatsError, TimeoutError) as error:
+        raise jetstream_error(settings, error) from None
+
+
+def _differences(there: Any, wanted: Any, fields: tuple[str, ...]) -> list[str]:
+    found = []
+    for field in fields:
+        is_now, should_be = getattr(there, field) or None, getattr(wanted, field) or None
+        if is_now != should_be:
+            found.append(f"{field} is {_named(is_now)}, not {_named(should_be)}")
+    return found
+
+
+def _named(value: Any) -> str:
+    return "unset" if value is None else str(getattr(value, "value", value))
+
+
+def _shall_apply(settings: Settings, what: str, differences: list[str]) -> bool:
+    told = f"{what} is configured differently: {'; '.join(differences)}"
+    if settings.nats_config == "check":
+        raise FoundryError(
+            f"{told}. It was left as it is. Set MODEL_FOUNDRY_NATS_CONFIG=apply to have it "
+            "overwritten, or =accept to work with it as it is."
+        )
+    if settings.nats_config == "accept":
+        _log.warning("%s: accepted as it is", told)
+        return False
+    return True
+
+
+def jetstream_error(settings: Settings, error: Exception) -> FoundryError:
+    """What JetStream answered, with what to look at."""
+    reason = getattr(error, "description", None) or str(error) or type(error).__name__
+    return FoundryError(
+        f"JetStream, stream {settings.nats_stream} at "
+        f"{without_password(settings.require_nats_url())}: {reason}. "
+        "Check that JetStream is on (`nats-server -js`), that no other stream takes "
+        f"{', '.join(STREAM_SUBJECTS)}, and MODEL_FOUNDRY_NATS_STREAM."
+    )

@@ -1,0 +1,125 @@
+"""Replay: a stretch of the stream carried through the same door again, the durable left alone."""
+
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError, NotFoundError
+
+from model_foundry.errors import FoundryError
+from model_foundry.intake import jetstream
+from model_foundry.intake.configuration import jetstream_error
+from model_foundry.intake.drain import Drained, Report, carry
+from model_foundry.intake.pull import Delivery, Puller
+from model_foundry.settings import Settings
+
+_INACTIVE_S: Final = 120.0
+
+
+class Stretch(NamedTuple):
+    """Which messages: from a sequence or a time (else the first), to one, both included."""
+
+    from_seq: int | None = None
+    from_time: datetime | None = None
+    until_seq: int | None = None
+    until_time: datetime | None = None
+
+    def ends_before(self, delivery: Delivery) -> bool:
+        """Whether a delivery lies past the end."""
+        message = delivery.message
+        return (self.until_seq is not None and message.seq > self.until_seq) or (
+            self.until_time is not None and message.received_at > self.until_time
+        )
+
+
+async def replay(
+    settings: Settings,
+    stretch: Stretch,
+    *,
+    run_id: str | None = None,
+    report: Report = lambda _: None,
+) -> Drained:
+    """Read a stretch of the stream in order and land what the inbox does not have.
+
+    Raises:
+        FoundryError: the stream does not exist, or NATS or PostgreSQL stayed out of reach.
+    """
+    if stretch.from_seq is not None and stretch.from_time is not None:
+        raise FoundryError("a replay starts at a sequence or at a time, not at both")
+    client = await jetstream.connect(settings, name="model-foundry-replay")
+    source = _Ordered(settings, client, stretch)
+    try:
+        return await carry(settings, source, run_id=run_id, report=report)
+    finally:
+        await source.close()
+        await client.close()
+
+
+class _Ordered:
+    """An ordered consumer: no acks, in sequence; made anew after the last message if it is lost."""
+
+    def __init__(self, settings: Settings, client: Client, stretch: Stretch) -> None:
+        self._settings = settings
+        self._client = client
+        self._stretch = stretch
+        self._next_seq = stretch.from_seq
+        self._puller: Puller | None = None
+        self._name = ""
+        self._max_bytes = max(settings.intake_batch_bytes, client.max_payload + 64 * 1024)
+
+    async def acknowledge(self, deliveries: list[Delivery]) -> None:
+        """Nothing: the durable keeps its own place."""
+
+    async def fetch(self, count: int) -> list[Delivery]:
+        for _ in range(max(1, round(self._settings.intake_retry_s / 2))):
+            if self._puller is None:
+                self._puller = await self._open()
+            pulled = await self._puller.fetch(
+                count, max_bytes=self._max_bytes, wait_s=self._settings.intake_idle_s
+            )
+            if pulled.deliveries or pulled.status == "empty":
+                within = [d for d in pulled.deliveries if not self._stretch.ends_before(d)]
+                if within:
+                    self._next_seq = within[-1].message.seq + 1
+                return within
+            await self.close()
+        raise FoundryError("JetStream gave no messages; run the replay again when it is well")
+
+    async def close(self) -> None:
+        """Delete the consumer; it would vanish by itself after a while."""
+        if self._puller is None:
+            return
+        await self._puller.__aexit__(None)
+        self._puller = None
+        try:
+            await self._client.jetstream().delete_consumer(self._settings.nats_stream, self._name)
+        except (APIError, NatsError, TimeoutError):
+            return
+
+    async def _open(self) -> Puller:
+        by_time = self._stretch.from_time if self._next_seq is None else None
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE
+            if self._next_seq is not None
+            else DeliverPolicy.BY_START_TIME
+            if by_time is not None
+            else DeliverPolicy.ALL,
+            opt_start_seq=self._next_seq,
+            opt_start_time=by_time.astimezone(UTC) if by_time is not None else None,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=_INACTIVE_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        try:
+            info = await self._client.jetstream(
+                timeout=self._settings.connect_timeout_s
+            ).add_consumer(self._settings.nats_stream, config)
+        except NotFoundError:
+            raise FoundryError(f"there is no stream {self._settings.nats_stream}") from None
+        except (APIError, NatsError, TimeoutError) as error:
+            raise jetstream_error(self._settings, error) from None
+        self._name = info.name
+        return await Puller(self._client, self._settings.nats_stream, info.name).__aenter__()

@@ -1,0 +1,48 @@
+-- Sequences of a stretch (after, floor] of one life of a stream that lie nowhere, as ranges.
+WITH place AS (
+    SELECT
+        stream,
+        stream_seq,
+        received_at
+    FROM event_key
+    UNION ALL
+    SELECT
+        stream,
+        stream_seq,
+        received_at
+    FROM event_quarantine
+    UNION ALL
+    SELECT
+        stream,
+        stream_seq,
+        received_at
+    FROM event_duplicate
+),
+
+known AS (
+    SELECT %(after)s::bigint AS stream_seq
+    UNION
+    SELECT stream_seq
+    FROM place
+    WHERE
+        stream = %(stream)s
+        AND stream_seq > %(after)s
+        AND stream_seq <= %(floor)s
+        AND received_at >= %(created)s
+    UNION
+    SELECT %(floor)s::bigint + 1 AS stream_seq
+),
+
+gap AS (
+    SELECT
+        stream_seq + 1 AS first_seq,
+        lead(stream_seq) OVER (ORDER BY stream_seq) - 1 AS last_seq
+    FROM known
+)
+
+SELECT
+    first_seq,
+    last_seq
+FROM gap
+WHERE last_seq >= first_seq
+ORDER BY first_seq;
