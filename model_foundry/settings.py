@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     inference_retry_after_max_s: float = Field(
         300.0, gt=0, le=86_400, description="A longer Retry-After is cut to this."
     )
+    inference_wait_s: float = Field(
+        600.0, ge=0, description="A job turned away (429, 503) for so long fails."
+    )
     inference_probe_s: float = Field(1.0, gt=0, le=60, description="Between looks at a dead slot.")
     inference_slot_dead_s: float = Field(
         120.0, ge=0, description="When all slots of a role are dead for so long, its jobs fail."

@@ -71,6 +71,21 @@ def demo(
 
 
 @app.command()
+def familiar(
+    sessions: Annotated[int, typer.Option(min=1, max=1000, help="Sessions to hold.")] = 1,
+    seed: Annotated[int, typer.Option(help="Which tasks it takes.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Let familiar, the small orchestrator, hold sessions on the running stack."""
+    from model_foundry.cli.demo import hold_sessions
+
+    with _errors_shown():
+        report = hold_sessions(Settings(), sessions=sessions, seed=seed)
+        if as_json:
+            sys.stdout.write(json.dumps(report.as_dict()) + "\n")
+
+
+@app.command()
 def migrate(as_json: Json = False) -> None:
     """Bring the tables in PostgreSQL up to this version."""
     with _errors_shown():

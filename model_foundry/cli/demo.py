@@ -1,0 +1,185 @@
+"""`model-foundry demo`: real traffic of a real model through the whole line, once."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import dagster as dg
+import duckdb
+from rich.table import Table
+
+from model_foundry.cli.console import console, errors
+from model_foundry.cli.dagster_home import prepare_dagster_home
+from model_foundry.cli.line import Materialized, run_job
+from model_foundry.cli.stack import stack_where_needed
+from model_foundry.components.recipe import recipe_asset_names
+from model_foundry.devstack.familiar import TrafficReport, run_sessions
+from model_foundry.intake import configuration, jetstream
+from model_foundry.settings import Settings
+from model_foundry.store import postgres
+from model_foundry.store.flat import FLAT_TABLES
+from model_foundry.store.summaries import SUMMARIES
+
+_SPEEDS = (
+    "SELECT origin, slot, model, requests, output_tokens, total_p50_ms, pp_tokens_per_s, "
+    "tg_tokens_per_s FROM daily_slot_throughput WHERE day = ? ORDER BY origin, slot"
+)
+
+
+class _Stages:
+    """What each stage landed, in the order of the line."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, int, str]] = []
+
+    def add(self, stage: str, name: str, landed: int, detail: str = "") -> None:
+        """One line of the closing table; `landed` decides whether the stage did its work."""
+        self.rows.append((stage, name, landed, detail))
+
+    @property
+    def empty(self) -> list[str]:
+        """Names of what landed nothing."""
+        return [name for _, name, landed, _ in self.rows if landed == 0]
+
+
+def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
+    """Traffic, drain, then each touched day from flat tables to summaries; the exit code.
+
+    Raises:
+        FoundryError: something could not be started, or a run failed.
+    """
+    stages = _Stages()
+    with stack_where_needed(settings):
+        settings = Settings(home=settings.home)
+        dagster_home = prepare_dagster_home(settings)
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            postgres.migrate(connection)
+        asyncio.run(_make_stream(settings))
+        traffic = hold_sessions(settings, sessions=sessions, seed=seed)
+        for subject, count in sorted(traffic.events.items()):
+            stages.add("published", subject, count)
+        with dg.DagsterInstance.get() as instance:
+            days = _drain(instance, stages)
+            for day in days:
+                _day(instance, stages, day)
+    _show(settings, stages, days, str(dagster_home))
+    if stages.empty:
+        errors.print(
+            f"[bold red]Nothing landed in {', '.join(stages.empty)}.[/] Logs: {settings.home}/logs; "
+            "`make dev` shows the runs."
+        )
+        return 1
+    return 0
+
+
+async def _make_stream(settings: Settings) -> None:
+    client = await jetstream.connect(settings, name="model-foundry-demo")
+    try:
+        await configuration.ensure_consumer(client, settings)
+    finally:
+        await client.close()
+
+
+def hold_sessions(settings: Settings, *, sessions: int, seed: int) -> TrafficReport:
+    """familiar's sessions, its steps shown while it works."""
+    console.print(f"\n[bold]familiar[/] holds {sessions} sessions on the slots")
+    with console.status("…") as status:
+        report = asyncio.run(
+            run_sessions(
+                settings,
+                sessions=sessions,
+                seed=seed,
+                on_step=lambda step: status.update(f"  {step}"),
+            )
+        )
+    console.print(
+        f"  {sum(report.events.values())} events, {report.output_tokens} tokens generated, "
+        f"{report.wall_s:.1f} s"
+    )
+    return report
+
+
+def _drain(instance: dg.DagsterInstance, stages: _Stages) -> list[str]:
+    console.print("\n[bold]drain_inbox[/] NATS → event_inbox")
+    [drained] = run_job(instance, "drain_inbox")
+    counts = drained.metadata
+    detail = f"{counts['duplicates']} duplicates, {counts['quarantined']} quarantined"
+    stages.add("inbox", "event_inbox", counts["landed"], detail)
+    console.print(f"  {counts['landed']} events at {counts['events_per_s']:,.0f} per second")
+    return [str(record.data["day"]) for record in counts["touched_days"].records]
+
+
+def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
+    console.print(f"\n[bold]run_day[/] {day}: flat tables → recipes on the slots → summaries")
+    with console.status("…") as status:
+        made = run_job(
+            instance, "run_day", partition=day, on_step=lambda step: status.update(f"  {step} …")
+        )
+    by_name = {one.asset: one for one in made if one.partition == day}
+    for name in FLAT_TABLES:
+        stages.add("flat table", name, _rows(by_name, name), day)
+    for name in recipe_asset_names():
+        shown = by_name[name].metadata
+        answered = f"{day}: {shown['asked']} asked, {shown['cached']} answered before, "
+        rejected = f"{shown['rejected']} rejected, {shown['failed']} failed"
+        stages.add(
+            "recipe", name, shown["dagster/row_count"] + shown["cached"], answered + rejected
+        )
+    for name in SUMMARIES:
+        stages.add("summary", name, _rows(by_name, name), day)
+    console.print(f"  {len(by_name)} assets materialized")
+
+
+def _rows(made: dict[str, Materialized], name: str) -> int:
+    return int(made[name].metadata["dagster/row_count"])
+
+
+def _show(settings: Settings, stages: _Stages, days: list[str], dagster_home: str) -> None:
+    table = Table(
+        "stage", "what", "rows", "", title="\nWhat the line carried", title_justify="left"
+    )
+    table.columns[2].justify = "right"
+    last = ""
+    for stage, name, landed, detail in stages.rows:
+        style = "bold red" if landed == 0 else ""
+        table.add_row("" if stage == last else stage, name, str(landed), detail, style=style)
+        last = stage
+    console.print(table)
+    for day in days:
+        console.print(_speeds(settings, day))
+    database = settings.home / "foundry.duckdb"
+    console.print(
+        "\nTry next:\n"
+        "  [bold]make dev[/]                                   the Dagster UI with these runs\n"
+        "  [bold].venv/bin/model-foundry quarantine list[/]    what could not be accepted "
+        "(while `make dev` runs)\n"
+        f'  [bold].venv/bin/python -c \'import duckdb; print(duckdb.connect("{database}", '
+        'read_only=True).table("session_summary"))\'[/]\n',
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _speeds(settings: Settings, day: str) -> Table:
+    table = Table(title=f"\nSlots on {day}", title_justify="left")
+    for name in (
+        "origin",
+        "slot",
+        "model",
+        "requests",
+        "tokens out",
+        "p50 ms",
+        "PP tok/s",
+        "TG tok/s",
+    ):
+        table.add_column(name, justify="left" if name in {"origin", "slot", "model"} else "right")
+    with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
+        for row in connection.execute(_SPEEDS, [day]).fetchall():
+            table.add_row(*(_number(value) for value in row))
+    return table
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,114 @@
+"""`model-foundry dev`: the embedded stack, the Dagster UI and its daemon, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from model_foundry.cli.console import console, errors
+from model_foundry.cli.dagster_home import prepare_dagster_home
+from model_foundry.cli.stack import stack_where_needed
+from model_foundry.devstack.processes import HOST, open_log, require_free_port
+from model_foundry.devstack.stack import until_signalled
+from model_foundry.errors import FoundryError
+from model_foundry.intake.configuration import pending_count
+from model_foundry.settings import Settings
+from model_foundry.store import postgres
+
+_START_S: Final = 120.0
+_POLL_S: Final = 0.2
+_STOP_S: Final = 20.0
+
+
+def run_dev(settings: Settings, port: int) -> int:
+    """Start everything, say where the UI is, and wait; the exit code.
+
+    Raises:
+        FoundryError: a port is taken, or a server does not start.
+    """
+    require_free_port(port, "the Dagster UI")
+    with until_signalled() as signalled, stack_where_needed(settings, signalled) as stack:
+        settings = Settings(home=settings.home)
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            postgres.migrate(connection)
+        asyncio.run(pending_count(settings))  # the stream is there before the first publisher
+        dagster_home = prepare_dagster_home(settings)
+        logs = settings.home / "logs"
+        with _dagster(logs, port) as processes:
+            _wait_for_ui(processes, port, signalled)
+            if not signalled.is_set():
+                console.print(
+                    f"\n  [bold green]Dagster UI[/]   http://{HOST}:{port}\n"
+                    f"  [dim]runs and history in {dagster_home}, logs in {logs}[/]\n"
+                    "  [dim]sensors look every 10 s: publish with `model-foundry publish FILE`, "
+                    "or let familiar talk with `model-foundry familiar`[/]\n"
+                    "  [dim]Ctrl-C stops everything[/]\n",
+                    highlight=False,
+                )
+            while not signalled.wait(_POLL_S):
+                for name, process in processes.items():
+                    if process.poll() is not None:
+                        errors.print(f"{name} ended; its log is {logs / name}.log")
+                        return 1
+                if stack is not None:
+                    ended = [s for s in stack.servers.values() if not s.running]
+                    if ended:
+                        errors.print(f"{ended[0].service} ended: {ended[0].log_tail()}")
+                        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The webserver and the daemon as child processes, stopped at the end of the block."""
+    location = ["-m", "model_foundry.definitions"]
+    commands = {
+        "dagster-webserver": ["-h", HOST, "-p", str(port), *location],
+        "dagster-daemon": ["run", *location],
+    }
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, arguments in commands.items():
+            program = Path(sys.executable).with_name(name)
+            with open_log(logs / f"{name}.log") as log:
+                processes[name] = subprocess.Popen(
+                    [program, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ.copy(),
+                    start_new_session=True,
+                )
+        yield processes
+    finally:
+        for process in processes.values():
+            process.terminate()
+        for process in processes.values():
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for_ui(
+    processes: dict[str, subprocess.Popen[bytes]], port: int, signalled: threading.Event
+) -> None:
+    deadline = time.monotonic() + _START_S
+    with console.status("Starting the Dagster UI and its daemon …"):
+        while not signalled.wait(_POLL_S):
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"http://{HOST}:{port}/server_info", timeout=2).is_success:
+                    return
+            gone = [name for name, process in processes.items() if process.poll() is not None]
+            if gone or time.monotonic() > deadline:
+                what = f"{gone[0]} ended" if gone else f"the UI did not answer in {_START_S:.0f} s"
+                raise FoundryError(f"{what}; see its log in the home's logs folder")

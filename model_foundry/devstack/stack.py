@@ -1,0 +1,312 @@
+"""The embedded stack of one home: its servers started, watched and stopped together.
+
+Belongs here: the home's lock, who is left over from a supervisor that was killed, `services.env`.
+Does not: how one server is run (`processes` and the server modules).
+
+In the home: nats/, postgres/, models/, logs/<service>.log; `stack.lock`, held while a supervisor
+runs; `services.env` (0600), the services' URLs while they run; `stack.json`, pids and ports for
+people, and the ports to take again.
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from types import FrameType
+from typing import Final, Self, TextIO
+from urllib.parse import urlsplit
+
+from model_foundry.devstack.nats import NatsServer
+from model_foundry.devstack.postgres import PostgresServer
+from model_foundry.devstack.processes import (
+    ServerProcess,
+    StartCancelled,
+    write_private,
+)
+from model_foundry.devstack.slots import SlotServer
+from model_foundry.errors import FoundryError
+from model_foundry.inference.fleet import Fleet, FromEnvironment, Slot, settings_fleet
+from model_foundry.settings import PREFIX, Settings, services_env
+
+Report = Callable[[str, str, str], None]
+"""Told service, state and detail, in the thread that called. The states: recovering, starting,
+ready, failed, died, stopping, stopped."""
+
+# A look at the lock by `settings` holds it for an instant, shared.
+LOCK_TIMEOUT_S: Final = 1.0
+WATCH_S: Final = 0.2
+
+
+def silent(_service: str, _state: str, _detail: str) -> None:
+    """A report that nobody reads."""
+
+
+class Stack:
+    """nats-server, PostgreSQL and the fleet's slots that have `weights`, in `settings.home`.
+
+    Args:
+        settings: the home, ports and deadlines.
+        fleet: by default the one that the settings name.
+    """
+
+    def __init__(self, settings: Settings, fleet: Fleet | None = None) -> None:
+        self.home = settings.home
+        self.servers: dict[str, ServerProcess] = {}
+        self._settings = settings
+        self._fleet = settings_fleet(settings) if fleet is None else fleet
+        self._lock: TextIO | None = None
+
+    def environment(self) -> dict[str, str]:
+        """What `services.env` says, by variable; PostgreSQL's URL holds its password."""
+        slots = {slot.name: slot for slot in self._fleet.slots}
+        variables = {"nats": f"{PREFIX}NATS_URL", "postgres": f"{PREFIX}POSTGRES_URL"}
+        for name, slot in slots.items():
+            if isinstance(slot.endpoint, FromEnvironment):
+                variables[name] = slot.endpoint.env
+        return {
+            variables[name]: server.url
+            for name, server in self.servers.items()
+            if name in variables
+        }
+
+    def start(self, report: Report = silent, *, cancelled: threading.Event | None = None) -> None:
+        """Start every server, side by side, and wait until all answer; all or none.
+
+        Servers left over from a supervisor that was killed are stopped first; their data is kept.
+
+        Raises:
+            FoundryError: a supervisor already runs in this home (it is left alone), or a server
+                does not start (the others are stopped again).
+            StartCancelled: `cancelled` was set; nothing is left running.
+        """
+        cancelled = threading.Event() if cancelled is None else cancelled
+        self._take_lock()
+        try:
+            services_env(self.home).unlink(missing_ok=True)
+            self.servers = self._make_servers()
+            for name, server in self.servers.items():
+                if left_over := [process.pid for process in server.others()]:
+                    report(name, "recovering", f"stops process {left_over[0]}, left over")
+                    server.end_others()
+            self._start_servers(report, cancelled)
+            self._write_state()
+            lines = [f"{name}={url}" for name, url in self.environment().items()]
+            write_private(services_env(self.home), "\n".join(lines) + "\n")
+        except BaseException:
+            self.stop(report)
+            raise
+
+    def stop(self, report: Report = silent) -> None:
+        """Stop every server, slots first, and give the home free; nothing happens if none runs."""
+        if self._lock is None:
+            return
+        services_env(self.home).unlink(missing_ok=True)
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(self._give_lock)
+            for server in self.servers.values():
+                last_first.callback(_stop_server, server, report)
+
+    def watch(self, until: threading.Event) -> ServerProcess | None:
+        """Wait; the first server that ended by itself, or None once `until` is set."""
+        while not until.wait(WATCH_S):
+            for server in self.servers.values():
+                if not server.running:
+                    return server
+        return None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _take_lock(self) -> None:
+        path = self.home / "stack.lock"
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = path.open("a+", encoding="ascii")  # not inherited by children
+        except OSError as error:
+            raise FoundryError(f"the home {self.home} cannot be used: {error.strerror}") from error
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno == errno.EWOULDBLOCK and time.monotonic() < deadline:
+                    time.sleep(LOCK_TIMEOUT_S / 20)
+                    continue
+                lock.seek(0)
+                holder = lock.read().strip() or "unknown"
+                lock.close()
+                raise FoundryError(
+                    f"an embedded stack already runs in {self.home} (pid {holder}); it is left "
+                    f"alone. Use it as it is, stop it (`kill {holder}`), or set another "
+                    f"{PREFIX}HOME."
+                ) from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            self._lock = lock
+            return
+
+    def _give_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _make_servers(self) -> dict[str, ServerProcess]:
+        settings = self._settings
+        nats = NatsServer(
+            self.home / "nats",
+            log=self._log("nats"),
+            port=settings.embedded_nats_port,
+        )
+        postgres = PostgresServer(
+            self.home / "postgres",
+            log=self._log("postgres"),
+            port=settings.embedded_postgres_port,
+        )
+        servers: dict[str, ServerProcess] = {"nats": nats, "postgres": postgres}
+        for slot in self._fleet.slots:
+            if slot.weights is not None:
+                servers[slot.name] = SlotServer(
+                    slot,
+                    directory=self.home / "models",
+                    log=self._log(slot.name),
+                    port=_port_of(slot),
+                )
+        ports = self._ports_of_last_time()
+        for name, server in servers.items():
+            server.preferred_port = ports.get(name, 0)
+            server.start_timeout_s = settings.embedded_start_s
+        return servers
+
+    def _log(self, service: str) -> Path:
+        return self.home / "logs" / f"{service}.log"
+
+    def _start_servers(self, report: Report, cancelled: threading.Event) -> None:
+        failed = threading.Event()
+
+        def give_up() -> bool:
+            return failed.is_set() or cancelled.is_set()
+
+        def start(server: ServerProcess) -> float:
+            began = time.monotonic()
+            server.start(cancelled=give_up)
+            return time.monotonic() - began
+
+        with ThreadPoolExecutor(max_workers=len(self.servers)) as pool:
+            starts: dict[Future[float], ServerProcess] = {}
+            for name, server in self.servers.items():
+                report(name, "starting", f"log {server.log}")
+                starts[pool.submit(start, server)] = server
+            failure: BaseException | None = None
+            try:
+                for done in as_completed(starts):
+                    server = starts[done]
+                    error = done.exception()
+                    if error is None:
+                        report(
+                            server.service, "ready", f"{server.address} in {done.result():.1f} s"
+                        )
+                        continue
+                    failed.set()
+                    if not isinstance(error, StartCancelled):
+                        report(server.service, "failed", f"log {server.log}")
+                        failure = failure or error
+            except BaseException:
+                failed.set()
+                raise
+        if failure is not None:
+            raise failure
+        if failed.is_set():
+            raise StartCancelled
+
+    @property
+    def _state(self) -> Path:
+        return self.home / "stack.json"
+
+    def _write_state(self) -> None:
+        services = {
+            name: {"pid": server.pid, "port": server.port, "log": str(server.log)}
+            for name, server in self.servers.items()
+        }
+        write_private(self._state, json.dumps({"pid": os.getpid(), "services": services}, indent=2))
+
+    def _ports_of_last_time(self) -> dict[str, int]:
+        try:
+            services = json.loads(self._state.read_text(encoding="utf-8"))["services"]
+            return {str(name): int(service["port"]) for name, service in services.items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}  # a first start, or a file that a crash cut short
+
+
+def run_foreground(settings: Settings, report: Report = silent, fleet: Fleet | None = None) -> int:
+    """Run the stack until SIGINT, SIGTERM or SIGHUP, then stop every server.
+
+    Returns:
+        An exit code: 0 after a signal, 1 if a server ended by itself (the report says which, how,
+        and where its log is; the rest is stopped).
+
+    Raises:
+        FoundryError: as `Stack.start`.
+    """
+    stack = Stack(settings, fleet)
+    with until_signalled() as signalled:
+        try:
+            stack.start(report, cancelled=signalled)
+            ended = stack.watch(signalled)
+            if ended is not None:
+                report(ended.service, "died", f"{ended.how_it_ended}.{ended.log_tail()}")
+        except StartCancelled:
+            ended = None
+        finally:
+            stack.stop(report)
+    return 0 if ended is None else 1
+
+
+@contextlib.contextmanager
+def until_signalled() -> Iterator[threading.Event]:
+    """An event that is set by the signals that ask a foreground program to end."""
+    signalled = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        signalled.set()
+
+    asked_by = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        asked_by.append(signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in asked_by}
+    try:
+        yield signalled
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop_server(server: ServerProcess, report: Report) -> None:
+    if server.running:
+        report(server.service, "stopping", "")
+        server.stop()
+        report(server.service, "stopped", "")
+
+
+def _port_of(slot: Slot) -> int:
+    """The port that a fleet file asks for, or 0."""
+    if isinstance(slot.endpoint, FromEnvironment):
+        return 0
+    parts = urlsplit(slot.endpoint)
+    if parts.hostname not in ("127.0.0.1", "localhost") or parts.port is None:
+        raise FoundryError(
+            f"slot {slot.name} has `weights`, so it runs on this machine: its endpoint must be "
+            f"http://127.0.0.1:PORT or {{env: NAME}}, not {slot.endpoint}"
+        )
+    return parts.port

@@ -1,0 +1,176 @@
+"""Real servers for every test that wants one; each test has its own database, stream and home."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import nats
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+
+from model_foundry.devstack.nats import NatsServer
+from model_foundry.devstack.postgres import PostgresServer
+from model_foundry.devstack.processes import kill_tree
+from model_foundry.devstack.slots import SlotServer
+from model_foundry.inference.fleet import Slot, load_fleet
+from model_foundry.paths import data_path
+from model_foundry.settings import Settings
+from model_foundry.store import postgres
+
+TEMPLATE = "migrated"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith("MODEL_FOUNDRY_"):
+            monkeypatch.delenv(name)
+
+
+@contextlib.contextmanager
+def _directory() -> Iterator[Path]:
+    """A folder outside pytest's own, whose parent is closed to the user of PostgreSQL."""
+    directory = Path(tempfile.mkdtemp(prefix="model-foundry-"))
+    try:
+        yield directory
+    finally:
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if any(str(directory) in argument for argument in process.cmdline()):
+                    kill_tree(process.pid)  # what a test that failed left running
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """Where the session's servers keep their data, and `logs/`."""
+    with _directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty MODEL_FOUNDRY_HOME."""
+    with _directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def nats_server(server_directory: Path) -> Iterator[NatsServer]:
+    """The session's nats-server; a test that kills one starts its own."""
+    log = server_directory / "logs" / "nats.log"
+    with NatsServer(server_directory / "nats", log=log) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_directory: Path) -> Iterator[PostgresServer]:
+    """The session's PostgreSQL; a test that kills one starts its own."""
+    log = server_directory / "logs" / "postgres.log"
+    with PostgresServer(server_directory / "postgres", log=log) as server:
+        yield server
+
+
+class EmbeddedSlots(Mapping[str, SlotServer]):
+    """The embedded fleet's slots by name; each is started when it is first asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        slots = load_fleet(data_path("fleets") / "embedded.yaml").slots
+        self._slots: dict[str, Slot] = {slot.name: slot for slot in slots}
+        self._servers: dict[str, SlotServer] = {}
+        self._directory = directory
+
+    def __getitem__(self, name: str) -> SlotServer:
+        if name not in self._servers:
+            self._servers[name] = SlotServer(
+                self._slots[name],
+                directory=self._directory / "models",
+                log=self._directory / "logs" / f"{name}.log",
+            )
+        self._servers[name].start()
+        return self._servers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._slots)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def stop(self) -> None:
+        """Stop what was started."""
+        for server in self._servers.values():
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def slot_servers(server_directory: Path) -> Iterator[EmbeddedSlots]:
+    """The session's slots; `slot_servers["naughty"].url` starts naughty if it does not run."""
+    slots = EmbeddedSlots(server_directory)
+    try:
+        yield slots
+    finally:
+        slots.stop()
+
+
+@pytest.fixture(scope="session")
+def _template_database(postgres_server: PostgresServer, server_directory: Path) -> str:
+    """The name of a migrated database, to be copied."""
+    _execute(postgres_server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    url = postgres_server.database_url(TEMPLATE)
+    settings = Settings.model_validate({"home": server_directory, "postgres_url": url})
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        postgres.migrate(connection)
+        connection.commit()
+    return TEMPLATE
+
+
+@pytest.fixture
+def settings(
+    home: Path, nats_server: NatsServer, postgres_server: PostgresServer, _template_database: str
+) -> Iterator[Settings]:
+    """Settings with a migrated, empty database, an unused stream name and an empty home.
+
+    When the test is over, the database is dropped and every stream of the session's server
+    deleted: the next test's stream takes the same subjects.
+    """
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    database = sql.Identifier(name)
+    template = sql.Identifier(_template_database)
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(database, template)
+    _execute(postgres_server, create)
+    try:
+        yield Settings.model_validate(
+            {
+                "home": home,
+                "nats_url": nats_server.url,
+                "nats_stream": name,
+                "postgres_url": postgres_server.database_url(name),
+            }
+        )
+    finally:
+        asyncio.run(_delete_streams(nats_server.url))
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database)
+        _execute(postgres_server, drop)
+
+
+def _execute(server: PostgresServer, statement: sql.Composed) -> None:
+    with psycopg.connect(server.database_url("postgres"), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+async def _delete_streams(url: str) -> None:
+    client = await nats.connect(url)
+    try:
+        jetstream = client.jetstream()
+        for stream in await jetstream.streams_info():
+            await jetstream.delete_stream(str(stream.config.name))
+    finally:
+        await client.close()
