@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     intake_retry_s: float = Field(
         60.0, gt=0, description="How long a drain waits for a server that went away."
     )
+    intake_ack_wait_s: float = Field(
+        120.0,
+        ge=1,
+        le=3_600,
+        description="What a dead drain held comes again after this; longer than intake_retry_s.",
+    )
     preview_rows: int = Field(20, ge=0, le=200, description="Rows shown in the Dagster UI.")
 
     inference_request_timeout_s: float = Field(120.0, gt=0, description="One attempt.")
@@ -118,6 +124,13 @@ class Settings(BaseSettings):
         30.0, ge=0, le=3600, description="How long landing retries while PostgreSQL is away."
     )
     inference_progress_s: float = Field(1.0, gt=0, le=3600, description="Between two reports.")
+
+    first_day: date = Field(
+        date(2025, 1, 1), description="First daily partition; earlier events wait in the inbox."
+    )
+    executor: Literal["in_process", "multiprocess"] = Field(
+        "in_process", description="How a run's steps are executed; a new process costs about 3 s."
+    )
 
     duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
     duckdb_threads: int = Field(2, ge=1, le=256)

@@ -27,6 +27,13 @@ from model_foundry.store import postgres
 TEMPLATE = "migrated"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Short by default; `make faults` runs the long form."""
+    group = parser.getgroup("faults")
+    group.addoption("--moments", type=int, default=2, help="Moments at which each drill strikes.")
+    group.addoption("--fault-events", type=int, default=3_000, help="Events that a drill drains.")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""

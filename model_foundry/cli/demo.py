@@ -65,8 +65,8 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
     _show(settings, stages, days, str(dagster_home))
     if stages.empty:
         errors.print(
-            f"[bold red]Nothing landed in {', '.join(stages.empty)}.[/] Logs: {settings.home}/logs; "
-            "`make dev` shows the runs."
+            f"[bold red]Nothing landed in {', '.join(stages.empty)}.[/] "
+            f"Logs: {settings.home}/logs; `make dev` shows the runs."
         )
         return 1
     return 0

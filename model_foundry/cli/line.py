@@ -90,9 +90,11 @@ def _failure(name: str, run_id: str, result: dg.ExecuteInProcessResult) -> str:
             error = event.step_failure_data.error
             cause = error.cause or error
             faults.append(f"{event.step_key}: {' '.join(cause.message.split())}")
-    for check in result.get_asset_check_evaluations():
-        if not check.passed and check.blocking:
-            faults.append(f"check {check.check_name} of {check.asset_key.to_user_string()} failed")
+    faults += [
+        f"check {check.check_name} of {check.asset_key.to_user_string()}: {check.description}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.blocking
+    ]
     return (
         f"run {run_id} of {name} failed: {'; '.join(faults) or 'see its log'}. "
         "`model-foundry dev` shows it in the Dagster UI."

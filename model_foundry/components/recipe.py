@@ -16,8 +16,8 @@ from model_foundry.components import metadata
 from model_foundry.components.partitions import days
 from model_foundry.components.resource import Foundry
 from model_foundry.errors import FoundryError
-from model_foundry.inference.dispatcher import DispatchReport, Progress
 from model_foundry.inference.jobs import Job, Request
+from model_foundry.inference.report import DispatchReport, Progress
 from model_foundry.inference.results import run_jobs
 from model_foundry.paths import PACKAGE
 from model_foundry.settings import Settings

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 import psutil
 
@@ -18,6 +18,14 @@ MAX_PAYLOAD_BYTES: Final = 8 * 1024 * 1024
 MAX_STORE_BYTES: Final = 1024**4
 
 
+class ClusterRoutes(NamedTuple):
+    """One node's place in a cluster on loopback: its name, its route port, and everybody's."""
+
+    node: str
+    port: int
+    ports: tuple[int, ...]
+
+
 class NatsServer(ServerProcess):
     """A nats-server on loopback, without credentials: who is on this machine may publish.
 
@@ -26,14 +34,22 @@ class NatsServer(ServerProcess):
         log: file that its output is appended to.
         port: 0 for a free one.
         sync_always: fsync before every acknowledgement (the server's default: every 2 minutes).
+        cluster: makes it a node; it answers once it sees a majority, so start them side by side.
     """
 
     def __init__(
-        self, directory: Path, *, log: Path, port: int = 0, sync_always: bool = False
+        self,
+        directory: Path,
+        *,
+        log: Path,
+        port: int = 0,
+        sync_always: bool = False,
+        cluster: ClusterRoutes | None = None,
     ) -> None:
         super().__init__("nats", log=log, port=port)
         self.directory = directory.resolve()
         self.sync_always = sync_always
+        self.cluster = cluster
         self._monitor_port = 0
 
     @property
@@ -55,7 +71,7 @@ class NatsServer(ServerProcess):
         }
         if self.sync_always:
             jetstream["sync_interval"] = "always"
-        configuration = {
+        configuration: dict[str, object] = {
             "server_name": "model-foundry",
             "host": HOST,
             "port": self.port,
@@ -63,6 +79,13 @@ class NatsServer(ServerProcess):
             "max_payload": MAX_PAYLOAD_BYTES,
             "jetstream": jetstream,
         }
+        if self.cluster is not None:
+            configuration["server_name"] = self.cluster.node
+            configuration["cluster"] = {
+                "name": "model-foundry",
+                "listen": f"{HOST}:{self.cluster.port}",
+                "routes": [f"nats://{HOST}:{port}" for port in self.cluster.ports],
+            }
         self._configuration.write_text(json.dumps(configuration, indent=2), encoding="utf-8")
 
     @property

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     OCCURRED_AT_INVALID = "occurred_at_invalid"
     OCCURRED_AT_OUT_OF_RANGE = "occurred_at_out_of_range"
     REFUSED_BY_POSTGRES = "refused_by_postgres"
+    DELIVERY_GIVEN_UP = "delivery_given_up"
 
 
 class RefusalError(ValueError):

@@ -114,6 +114,22 @@ class Fleet(_Strict):
             )
         return slots
 
+    def prompt_format_of(self, role: str, profile: str) -> PromptFormat:
+        """How the slots of a role are asked: one request must suit whichever of them takes it.
+
+        Raises:
+            FoundryError: no slot serves the role, or those that do differ.
+        """
+        slots = self.with_role(role, profile)
+        formats = {slot.prompt_format for slot in slots}
+        if len(formats) > 1:
+            named = ", ".join(f"{slot.name} ({slot.prompt_format})" for slot in slots)
+            raise FoundryError(
+                f"the slots of role {role} in profile {profile} differ in prompt_format: {named}. "
+                "Give them one, or use a profile with only one kind of them."
+            )
+        return formats.pop()
+
 
 def load_fleet(path: Path) -> Fleet:
     """Read a fleet file.

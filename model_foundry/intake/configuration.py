@@ -4,12 +4,15 @@ What someone configured differently is never overwritten unasked; `MODEL_FOUNDRY
 what a difference means: `check` (an error that names it), `accept` (go on), `apply` (overwrite).
 """
 
+import asyncio
 import logging
-from typing import Any, Final
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
+from nats.errors import NoRespondersError
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -20,20 +23,22 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import STREAM_SUBJECTS
 from model_foundry.intake.jetstream import connect, without_password
 from model_foundry.settings import Settings
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-# Longer than any batch takes to land, retries included: a message comes again only when its drain
-# died. No backoff: it would replace ack_wait, and bad content is quarantined, not tried again.
-ACK_WAIT_S: Final = 120.0
 # Room for many drains, each with two batches in flight.
 MAX_ACK_PENDING: Final = 100_000
+_ADVISORIES_MAX_BYTES: Final = 64 * 1024**2
+# A cluster that lost its leader has another within this.
+_ELECTION_S: Final = 15.0
+_ASK_EVERY_S: Final = 0.2
 _STREAM_FIELDS: Final = ("storage", "retention", "discard")
 _CONSUMER_FIELDS: Final = (
     "ack_policy",
@@ -65,16 +70,43 @@ def stream_config(settings: Settings) -> StreamConfig:
 def consumer_config(settings: Settings) -> ConsumerConfig:
     """The durable pull consumer as we make it: explicit acks, redelivery without end.
 
-    The server never gives a message up: what cannot be accepted is quarantined by us.
+    The server never gives a message up: what cannot be accepted is quarantined by us. No backoff:
+    it would replace ack_wait, and bad content is not tried again.
     """
     return ConsumerConfig(
         durable_name=settings.nats_durable,
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=ACK_WAIT_S,
+        ack_wait=settings.intake_ack_wait_s,
         max_deliver=-1,
         max_ack_pending=MAX_ACK_PENDING,
     )
+
+
+def advisory_stream(settings: Settings) -> str:
+    """The name of the stream that keeps what the server says of messages that it gave up."""
+    return f"{settings.nats_stream}_ADVISORIES"
+
+
+async def asked(settings: Settings, request: Callable[[], Awaitable[_T]]) -> _T:
+    """What JetStream answers; asked again for a while if it cannot, as when it elects a leader.
+
+    Raises:
+        NotFoundError: there is no such stream or consumer.
+        FoundryError: JetStream refuses, or gave no answer within the time of an election.
+    """
+    deadline = time.monotonic() + _ELECTION_S
+    while True:
+        try:
+            return await request()
+        except NotFoundError:
+            raise
+        except (ServiceUnavailableError, NoRespondersError, TimeoutError) as error:
+            if time.monotonic() >= deadline:
+                raise jetstream_error(settings, error) from None
+        except (APIError, NatsError) as error:
+            raise jetstream_error(settings, error) from None
+        await asyncio.sleep(_ASK_EVERY_S)
 
 
 async def ensure_stream(client: Client, settings: Settings) -> None:
@@ -86,19 +118,19 @@ async def ensure_stream(client: Client, settings: Settings) -> None:
     jetstream = client.jetstream(timeout=settings.connect_timeout_s)
     wanted = stream_config(settings)
     try:
-        there = (await jetstream.stream_info(settings.nats_stream)).config
+        info = await asked(settings, lambda: jetstream.stream_info(settings.nats_stream))
     except NotFoundError:
-        await _told(settings, jetstream.add_stream(wanted))
+        await asked(settings, lambda: jetstream.add_stream(wanted))
         return
-    except (APIError, NatsError, TimeoutError) as error:
-        raise jetstream_error(settings, error) from None
+    there = info.config
     unheard = [subject for subject in STREAM_SUBJECTS if subject not in (there.subjects or [])]
     differences = [f"subjects lack {', '.join(unheard)}"] if unheard else []
     differences += _differences(there, wanted, _STREAM_FIELDS)
     if differences and _shall_apply(settings, f"stream {settings.nats_stream}", differences):
         changes: dict[str, Any] = {name: getattr(wanted, name) for name in _STREAM_FIELDS}
         changes["subjects"] = [*(there.subjects or []), *unheard]
-        await _told(settings, jetstream.update_stream(there.evolve(**changes)))
+        changed = there.evolve(**changes)
+        await asked(settings, lambda: jetstream.update_stream(changed))
 
 
 async def ensure_consumer(client: Client, settings: Settings) -> ConsumerInfo:
@@ -110,18 +142,55 @@ async def ensure_consumer(client: Client, settings: Settings) -> ConsumerInfo:
     await ensure_stream(client, settings)
     jetstream = client.jetstream(timeout=settings.connect_timeout_s)
     wanted = consumer_config(settings)
+    stream, durable = settings.nats_stream, settings.nats_durable
     try:
-        info = await jetstream.consumer_info(settings.nats_stream, settings.nats_durable)
+        info: ConsumerInfo = await asked(settings, lambda: jetstream.consumer_info(stream, durable))
     except NotFoundError:
-        return await _made_consumer(jetstream, settings, wanted)
-    except (APIError, NatsError, TimeoutError) as error:
-        raise jetstream_error(settings, error) from None
+        return await asked(settings, lambda: jetstream.add_consumer(stream, wanted))
     differences = _differences(info.config, wanted, _CONSUMER_FIELDS)
     if differences and _shall_apply(settings, f"consumer {settings.nats_durable}", differences):
         changes = {name: getattr(wanted, name) for name in _CONSUMER_FIELDS}
         changed: ConsumerConfig = info.config.evolve(**changes)
-        return await _made_consumer(jetstream, settings, changed)
+        return await asked(settings, lambda: jetstream.add_consumer(stream, changed))
     return info
+
+
+async def advisories_waiting(client: Client, settings: Settings) -> int:
+    """How many advisories no drain has followed; their stream and consumer are made if missing.
+
+    Raises:
+        FoundryError: they cannot be made; under `nats_config=accept` that is only a warning.
+    """
+    jetstream = client.jetstream(timeout=settings.connect_timeout_s)
+    stream, durable = advisory_stream(settings), settings.nats_durable
+    try:
+        info = await asked(settings, lambda: jetstream.consumer_info(stream, durable))
+    except NotFoundError:
+        kinds = ("MAX_DELIVERIES", "MSG_TERMINATED")
+        kept = StreamConfig(
+            name=stream,
+            subjects=[
+                f"$JS.EVENT.ADVISORY.CONSUMER.{kind}.{settings.nats_stream}.{durable}"
+                for kind in kinds
+            ],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.WORK_QUEUE,
+            max_bytes=_ADVISORIES_MAX_BYTES,
+            num_replicas=settings.stream_replicas,
+        )
+        wanted = consumer_config(settings)
+        try:
+            await asked(settings, lambda: jetstream.add_stream(kept))
+            await asked(settings, lambda: jetstream.add_consumer(stream, wanted))
+        except FoundryError as error:
+            told = f"stream {stream}, which tells of messages given up, cannot be made: {error}"
+            if settings.nats_config != "accept":
+                raise FoundryError(
+                    f"{told} Set MODEL_FOUNDRY_NATS_CONFIG=accept to work without it."
+                ) from None
+            _log.warning("%s", told)
+        return 0
+    return _waiting(info)
 
 
 async def pending_count(settings: Settings) -> int:
@@ -132,26 +201,13 @@ async def pending_count(settings: Settings) -> int:
     client = await connect(settings, name="model-foundry-sensor")
     try:
         info = await ensure_consumer(client, settings)
-        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+        return _waiting(info) + await advisories_waiting(client, settings)
     finally:
         await client.close()
 
 
-async def _made_consumer(
-    jetstream: JetStreamContext, settings: Settings, config: ConsumerConfig
-) -> ConsumerInfo:
-    try:
-        info: ConsumerInfo = await jetstream.add_consumer(settings.nats_stream, config)
-    except (APIError, NatsError, TimeoutError) as error:
-        raise jetstream_error(settings, error) from None
-    return info
-
-
-async def _told(settings: Settings, request: Any) -> None:
-    try:
-        await request
-    except (APIError, NatsError, TimeoutError) as error:
-        raise jetstream_error(settings, error) from None
+def _waiting(info: ConsumerInfo) -> int:
+    return (info.num_pending or 0) + (info.num_ack_pending or 0)
 
 
 def _differences(there: Any, wanted: Any, fields: tuple[str, ...]) -> list[str]:

@@ -4,6 +4,8 @@ What is drained is a `Source`: the durable consumer here, a stretch of the strea
 """
 
 import asyncio
+import contextlib
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple, Protocol
@@ -15,11 +17,13 @@ from nats.js.errors import APIError, NotFoundError
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Event
 from model_foundry.intake import configuration, jetstream
+from model_foundry.intake.advisories import land_given_up
 from model_foundry.intake.landing import COUNTS, NOTHING_LANDED, Landed, Lander
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.settings import Settings
 
 _REPORT_EVERY_S: Final = 5.0
+_RETRY_EVERY_S: Final = 0.2
 
 Status = Literal["empty", "drained", "limit"]
 Report = Callable[[str], None]
@@ -33,6 +37,14 @@ class Drained(NamedTuple):
     batches: int
     wall_s: float
     landed: Landed
+
+    def after(self, earlier: Landed, *, preview_rows: int) -> "Drained":
+        """With what landed before it, in the same run."""
+        if not earlier.counts["messages"]:
+            return self
+        status = "drained" if self.status == "empty" else self.status
+        landed = earlier.plus(self.landed, preview_rows=preview_rows)
+        return self._replace(status=status, landed=landed)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON-able form, the same keys whatever happened."""
@@ -76,7 +88,8 @@ async def drain(
 ) -> Drained:
     """Carry what waits on the durable consumer into the inbox, within the bounds of the settings.
 
-    Stream and consumer are made if missing. Several drains may run at once.
+    Stream and consumer are made if missing. Several drains may run at once. It begins with what
+    the server gave up (`advisories`).
 
     Raises:
         FoundryError: NATS or PostgreSQL is out of reach, or stayed so past `intake_retry_s`, or
@@ -85,9 +98,14 @@ async def drain(
     client = await jetstream.connect(settings, name="model-foundry-intake")
     try:
         await configuration.ensure_consumer(client, settings)
+        given_up = await land_given_up(client, settings, run_id=run_id)
         async with Puller(client, settings.nats_stream, settings.nats_durable) as puller:
             source = _Durable(settings, client, puller)
-            return await carry(settings, source, run_id=run_id, report=report)
+            try:
+                drained = await carry(settings, source, run_id=run_id, report=report)
+                return drained.after(given_up, preview_rows=settings.preview_rows)
+            finally:
+                await source.give_back()
     finally:
         await client.close()
 
@@ -110,30 +128,55 @@ class _Durable:
         self._settings = settings
         self._client = client
         self._puller = puller
+        self._held: list[list[Delivery]] = []
+        self._away_since: float | None = None
         # A message larger than a request's byte limit would never come: room for the largest.
         self._max_bytes = max(settings.intake_batch_bytes, client.max_payload + 64 * 1024)
 
-    async def acknowledge(self, deliveries: list[Delivery]) -> None:
-        await self._puller.acknowledge(deliveries)
-
     async def fetch(self, count: int) -> list[Delivery]:
-        deadline = time.monotonic() + self._settings.intake_retry_s
         while True:
             pulled = await self._puller.fetch(
                 count, max_bytes=self._max_bytes, wait_s=self._settings.intake_idle_s
             )
             if pulled.deliveries or pulled.status == "empty":
+                self._away_since = None
+                if pulled.deliveries:
+                    self._held.append(pulled.deliveries)
                 return pulled.deliveries
-            await self._check_consumer(pulled.status)
-            if time.monotonic() >= deadline:
-                raise FoundryError(
-                    f"JetStream gave no messages for {self._settings.intake_retry_s:.0f} s "
-                    f"(last answer: {pulled.status}). Nothing is lost: what was not acknowledged "
-                    "stays in the stream; run the drain again when the server is well."
-                )
-            await asyncio.sleep(0.2)
+            await self._outlast(f"gave no messages; last answer: {pulled.status}")
 
-    async def _check_consumer(self, status: str) -> None:
+    async def acknowledge(self, deliveries: list[Delivery]) -> None:
+        self._held.remove(deliveries)
+        while True:
+            try:
+                await self._puller.acknowledge(deliveries)
+            except (NatsError, TimeoutError) as error:
+                await self._outlast(f"confirmed no acknowledgement; {type(error).__name__}")
+            else:
+                self._away_since = None
+                return
+
+    async def give_back(self) -> None:
+        """What was fetched and did not land comes to the next drain at once, not after ack_wait."""
+        with contextlib.suppress(NatsError):
+            for delivery in itertools.chain(*self._held, self._puller.unread()):
+                await self._client.publish(delivery.ack_subject, b"-NAK")
+
+    async def _outlast(self, what: str) -> None:
+        """Wait a moment for a server that is away; raise when it has been away for too long."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        await self._check_consumer(what)
+        if self._client.is_closed or now - self._away_since >= self._settings.intake_retry_s:
+            raise FoundryError(
+                f"JetStream {what}, for {now - self._away_since:.0f} s. Nothing is lost: what was "
+                "not acknowledged stays in the stream, and what landed is known when it comes "
+                "again. Run the drain again when the server is well."
+            )
+        await asyncio.sleep(_RETRY_EVERY_S)
+
+    async def _check_consumer(self, what: str) -> None:
         """Tell a consumer that is gone from a server that is away for a moment."""
         stream, durable = self._settings.nats_stream, self._settings.nats_durable
         try:
@@ -143,9 +186,9 @@ class _Durable:
         except NotFoundError as error:
             raise FoundryError(
                 f"stream {stream} or its consumer {durable} was deleted while it was drained "
-                f"({status}; {error.description}). What had landed stays. The next drain makes "
-                "them anew; a new consumer reads the stream from its first message, and what is "
-                "known is counted as redelivered, not landed twice."
+                f"({error.description}; JetStream {what}). What had landed stays. The next drain "
+                "makes them anew; a new consumer reads the stream from its first message, and what "
+                "is known is counted as redelivered, not landed twice."
             ) from None
         except (APIError, NatsError, TimeoutError):
             return
@@ -170,8 +213,8 @@ class _Loop:
             while (room := self._room(fetched)) > 0:
                 deliveries = await self._source.fetch(room)
                 if landing is not None:
-                    await self._source.acknowledge(await landing)
-                    landing = None
+                    committed, landing = await asyncio.shield(landing), None
+                    await self._source.acknowledge(committed)
                 if not deliveries:
                     status = "drained" if fetched else "empty"
                     break

@@ -4,9 +4,10 @@ Keys first: a COPY of the ids alone says which events are new, and then the payl
 into the inbox, once, instead of through a temporary table.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -14,7 +15,13 @@ from psycopg import errors
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.types.json import Jsonb
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
 
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Event, Message, read_event
@@ -95,34 +102,51 @@ class Lander:
         self._run_id = run_id
         self._connection: psycopg.Connection[Any] | None = None
         self._partitions: set[date] = set()
+        self._busy = threading.Lock()
+        self._closing = threading.Event()
 
     def close(self) -> None:
-        """Give the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Give the connection back; a batch under way in another thread ends its try first."""
+        self._closing.set()
+        with self._busy:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
-    def land(self, messages: Sequence[Message]) -> Landed:
+    def land(self, messages: Sequence[Message], given_up: Sequence[Refused] = ()) -> Landed:
         """Land a batch whole; when this returns, every message of it may be acknowledged.
 
         A broken connection is made anew and the batch tried again: what a first try had already
-        committed counts as redelivered.
+        committed counts as redelivered. What is `given_up` goes to quarantine unread.
 
         Raises:
             FoundryError: PostgreSQL did not come back within the limit, or refuses us.
         """
         events: list[Event] = []
-        refused: list[Refused] = []
-        for message in messages:
+        refused: list[Refused] = list(given_up)
+        # A message that comes again while it waits to land is in one batch twice.
+        once = {_place(message): message for message in messages}
+        for message in once.values():
             try:
                 events.append(read_event(message, max_bytes=self._settings.event_max_bytes))
             except RefusalError as refusal:
                 refused.append(Refused(message, refusal.reason, refusal.detail))
+        with self._busy:
+            batch = [*once.values(), *(item.message for item in given_up)]
+            landed = self._land(batch, events, refused)
+        repeated = len(messages) - len(once)
+        again = Counter(messages=repeated, redelivered=repeated)
+        return landed._replace(counts=landed.counts + again)
+
+    def _land(
+        self, messages: Sequence[Message], events: list[Event], refused: list[Refused]
+    ) -> Landed:
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type((psycopg.OperationalError, psycopg.InterfaceError)),
                 wait=wait_exponential_jitter(multiplier=0.1, max=2.0, jitter=0.1),
-                stop=stop_after_delay(self._settings.intake_retry_s),
+                stop=stop_after_delay(self._settings.intake_retry_s)
+                | stop_when_event_set(self._closing),
                 reraise=True,
             ):
                 with attempt:
@@ -142,15 +166,18 @@ class Lander:
             return self._transaction(messages, events, refused)
         except _ROW_ERRORS as error:
             if len(events) == 1:
-                detail = error.diag.message_primary or type(error).__name__
-                [culprit] = [message for message in messages if _is_of(events[0], message)]
+                detail = error.diag.message_primary or str(error) or type(error).__name__
+                places = {_place(events[0])}
+                [culprit] = [message for message in messages if _place(message) in places]
                 refusal = Refused(culprit, Reason.REFUSED_BY_POSTGRES, detail)
                 return self._transaction(messages, [], [*refused, refusal])
+            if not events:
+                raise
         # One row of many: halve until it stands alone; the refused go with the first half.
         middle = len(events) // 2
-        places = {(event.stream, event.stream_seq) for event in events[middle:]}
-        first = [message for message in messages if (message.stream, message.seq) not in places]
-        second = [message for message in messages if (message.stream, message.seq) in places]
+        places = {_place(event) for event in events[middle:]}
+        first = [message for message in messages if _place(message) not in places]
+        second = [message for message in messages if _place(message) in places]
         return self._land_or_split(first, events[:middle], refused).plus(
             self._land_or_split(second, events[middle:], []),
             preview_rows=self._settings.preview_rows,
@@ -285,8 +312,7 @@ class Lander:
             known = {event_id: tuple(rest) for event_id, *rest in cursor.fetchall()}
             again: dict[str, Event] = {}
             for event in held:
-                itself = (event.stream, event.stream_seq, event.received_at)
-                if known.get(event.event_id) == itself:
+                if known.get(event.event_id) == _place(event):
                     redelivered += 1
                 elif event.has_own_id or event.stream.startswith(IMPORT_PREFIX):
                     duplicates.append(event)
@@ -326,8 +352,10 @@ class Lander:
             self._partitions.add(day)
 
 
-def _is_of(event: Event, message: Message) -> bool:
-    return (event.stream, event.stream_seq) == (message.stream, message.seq)
+def _place(of: Message | Event) -> tuple[str, int, datetime]:
+    """What tells a message from every other, those of a stream's earlier lives included."""
+    seq = of.seq if isinstance(of, Message) else of.stream_seq
+    return of.stream, seq, of.received_at
 
 
 def _headers(message: Message) -> Jsonb | None:

@@ -15,6 +15,7 @@ from model_foundry.events.envelope import Message
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # How long past a request's own expiry its closing status may take before we ask again.
 _GRACE_S: Final = 2.0
+_ACK_S: Final = 2.0
 
 
 class Delivery(NamedTuple):
@@ -28,8 +29,9 @@ class Delivery(NamedTuple):
 class Pulled(NamedTuple):
     """What one request brought, and the status that closed it.
 
-    `status` is "full", "empty" (the server has no more), "lost" (no answer: the connection or the
-    server went away), or the server's own text.
+    `status` is "full" (as many messages or bytes as asked for), "empty" (the server has no more),
+    "disconnected", "lost" (no answer: the connection or the server went away), or the server's own
+    text.
     """
 
     deliveries: list[Delivery]
@@ -42,6 +44,7 @@ class Puller:
     def __init__(self, client: Client, stream: str, durable: str) -> None:
         self._client = client
         self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._info_subject = f"$JS.API.CONSUMER.INFO.{stream}.{durable}"
         self._inbox = client.new_inbox()
         self._tokens = itertools.count(1)
         self._subscription: Subscription | None = None
@@ -85,7 +88,10 @@ class Puller:
         self._wanted = count
         self._closed = asyncio.get_running_loop().create_future()
         missing = count - len(self._arrived)
-        if missing > 0:
+        if missing > 0 and not self._client.is_connected:
+            # Requests that pile up until it is connected again would all be answered at once.
+            status = "disconnected"
+        elif missing > 0:
             self._token = f"{self._inbox}.{next(self._tokens)}"
             request = {
                 "batch": missing,
@@ -105,19 +111,31 @@ class Puller:
         taken, self._arrived = self._arrived[:count], self._arrived[count:]
         return Pulled([_delivery(msg) for msg in taken], status)
 
+    def unread(self) -> list[Delivery]:
+        """What arrived and was not handed out."""
+        return [_delivery(msg) for msg in self._arrived]
+
     async def acknowledge(self, deliveries: list[Delivery]) -> None:
-        """Ack each delivery, and wait until the server has read the acks."""
-        publish = self._client.publish
+        """Ack each delivery, and wait until the server has read the acks.
+
+        Raises:
+            nats.errors.Error: no sign of it: the connection or the server is away.
+        """
         for delivery in deliveries:
-            await publish(delivery.ack_subject, b"+ACK")
-        await self._client.flush()
+            await self._client.publish(delivery.ack_subject, b"+ACK")
+        # Any answered request would do, as it goes the way of the acks. nats-py's `flush` does not:
+        # its ping overtakes them, and a late answer to it ends the read loop. Nor do acks that ask
+        # for an answer: a server that was restarted gives none to those it had forgotten.
+        await self._client.request(self._info_subject, timeout=_ACK_S)
 
 
 def _status(headers: dict[str, str]) -> str:
-    code = headers["Status"]
+    code, description = headers["Status"], headers.get("Description", "")
     if code in {"404", "408"}:
         return "empty"
-    return f"{code} {headers.get('Description', '')}".strip()
+    if "MaxBytes" in description:
+        return "full"
+    return f"{code} {description}".strip()
 
 
 def _delivery(msg: Msg) -> Delivery:

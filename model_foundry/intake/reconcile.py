@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from nats.errors import Error as NatsError
 from nats.js.api import ConsumerInfo, StreamInfo
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from model_foundry.intake import jetstream
-from model_foundry.intake.configuration import jetstream_error
+from model_foundry.intake.configuration import asked
 from model_foundry.settings import Settings
 from model_foundry.store.sql import load_sql
 
@@ -101,13 +100,10 @@ async def _state(settings: Settings) -> tuple[StreamInfo | None, ConsumerInfo | 
     client = await jetstream.connect(settings, name="model-foundry-reconcile")
     try:
         context = client.jetstream(timeout=settings.connect_timeout_s)
-        stream = await context.stream_info(settings.nats_stream)
-        consumer = await context.consumer_info(settings.nats_stream, settings.nats_durable)
+        name, durable = settings.nats_stream, settings.nats_durable
+        stream = await asked(settings, lambda: context.stream_info(name))
+        return stream, await asked(settings, lambda: context.consumer_info(name, durable))
     except NotFoundError:
         return None, None
-    except (APIError, NatsError, TimeoutError) as error:
-        raise jetstream_error(settings, error) from None
-    else:
-        return stream, consumer
     finally:
         await client.close()

@@ -1,5 +1,7 @@
 """Replay: a stretch of the stream carried through the same door again, the durable left alone."""
 
+import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -10,12 +12,13 @@ from nats.js.errors import APIError, NotFoundError
 
 from model_foundry.errors import FoundryError
 from model_foundry.intake import jetstream
-from model_foundry.intake.configuration import jetstream_error
+from model_foundry.intake.configuration import asked
 from model_foundry.intake.drain import Drained, Report, carry
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.settings import Settings
 
 _INACTIVE_S: Final = 120.0
+_RETRY_EVERY_S: Final = 0.2
 
 
 class Stretch(NamedTuple):
@@ -73,19 +76,27 @@ class _Ordered:
         """Nothing: the durable keeps its own place."""
 
     async def fetch(self, count: int) -> list[Delivery]:
-        for _ in range(max(1, round(self._settings.intake_retry_s / 2))):
+        deadline = time.monotonic() + self._settings.intake_retry_s
+        while not self._client.is_closed and time.monotonic() < deadline:
             if self._puller is None:
                 self._puller = await self._open()
             pulled = await self._puller.fetch(
                 count, max_bytes=self._max_bytes, wait_s=self._settings.intake_idle_s
             )
-            if pulled.deliveries or pulled.status == "empty":
+            whole = pulled.status in {"full", "empty"}
+            if not whole:
+                # What was sent and did not arrive does not come again: go on behind what did.
+                await self.close()
+            if pulled.deliveries or whole:
                 within = [d for d in pulled.deliveries if not self._stretch.ends_before(d)]
                 if within:
                     self._next_seq = within[-1].message.seq + 1
                 return within
-            await self.close()
-        raise FoundryError("JetStream gave no messages; run the replay again when it is well")
+            await asyncio.sleep(_RETRY_EVERY_S)
+        raise FoundryError(
+            f"JetStream gave no messages for {self._settings.intake_retry_s:.0f} s. What landed "
+            "stays; run the replay again when the server is well."
+        )
 
     async def close(self) -> None:
         """Delete the consumer; it would vanish by itself after a while."""
@@ -113,13 +124,11 @@ class _Ordered:
             mem_storage=True,
             num_replicas=1,
         )
+        context = self._client.jetstream(timeout=self._settings.connect_timeout_s)
+        stream = self._settings.nats_stream
         try:
-            info = await self._client.jetstream(
-                timeout=self._settings.connect_timeout_s
-            ).add_consumer(self._settings.nats_stream, config)
+            info = await asked(self._settings, lambda: context.add_consumer(stream, config))
         except NotFoundError:
-            raise FoundryError(f"there is no stream {self._settings.nats_stream}") from None
-        except (APIError, NatsError, TimeoutError) as error:
-            raise jetstream_error(self._settings, error) from None
+            raise FoundryError(f"there is no stream {stream}") from None
         self._name = info.name
-        return await Puller(self._client, self._settings.nats_stream, info.name).__aenter__()
+        return await Puller(self._client, stream, info.name).__aenter__()

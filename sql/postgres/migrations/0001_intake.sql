@@ -11,7 +11,12 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(child, 0));
-    IF to_regclass(quote_ident(child)) IS NOT NULL THEN
+    -- Asked of the catalog's tables: to_regclass() would give its first answer again, from a cache.
+    IF EXISTS (
+        SELECT FROM pg_inherits
+        INNER JOIN pg_class ON pg_inherits.inhrelid = pg_class.oid
+        WHERE pg_inherits.inhparent = parent::regclass AND pg_class.relname = child
+    ) THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', child, parent);

@@ -1,0 +1,555 @@
+"""The queue that keeps every slot full: which job goes to which slot, and when again.
+
+Slots pull. Whenever a place of a slot is free, it takes the next job of the slot's roles; nothing
+is assigned ahead, so a slow slot gets less and no slot idles while a job of its role waits.
+
+- A failed attempt is repeated if it may succeed: at once on another slot of the role, or after a
+  wait on the same one. Being turned away for lack of room (429, 503) spends none of the job's
+  attempts; the place that met it rests, or the whole slot for as long as Retry-After says.
+- A slot that does not answer is paused and looked at until its health returns. When all slots of
+  a role have been dead for too long, its jobs fail.
+- Results are handed to `land` in batches, one batch at a time. What has finished is landed even
+  if the dispatch is cancelled.
+
+Belongs here: order, attempts, pauses. Does not: HTTP (`client`), where results go (`results`).
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter, deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import AsyncExitStack, aclosing, suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from model_foundry.inference.answers import Completion, ErrorKind, SlotError
+from model_foundry.inference.client import SlotClient
+from model_foundry.inference.fleet import Slot
+from model_foundry.inference.jobs import Job, Priority
+from model_foundry.inference.outcome import Result, Status, judged
+from model_foundry.inference.report import DispatchReport, Progress, SlotTally
+from model_foundry.settings import Settings
+
+PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")
+TURNED_AWAY: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "unavailable"})
+PERHAPS_DEAD: Final[frozenset[ErrorKind]] = frozenset({"connection", "timeout", "unavailable"})
+# How many jobs of a plain iterable are taken before others get a turn.
+TAKEN_AT_ONCE: Final = 50
+
+Land = Callable[[Sequence[Result]], Awaitable[None]]
+log = logging.getLogger(__name__)
+
+
+async def dispatch(
+    jobs: AsyncIterable[Job] | Iterable[Job],
+    *,
+    slots: Sequence[Slot],
+    environment: Mapping[str, str],
+    land: Land,
+    settings: Settings,
+    progress: Callable[[Progress], None] | None = None,
+) -> DispatchReport:
+    """Ask every job on the slots of its role, and land each result once.
+
+    Args:
+        jobs: taken as places come free, never all at once; each job_id at most once.
+        slots: those to use; a job whose role none of them serves fails.
+        environment: where the slots' endpoints and keys are looked up.
+        land: keeps a batch of results. Called again with the same batch if it was cancelled, so
+            it must be idempotent.
+        settings: the limits, `inference_*`.
+        progress: called every `inference_progress_s`, and at the end.
+
+    Raises:
+        FoundryError: a slot's endpoint or key is not set.
+        Exception: what `jobs` raised (after the jobs that it gave have ended), `land` or
+            `progress` (at once).
+    """
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(SlotClient(slot, environment, settings))
+            for slot in slots
+        ]
+        return await _Dispatch(clients, land, settings, progress).run(jobs)
+
+
+class _Open:
+    """A job that was taken from the source and has no result yet."""
+
+    __slots__ = (
+        "asked_at",
+        "attempts",
+        "job",
+        "order",
+        "rested_at",
+        "slot",
+        "spent",
+        "turned_away_at",
+    )
+
+    def __init__(self, job: Job, order: int) -> None:
+        self.job = job
+        self.order = order
+        self.attempts = 0
+        self.spent = 0
+        self.asked_at: datetime | None = None
+        self.slot: Slot | None = None
+        self.rested_at = 0.0
+        self.turned_away_at: float | None = None
+
+
+class _Queue:
+    """The waiting jobs of one role and priority: those that come again, then the new ones."""
+
+    def __init__(self) -> None:
+        self._again: list[_Open] = []
+        self._new: deque[_Open] = deque()
+
+    def put(self, waiting: _Open) -> None:
+        (self._again if waiting.attempts else self._new).append(waiting)
+
+    def first_for(self, slot: Slot, now: float) -> _Open | None:
+        """The next one that the slot may have: not yet the one that it has just failed."""
+        for waiting in self._again:
+            if waiting.slot is not slot or waiting.rested_at <= now:
+                return waiting
+        return self._new[0] if self._new else None
+
+    def take(self, waiting: _Open) -> None:
+        if waiting.attempts:
+            self._again.remove(waiting)
+        else:
+            self._new.popleft()
+
+    def take_all(self) -> list[_Open]:
+        taken = [*self._again, *self._new]
+        self._again.clear()
+        self._new.clear()
+        return taken
+
+
+class _Served:
+    """A slot as the dispatcher sees it. `cap` is 0 while it is paused."""
+
+    def __init__(self, client: SlotClient) -> None:
+        self.client = client
+        self.slot = client.slot
+        self.tally = SlotTally()
+        self.cap = 0
+        self.busy = 0
+        self.resting = 0
+        self.rested_at = 0.0
+        self.suspect = asyncio.Event()
+        self.paused_at: float | None = None
+        self.failing_at: float | None = None
+        self.failed_at = 0.0
+        self.failures = 0
+        self.refuses = False
+        self.trouble = "it was not reached yet"
+
+    def free(self, now: float) -> int:
+        return 0 if now < self.rested_at else self.cap - self.busy - self.resting
+
+    def load(self) -> float:
+        return self.busy / self.cap if self.cap else 1.0
+
+    def pause(self, now: float) -> None:
+        self.cap = 0
+        self.paused_at = now if self.paused_at is None else self.paused_at
+        self.suspect.set()
+
+    def answers(self) -> None:
+        self.failures = 0
+        self.failing_at = None
+
+
+class _Dispatch:
+    def __init__(
+        self,
+        clients: Sequence[SlotClient],
+        land: Land,
+        settings: Settings,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._served = [_Served(client) for client in clients]
+        self._by_role: dict[str, list[_Served]] = {}
+        for served in self._served:
+            for role in served.slot.roles:
+                self._by_role.setdefault(role, []).append(served)
+        self._queues = {(role, rank): _Queue() for role in self._by_role for rank in PRIORITIES}
+        self._land = land
+        self._settings = settings
+        self._progress = progress
+        # A slot that gave no answer for so long, though every attempt had its time.
+        self._failing_limit_s = settings.inference_wait_s + settings.inference_request_timeout_s
+        places = sum(served.slot.parallel for served in self._served)
+        self._room = asyncio.Semaphore(
+            max(settings.inference_queue_jobs, 2 * places) + 2 * settings.inference_land_batch
+        )
+        self._taken = self._open = self._unlanded = 0
+        self._source_ended = False
+        self._source_error: Exception | None = None
+        self._finished: list[Result] = []
+        self._any_finished, self._land_now = asyncio.Event(), asyncio.Event()
+        self._land_failed = False
+        self._statuses: Counter[Status] = Counter()
+        self._error_kinds: Counter[str] = Counter()
+        self._input_tokens = self._output_tokens = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = time.monotonic()
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> DispatchReport:
+        for served in self._served:
+            served.pause(self._started)
+            self._spawn(self._watch(served))
+        self._spawn(self._feed(jobs))
+        self._spawn(self._land_as_they_finish())
+        if self._progress is not None:
+            self._spawn(self._tell(self._progress))
+        try:
+            await self._end
+        finally:
+            tasks = [*self._tasks]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if not self._land_failed:
+                await self._land_finished()
+        if self._progress is not None:
+            self._progress(self._stand())
+        return DispatchReport(
+            asked=self._taken,
+            cached=0,
+            ok=self._statuses["ok"],
+            rejected=self._statuses["rejected"],
+            failed=self._statuses["failed"],
+            error_kinds=dict(self._error_kinds),
+            input_tokens=self._input_tokens,
+            output_tokens=self._output_tokens,
+            wall_s=time.monotonic() - self._started,
+            slots=tuple(
+                served.tally.figures(served.slot.name, served.slot.model) for served in self._served
+            ),
+        )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+
+    def _reap(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not self._end.done():
+            self._end.set_exception(error)
+
+    # The source.
+
+    async def _feed(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> None:
+        try:
+            async with aclosing(one_by_one(jobs)) as source:
+                async for job in source:
+                    await self._room.acquire()
+                    self._taken += 1
+                    self._open += 1
+                    self._unlanded += 1
+                    self._put(_Open(job, self._taken))
+        except Exception as error:
+            self._source_error = error
+        self._source_ended = True
+        self._end_if_done()
+
+    def _put(self, waiting: _Open) -> None:
+        role = waiting.job.role
+        if role not in self._by_role:
+            served = ", ".join(sorted(self._by_role))
+            self._give_up(waiting, "no_slot", f"no slot serves the role {role}; served: {served}")
+            return
+        self._queues[role, waiting.job.priority].put(waiting)
+        self._pump()
+        self._give_up_if_dead(role)
+
+    def _end_if_done(self) -> None:
+        if not self._source_ended or self._end.done():
+            return
+        if self._open == 0:
+            self._land_now.set()
+        if self._unlanded > 0:
+            return
+        if self._source_error is not None:
+            self._end.set_exception(self._source_error)
+        else:
+            self._end.set_result(None)
+
+    # Places.
+
+    def _pump(self) -> None:
+        """Give every free place a job, the least busy slot first."""
+        if self._end.done():
+            return
+        now = time.monotonic()
+        started = True
+        while started:
+            started = False
+            for served in sorted(self._served, key=_Served.load):
+                if served.free(now) > 0 and (waiting := self._next_for(served, now)):
+                    served.busy += 1
+                    self._spawn(self._attempt(served, waiting))
+                    started = True
+
+    def _next_for(self, served: _Served, now: float) -> _Open | None:
+        for priority in PRIORITIES:
+            first: tuple[_Open, _Queue] | None = None
+            for role in served.slot.roles:
+                queue = self._queues[role, priority]
+                waiting = queue.first_for(served.slot, now)
+                if waiting and (first is None or waiting.order < first[0].order):
+                    first = waiting, queue
+            if first is not None:
+                first[1].take(first[0])
+                return first[0]
+        return None
+
+    async def _attempt(self, served: _Served, waiting: _Open) -> None:
+        waiting.attempts += 1
+        waiting.slot = served.slot
+        waiting.asked_at = waiting.asked_at or datetime.now(UTC)
+        served.tally.requests += 1
+        started = time.monotonic()
+        try:
+            answer: Completion | SlotError | Exception = await served.client.ask(waiting.job)
+        except Exception as error:
+            answer = error
+        finally:
+            served.busy -= 1
+            served.tally.busy_s += time.monotonic() - started
+        if isinstance(answer, Completion):
+            # The place goes on first; the bookkeeping is done while the server works.
+            served.answers()
+            self._pump()
+            served.tally.add(answer.timings)
+            status, error_kind, error_text = judged(answer)
+            self._settle(waiting, status, answer, error_kind, error_text)
+        elif isinstance(answer, SlotError):
+            self._blame(served, answer)
+            self._repeat_or_give_up(waiting, answer)
+            self._pump()
+        else:
+            log.error("job %s: %s", waiting.job.job_id, answer, exc_info=answer)
+            self._give_up(waiting, "internal", f"{type(answer).__name__}: {answer}")
+            self._pump()
+
+    # Attempts that failed.
+
+    def _blame(self, served: _Served, error: SlotError) -> None:
+        """What a failed attempt means for its slot."""
+        now = time.monotonic()
+        served.tally.errors[error.kind] += 1
+        served.trouble = f"{error.kind}: {error}"
+        if error.kind == "refused":
+            served.refuses = True
+            served.cap = 0
+            log.error("slot %s refuses requests and is left alone: %s", served.slot.name, error)
+        elif not error.retryable:
+            served.answers()
+        if not error.retryable:
+            return
+        if served.failing_at is None or now - served.failed_at > self._failing_limit_s:
+            served.failing_at = now
+            served.failures = 0
+        served.failed_at = now
+        served.failures += 1
+        rounds = served.failures // served.slot.parallel
+        if error.retry_after_s is not None:
+            wait_s = min(error.retry_after_s, self._settings.inference_retry_after_max_s)
+            served.rested_at = max(served.rested_at, now + wait_s)
+            self._later(wait_s)
+        elif error.kind in TURNED_AWAY or rounds > 0:
+            served.resting += 1
+            self._later(self._backoff_s(max(rounds, 1)), served)
+        if error.kind in PERHAPS_DEAD:
+            served.pause(now)
+
+    def _repeat_or_give_up(self, waiting: _Open, error: SlotError) -> None:
+        now = time.monotonic()
+        if error.kind in TURNED_AWAY:
+            waiting.turned_away_at = waiting.turned_away_at or now
+            spent = now - waiting.turned_away_at >= self._settings.inference_wait_s
+        else:
+            waiting.turned_away_at = None
+            # A slot that refuses all says nothing about the job: another one may take it.
+            waiting.spent += error.kind != "refused"
+            spent = waiting.spent >= self._settings.inference_max_attempts
+        if spent or not (error.retryable or error.kind == "refused"):
+            self._give_up(waiting, error.kind, str(error))
+            return
+        wait_s = self._backoff_s(waiting.attempts)
+        waiting.rested_at = now + wait_s
+        self._later(wait_s)
+        self._put(waiting)
+
+    def _backoff_s(self, times: int) -> float:
+        longest_s = self._settings.inference_backoff_max_s
+        wait_s = self._settings.inference_backoff_s * 2.0 ** min(times - 1, 30)
+        return min(longest_s, wait_s) * random.uniform(0.75, 1.0)  # noqa: S311
+
+    def _later(self, wait_s: float, served: _Served | None = None) -> None:
+        """Look for work again after a wait; a place of `served` rests until then."""
+
+        def wake() -> None:
+            if served is not None:
+                served.resting -= 1
+            self._pump()
+
+        asyncio.get_running_loop().call_later(wait_s, wake)
+
+    # Slots that do not answer.
+
+    async def _watch(self, served: _Served) -> None:
+        while True:
+            await served.suspect.wait()
+            served.suspect.clear()
+            try:
+                cap = await served.client.capacity()
+            except SlotError as error:
+                if served.trouble != str(error):
+                    log.warning("slot %s is paused: %s", served.slot.name, error)
+                served.trouble = str(error)
+                served.suspect.set()
+                for role in served.slot.roles:
+                    self._give_up_if_dead(role)
+                await asyncio.sleep(self._settings.inference_probe_s)
+            else:
+                if served.paused_at is not None and served.tally.requests:
+                    log.info("slot %s answers again", served.slot.name)
+                served.cap = 0 if served.refuses else cap
+                served.paused_at = None
+                self._pump()
+
+    def _give_up_if_dead(self, role: str) -> None:
+        now = time.monotonic()
+        slots = self._by_role[role]
+        if not all(self._dead(served, now) for served in slots):
+            return
+        troubles = "; ".join(f"{served.slot.name}: {served.trouble}" for served in slots)
+        for priority in PRIORITIES:
+            for waiting in self._queues[role, priority].take_all():
+                self._give_up(waiting, "no_slot", f"no slot of role {role} answers ({troubles})")
+
+    def _dead(self, served: _Served, now: float) -> bool:
+        paused, failing = served.paused_at, served.failing_at
+        return (
+            served.refuses
+            or (paused is not None and now - paused >= self._settings.inference_slot_dead_s)
+            or (failing is not None and now - failing >= self._failing_limit_s)
+        )
+
+    # Results.
+
+    def _give_up(self, waiting: _Open, error_kind: str, error: str) -> None:
+        self._settle(waiting, "failed", None, error_kind, error)
+
+    def _settle(
+        self,
+        waiting: _Open,
+        status: Status,
+        completion: Completion | None,
+        error_kind: str | None,
+        error: str | None,
+    ) -> None:
+        now = datetime.now(UTC)
+        self._finished.append(
+            Result(
+                job=waiting.job,
+                status=status,
+                slot=waiting.slot,
+                completion=completion,
+                error_kind=error_kind,
+                error=error,
+                attempts=waiting.attempts,
+                created_at=waiting.asked_at or now,
+                completed_at=now,
+            )
+        )
+        self._open -= 1
+        self._statuses[status] += 1
+        if error_kind is not None:
+            self._error_kinds[error_kind] += 1
+        if completion is not None:
+            self._input_tokens += completion.timings.input_tokens or 0
+            self._output_tokens += completion.timings.output_tokens or 0
+        self._any_finished.set()
+        if len(self._finished) >= self._settings.inference_land_batch:
+            self._land_now.set()
+        self._end_if_done()
+
+    async def _land_as_they_finish(self) -> None:
+        while True:
+            await self._any_finished.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.inference_land_s):
+                    await self._land_now.wait()
+            self._any_finished.clear()
+            self._land_now.clear()
+            await self._land_finished()
+            self._end_if_done()
+
+    async def _land_finished(self) -> None:
+        while batch := self._finished[: self._settings.inference_land_batch]:
+            try:
+                await self._land(batch)
+            except Exception:
+                self._land_failed = True
+                raise
+            del self._finished[: len(batch)]
+            self._unlanded -= len(batch)
+            for _ in batch:
+                self._room.release()
+
+    # Progress.
+
+    async def _tell(self, progress: Callable[[Progress], None]) -> None:
+        while True:
+            await asyncio.sleep(self._settings.inference_progress_s)
+            progress(self._stand())
+
+    def _stand(self) -> Progress:
+        wall_s = time.monotonic() - self._started
+        done = self._taken - self._open
+        eta_s = wall_s / done * self._open if self._source_ended and done else None
+        return Progress(
+            done=done,
+            total=self._taken,
+            total_is_final=self._source_ended,
+            ok=self._statuses["ok"],
+            rejected=self._statuses["rejected"],
+            failed=self._statuses["failed"],
+            output_tokens=self._output_tokens,
+            tokens_per_s=self._output_tokens / wall_s if wall_s > 0 else 0.0,
+            busy=sum(served.busy for served in self._served),
+            places=sum(served.cap for served in self._served),
+            eta_s=eta_s,
+        )
+
+
+async def one_by_one(jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncGenerator[Job, None]:
+    """The jobs of either kind of source; a plain one lets others go on now and then."""
+    if isinstance(jobs, AsyncIterable):
+        async for job in jobs:
+            yield job
+        return
+    for number, job in enumerate(jobs, start=1):
+        yield job
+        if number % TAKEN_AT_ONCE == 0:
+            await asyncio.sleep(0)

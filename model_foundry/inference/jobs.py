@@ -1,0 +1,104 @@
+"""What is asked: a request, and the job that gives it a key and says where it came from. Pure.
+
+A request is everything that determines the answer and nothing about who gives it: no slot, no
+model, no key. That is what makes `job_id` stable, and a re-run ask only what has no answer.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import Any, Literal, TypeVar, cast
+
+import msgspec
+
+Kind = Literal["generation", "translation"]
+Priority = Literal["interactive", "batch"]
+Endpoint = Literal["chat", "completion"]
+T = TypeVar("T")
+
+# What JSON can carry and PostgreSQL's jsonb and text cannot.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_CANONICAL = msgspec.json.Encoder(order="sorted")
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One question to a slot, in OpenAI's words; what is None is left to the server.
+
+    `thinking` is None for the model's own default. U+0000 and lone surrogates are replaced by
+    U+FFFD on construction, so that what is asked, hashed and stored is the same text.
+
+    Raises:
+        ValueError: a chat without messages, or a completion without a prompt.
+    """
+
+    endpoint: Endpoint = "chat"
+    messages: Sequence[Mapping[str, Any]] | None = None
+    prompt: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: Sequence[str] | None = None
+    response_format: Mapping[str, Any] | None = None
+    tools: Sequence[Mapping[str, Any]] | None = None
+    tool_choice: str | Mapping[str, Any] | None = None
+    thinking: bool | None = None
+
+    def __post_init__(self) -> None:
+        asked = self.messages if self.endpoint == "chat" else self.prompt
+        if not asked:
+            missing = "messages" if self.endpoint == "chat" else "a prompt"
+            raise ValueError(f"a {self.endpoint} request needs {missing}")
+        for name in ("temperature", "top_p"):
+            if (number := getattr(self, name)) is not None:
+                msgspec.structs.force_setattr(self, name, float(number))
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, str | Mapping | Sequence):
+                msgspec.structs.force_setattr(self, name, storable(value))
+
+    def parameters(self) -> dict[str, Any]:
+        """The fields of OpenAI's request body, without `model` and without `thinking`."""
+        fields = msgspec.structs.asdict(self)
+        del fields["endpoint"], fields["thinking"]
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A request on behalf of a recipe. `occurred_on` is the UTC day of what it was made from.
+
+    `source_event_id` and `source_part` ("" or e.g. "message/2") say what that was.
+    """
+
+    recipe: str
+    kind: Kind
+    role: str
+    occurred_on: date
+    request: Request
+    source_event_id: str | None = None
+    source_part: str = ""
+    correlation_id: str | None = None
+    priority: Priority = "batch"
+
+    def __post_init__(self) -> None:
+        for name in ("source_event_id", "source_part", "correlation_id"):
+            msgspec.structs.force_setattr(self, name, storable(getattr(self, name)))
+
+    @cached_property
+    def job_id(self) -> str:
+        """SHA-256, in hex, of recipe, source and request."""
+        key = (self.recipe, self.source_event_id, self.source_part, self.request)
+        return hashlib.sha256(_CANONICAL.encode(key)).hexdigest()
+
+
+def storable(value: T) -> T:
+    """The value with every character that PostgreSQL cannot hold as U+FFFD, keys included."""
+    if isinstance(value, str):
+        return cast(T, _UNSTORABLE.sub("\ufffd", value))
+    if isinstance(value, Mapping):
+        return cast(T, {storable(key): storable(item) for key, item in value.items()})
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return cast(T, [storable(item) for item in value])
+    return value

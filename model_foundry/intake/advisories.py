@@ -1,0 +1,173 @@
+"""Messages that the server gave up: what its advisories point to goes through the door as well.
+
+We never have it give one up. Somebody who configured `max_deliver` does, and so does a `+TERM`: the
+consumer then passes the message by, and only an advisory says so.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from model_foundry.events.envelope import Message
+from model_foundry.events.refusal import Reason
+from model_foundry.intake import configuration
+from model_foundry.intake.jetstream import read_headers
+from model_foundry.intake.landing import NOTHING_LANDED, Landed, Lander, Refused
+from model_foundry.intake.pull import Delivery, Puller
+from model_foundry.settings import Settings
+from model_foundry.store import postgres
+from model_foundry.store.sql import load_sql
+
+_log = logging.getLogger(__name__)
+
+# Few, because each may point to a message as large as the server allows.
+_AT_ONCE: Final = 20
+_MAX_BYTES: Final = 1024**2
+_NOT_FOUND: Final = 404
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Advisory(msgspec.Struct):
+    stream_seq: int
+    timestamp: datetime
+    type: str = ""
+    deliveries: int = 0
+    reason: str = ""
+
+
+class _Stored(msgspec.Struct):
+    subject: str
+    seq: int
+    time: str
+    data: bytes = b""
+    hdrs: bytes = b""
+
+
+class _Failure(msgspec.Struct):
+    code: int
+    description: str = ""
+
+
+class _Answer(msgspec.Struct):
+    message: _Stored | None = None
+    error: _Failure | None = None
+
+
+async def land_given_up(client: Client, settings: Settings, *, run_id: str | None = None) -> Landed:
+    """Land every message that an advisory points to, if it is missing.
+
+    One that cannot be accepted goes to quarantine for the usual reason; one that the stream does
+    not hold any more, and that had not landed, as `delivery_given_up`.
+
+    Raises:
+        FoundryError: NATS or PostgreSQL is out of reach. The advisories wait for the next drain.
+    """
+    total = NOTHING_LANDED
+    if await configuration.advisories_waiting(client, settings) == 0:
+        return total
+    name = configuration.advisory_stream(settings)
+    with contextlib.closing(Lander(settings, run_id)) as lander:
+        async with Puller(client, name, settings.nats_durable) as puller:
+            while deliveries := (
+                await puller.fetch(_AT_ONCE, max_bytes=_MAX_BYTES, wait_s=settings.intake_idle_s)
+            ).deliveries:
+                found, lost = await _followed(client, settings, deliveries)
+                landed = await asyncio.to_thread(lander.land, found, lost)
+                total = total.plus(landed, preview_rows=settings.preview_rows)
+                # Unconfirmed, they come again, and what they point to is known then.
+                with contextlib.suppress(NatsError, TimeoutError):
+                    await puller.acknowledge(deliveries)
+    return total
+
+
+async def _followed(
+    client: Client, settings: Settings, deliveries: list[Delivery]
+) -> tuple[list[Message], list[Refused]]:
+    """What advisories point to: messages that the stream holds, and those that are gone."""
+    created = await _created(client, settings)
+    advisories = [advisory for delivery in deliveries if (advisory := _read(delivery))]
+    current = [advisory for advisory in advisories if advisory.timestamp >= created]
+    stored = await asyncio.gather(*(_stored(client, settings, item) for item in current))
+    found = [message for message in stored if message is not None]
+    held = {message.seq for message in found}
+    gone = [item for item in advisories if item not in current or item.stream_seq not in held]
+    return found, await asyncio.to_thread(_lost, settings, gone, created) if gone else []
+
+
+async def _created(client: Client, settings: Settings) -> datetime:
+    """When the stream was made: one made anew counts from 1 again."""
+    jetstream = client.jetstream(timeout=settings.connect_timeout_s)
+    try:
+        info = await configuration.asked(
+            settings, lambda: jetstream.stream_info(settings.nats_stream)
+        )
+    except NotFoundError as error:
+        raise configuration.jetstream_error(settings, error) from None
+    return info.created.astimezone(UTC) if info.created else _EPOCH
+
+
+def _read(delivery: Delivery) -> _Advisory | None:
+    try:
+        return msgspec.json.decode(delivery.message.body, type=_Advisory)
+    except msgspec.DecodeError as error:
+        _log.warning("an advisory on %s cannot be read: %s", delivery.message.subject, error)
+        return None
+
+
+async def _stored(client: Client, settings: Settings, advisory: _Advisory) -> Message | None:
+    """The message as the drain would have received it; None if the stream has it no more."""
+    stream = settings.nats_stream
+    reply = await configuration.asked(
+        settings,
+        lambda: client.request(
+            f"$JS.API.STREAM.MSG.GET.{stream}",
+            json.dumps({"seq": advisory.stream_seq}).encode(),
+            timeout=settings.connect_timeout_s,
+        ),
+    )
+    answer = msgspec.json.decode(reply.data, type=_Answer)
+    if answer.message is None:
+        if answer.error is None or answer.error.code != _NOT_FOUND:
+            raise configuration.jetstream_error(settings, ValueError(str(answer.error)))
+        return None
+    found = answer.message
+    headers = read_headers(found.hdrs) if found.hdrs else None
+    # Of the server's nanoseconds, microseconds are kept, and not rounded: as in a delivery.
+    received_at = datetime.fromisoformat(found.time)
+    return Message(found.subject, found.data, headers, stream, found.seq, received_at)
+
+
+def _lost(settings: Settings, gone: list[_Advisory], created: datetime) -> list[Refused]:
+    """Of messages that are gone, those that had not landed in their stream's life."""
+    lost = []
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        for advisory in gone:
+            place = {
+                "stream": settings.nats_stream,
+                "stream_seq": advisory.stream_seq,
+                "since": created if advisory.timestamp >= created else _EPOCH,
+                "until": advisory.timestamp,
+            }
+            row = connection.execute(load_sql("postgres/intake/is_placed"), place).fetchone()
+            if row == (False,):
+                lost.append(_given_up(settings, advisory))
+    return lost
+
+
+def _given_up(settings: Settings, advisory: _Advisory) -> Refused:
+    kind = advisory.type.rpartition(".")[2]
+    why = f" ({advisory.reason})" if advisory.reason else ""
+    message = Message("", b"", None, settings.nats_stream, advisory.stream_seq, advisory.timestamp)
+    return Refused(
+        message,
+        Reason.DELIVERY_GIVEN_UP,
+        f"{kind} after {advisory.deliveries} deliveries{why}; the stream holds it no more",
+    )

@@ -1,0 +1,46 @@
+"""Jobs for the tests of inference, and settings that make its waits short."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from model_foundry.inference.jobs import Job, Request
+from model_foundry.settings import Settings
+
+DAY = date(2026, 11, 20)
+QUICK = {
+    "connect_timeout_s": 2.0,
+    "inference_request_timeout_s": 5.0,
+    "inference_backoff_s": 0.05,
+    "inference_backoff_max_s": 0.2,
+    "inference_probe_s": 0.05,
+    "inference_land_s": 0.05,
+}
+
+
+def quick(home: Path, **changes: Any) -> Settings:
+    """Settings without any server, with short waits."""
+    return Settings.model_validate({"home": home, **QUICK, **changes})
+
+
+def job(text: str = "Hello", **changes: Any) -> Job:
+    """A chat job; its text may name a fault of the fake slot."""
+    fields: dict[str, Any] = {
+        "recipe": "test",
+        "kind": "generation",
+        "role": "worker",
+        "occurred_on": DAY,
+        "source_event_id": "event-1",
+        "correlation_id": "session-1",
+        "request": Request(
+            messages=[{"role": "user", "content": text}], temperature=0, max_tokens=32
+        ),
+    }
+    return Job(**fields | changes)
+
+
+def jobs(count: int, text: str = "Hello", **changes: Any) -> Iterator[Job]:
+    """Different jobs of one text."""
+    for number in range(count):
+        yield job(text, source_event_id=f"{text}-{number}", **changes)

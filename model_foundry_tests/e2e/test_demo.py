@@ -1,0 +1,85 @@
+"""What a newcomer does: `model-foundry demo`, twice, and then looks at what is there."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from model_foundry.components.recipe import recipe_asset_names
+from model_foundry.devstack.stack import Stack
+from model_foundry.settings import Settings
+from model_foundry.store import lake
+from model_foundry.store.flat import FLAT_TABLES
+from model_foundry.store.summaries import SUMMARIES
+from model_foundry_tests.line import rows, value
+
+COMMAND = Path(sys.executable).with_name("model-foundry")
+
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line, with nothing set but the home."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env={**kept, "MODEL_FOUNDRY_HOME": str(home), "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+@pytest.mark.timeout(600)
+def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
+    first = run(home, "demo", "--sessions", "2", "--seed", "2")
+    assert first.returncode == 0, first.stdout + first.stderr
+    for word in ("What the line carried", "event_inbox", "generation_follow_up", "TG tok/s"):
+        assert word in first.stdout
+
+    views = {*lake.LAKE_TABLES, *SUMMARIES}
+    with duckdb.connect(str(home / "foundry.duckdb"), read_only=True) as connection:
+        for view in views:
+            [(count,)] = connection.execute(f'SELECT count(*) FROM "{view}"').fetchall()
+            assert count > 0, view
+
+    second = run(home, "demo", "--sessions", "1", "--seed", "2")
+    assert second.returncode == 0, second.stdout + second.stderr
+
+    with Stack(Settings(home=home)):
+        settings = Settings(home=home)
+        for table in (*FLAT_TABLES, "event_inbox"):
+            assert value(settings, f'SELECT count(*) FROM "{table}"') > 0, table
+        twice = "SELECT event_id FROM event_inbox GROUP BY event_id HAVING count(*) > 1"
+        assert not rows(settings, twice)
+        kinds = rows(settings, "SELECT DISTINCT kind FROM inference_result")
+        assert {row["kind"] for row in kinds} == {"generation", "translation"}
+        # A job that was asked again would have been landed again, by the second run.
+        asked = rows(
+            settings,
+            "SELECT recipe, count(*) AS jobs, count(DISTINCT source_event_id || source_part) AS parts"
+            " FROM inference_result GROUP BY recipe",
+        )
+        assert all(row["jobs"] == row["parts"] for row in asked)
+        assert len(asked) == len(recipe_asset_names())
+
+
+def test_without_a_stack_the_error_says_what_to_do(home: Path) -> None:
+    for arguments in (["migrate"], ["quarantine", "list"]):
+        failed = run(home, *arguments)
+        assert failed.returncode == 1
+        assert "MODEL_FOUNDRY_POSTGRES_URL is not set" in failed.stderr
+        assert "model-foundry up" in failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_help_names_every_command(home: Path) -> None:
+    shown = run(home, "--help")
+    assert shown.returncode == 0
+    for command in ("up", "dev", "demo", "familiar", "migrate", "publish", "quarantine"):
+        assert command in shown.stdout
+    with contextlib.suppress(FileNotFoundError):
+        assert not list(home.iterdir())

@@ -1,0 +1,378 @@
+"""A slot that answers exactly as told: for faults and exact timings, and nothing else.
+
+`FakeSlot` runs it in a process of its own, on loopback, and can kill it and start it again on
+the same port. What it does with one request stands in that request: a prompt that holds
+`!fault=NAME,times=N,retry_after=VALUE!` gets that fault the first N times that its job asks
+(always, without `times`), then an answer. It works on `parallel` requests at a time, each taking
+`delay_ms`; more wait in a queue.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:  # the server itself starts without it
+    from model_foundry.inference.fleet import Slot
+
+FAULT = re.compile(
+    r"!fault=(?P<name>[\w-]+)(,times=(?P<times>\d+))?(,retry_after=(?P<after>[^!]+))?!"
+)
+HUGE_BYTES = 100 * 1024 * 1024
+JSON = "application/json"
+
+
+class FakeSlot:
+    """The fake server in a child process; a context manager."""
+
+    def __init__(
+        self,
+        *,
+        name: str = "fake",
+        parallel: int = 8,
+        delay_ms: float = 0,
+        flavour: str = "llama.cpp",
+        total_slots: int | None = None,
+        model: str = "fake-model",
+    ) -> None:
+        self.name = name
+        self.parallel = parallel
+        self.model = model
+        self.flavour = flavour
+        self.port = 0
+        self._options = [
+            f"--parallel={parallel}",
+            f"--delay-ms={delay_ms}",
+            f"--flavour={flavour}",
+            f"--total-slots={parallel if total_slots is None else total_slots}",
+        ]
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start it, on the port that it had before if there was one."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, f"--port={self.port}", *self._options],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parent.parent,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        """SIGKILL: connections are reset, the port is closed."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def slot(self, **changes: Any) -> "Slot":
+        """As a fleet file would declare it."""
+        from model_foundry.inference.fleet import Slot
+
+        runtime = "vllm" if self.flavour.startswith("vllm") else self.flavour
+        declared = {
+            "name": self.name,
+            "roles": ("worker",),
+            "runtime": runtime,
+            "endpoint": self.url,
+            "model": self.model,
+            "licence": "Apache-2.0",
+            "parallel": self.parallel,
+            "context_tokens": 4096,
+        }
+        return Slot.model_validate(declared | changes)
+
+    def stats(self) -> dict[str, Any]:
+        """requests, peak (most at once), busy, asked per job, and the last headers and body."""
+        return self._control("stats")
+
+    def tell(self, **changes: Any) -> None:
+        """Change `delay_ms`, `health` (a status) or `fault` (for every request) while it runs."""
+        self._control("tell", changes)
+
+    def _control(self, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.url}/fake/{what}", data=None if body is None else json.dumps(body).encode()
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+
+class _Server:
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.delay_s: float = arguments.delay_ms / 1000
+        self.flavour: str = arguments.flavour
+        self.total_slots: int = arguments.total_slots
+        self.places = asyncio.Semaphore(arguments.parallel)
+        self.health = 200
+        self.fault: str | None = None
+        self.requests = self.busy = self.peak = self.bytes_sent = 0
+        self.asked: Counter[str] = Counter()
+        self.last: dict[str, Any] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                line, *lines = head.decode("latin-1").split("\r\n")
+                headers = {
+                    name.lower(): value
+                    for name, _, value in (each.partition(": ") for each in lines)
+                    if name
+                }
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                await self.answer(line.split()[1], headers, body, writer)
+                await writer.drain()
+        writer.close()
+
+    async def answer(
+        self, path: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter
+    ) -> None:
+        if path == "/fake/stats":
+            send(writer, 200, self.stats())
+        elif path == "/fake/tell":
+            changes = json.loads(body)
+            self.delay_s = changes.get("delay_ms", self.delay_s * 1000) / 1000
+            self.health = changes.get("health", self.health)
+            self.fault = changes.get("fault", self.fault)
+            send(writer, 200, {})
+        elif path == "/health":
+            send(writer, self.health, {"status": "ok" if self.health == 200 else "loading"})
+        elif path == "/props":
+            send(writer, 200, {"total_slots": self.total_slots})
+        elif path == "/v1/models":
+            send(writer, 200, {"data": []})
+        else:
+            self.requests += 1
+            self.busy += 1
+            self.peak = max(self.peak, self.busy)
+            self.last = {"headers": headers, "body": json.loads(body), "path": path}
+            try:
+                await self.complete(path, headers, self.last["body"], writer)
+            finally:
+                self.busy -= 1
+
+    def stats(self) -> dict[str, Any]:
+        return {
+            "requests": self.requests,
+            "peak": self.peak,
+            "busy": self.busy,
+            "bytes_sent": self.bytes_sent,
+            "asked": self.asked,
+            **self.last,
+        }
+
+    async def complete(
+        self,
+        path: str,
+        headers: dict[str, str],
+        body: dict[str, Any],
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        job_id = headers.get("x-request-id", "")
+        self.asked[job_id] += 1
+        prompt = body.get("prompt") or body["messages"][-1]["content"]
+        fault, retry_after = self.fault, None
+        match = FAULT.search(prompt)
+        if match and self.asked[job_id] <= int(match["times"] or sys.maxsize):
+            fault, retry_after = match["name"], match["after"]
+        if fault is not None and fault.isdigit():
+            extra = {} if retry_after is None else {"Retry-After": retry_after}
+            told = f"told to answer {fault} to {headers.get('authorization')} {'and so on ' * 1000}"
+            error = {"message": told, "type": "fake", "code": int(fault)}
+            send(writer, int(fault), {"error": error}, extra)
+            return
+        async with self.places:
+            if self.delay_s and not body.get("stream"):
+                await asyncio.sleep(self.delay_s)
+            if fault == "hang":
+                await asyncio.Event().wait()
+            elif fault == "reset":
+                writer.transport.abort()
+            elif fault == "trickle":
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not writer.transport.is_closing():
+                    writer.write(b" ")
+                    await asyncio.sleep(0.05)
+            elif fault == "not-json":
+                send_bytes(writer, 200, b"{ this is not JSON")
+            elif fault == "html":
+                send_bytes(writer, 200, b"<html>Please log in</html>", "text/html")
+            elif fault == "error-object":
+                send(writer, 200, {"error": {"message": "no model is loaded", "code": 500}})
+            elif fault == "no-choices":
+                send(writer, 200, {"id": "x", "choices": []})
+            elif fault == "gzip":
+                send_bytes(writer, 200, b"", extra={"Content-Encoding": "gzip"})
+            elif fault == "huge":
+                await self.huge(writer, 200)
+            elif fault == "huge-error":
+                await self.huge(writer, 500)
+            elif body.get("stream"):
+                await self.stream(fault, prompt, writer)
+            else:
+                answer = json.dumps(self.completion(path, fault, prompt)).encode()
+                if fault == "cut":
+                    send_bytes(writer, 200, answer, cut=True)
+                else:
+                    send_bytes(writer, 200, answer)
+
+    def completion(self, path: str, fault: str | None, prompt: str) -> dict[str, Any]:
+        text = _TEXTS.get(fault, f"Answer to: {prompt}")
+        finish_reason = "length" if fault == "length" else "stop"
+        if path.endswith("/chat/completions"):
+            message: dict[str, Any] = {"role": "assistant", "content": text}
+            if fault == "tool-call":
+                call = {"name": "search", "arguments": '{"query": "x"}'}
+                message = {"content": None, "tool_calls": [{"type": "function", "function": call}]}
+                finish_reason = "tool_calls"
+            if fault == "reasoning":
+                name = "reasoning" if self.flavour.startswith("vllm") else "reasoning_content"
+                message[name] = "Because."
+            choice: dict[str, Any] = {"message": message}
+        else:
+            choice = {"text": text}
+        choice |= {"index": 0, "finish_reason": finish_reason}
+        return {"model": "fake-model-v1", "choices": [choice], **self.figures()}
+
+    def figures(self) -> dict[str, Any]:
+        figures: dict[str, Any] = {
+            "usage": {
+                "prompt_tokens": 30,
+                "completion_tokens": 11,
+                "prompt_tokens_details": {"cached_tokens": 10},
+            }
+        }
+        if self.flavour == "llama.cpp":
+            figures["timings"] = {
+                **{"cache_n": 10, "prompt_n": 20, "prompt_ms": 50.0},
+                **{"predicted_n": 11, "predicted_ms": 110.0},
+            }
+        if self.flavour == "vllm":
+            figures["metrics"] = {
+                **{"time_to_first_token_ms": 50.0, "generation_time_ms": 100.0},
+                "queue_time_ms": 7.0,
+            }
+        return figures
+
+    async def stream(self, fault: str | None, prompt: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\n"
+            b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        await asyncio.sleep(self.delay_s / 2)
+        text = _TEXTS.get(fault, f"Answer to: {prompt}")
+        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
+        deltas += [{"content": word} for word in re.findall(r"\S+\s*", text)]
+        if fault == "tool-call":
+            head = {"index": 0, "id": "call-1", "function": {"name": "search", "arguments": ""}}
+            parts = [
+                {"index": 0, "function": {"arguments": part}} for part in ('{"query"', ': "x"}')
+            ]
+            deltas = [{"tool_calls": [part]} for part in (head, *parts)]
+        if fault == "reasoning":
+            deltas = [{"reasoning": "Because."}, *deltas]
+        for delta in deltas:
+            chunk(writer, {"model": "fake-model-v1", "choices": [{"index": 0, "delta": delta}]})
+        await writer.drain()
+        await asyncio.sleep(self.delay_s / 2)
+        if fault == "cut":
+            writer.transport.abort()
+            return
+        if fault == "error-event":
+            chunk(writer, {"error": {"message": "the queue is full", "code": 429}})
+        if fault == "not-json-event":
+            chunk(writer, "{ this is not JSON")
+        reason = {"length": "length", "tool-call": "tool_calls"}.get(fault or "", "stop")
+        if fault != "cut-quietly":
+            chunk(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+            chunk(writer, {"choices": [], **self.figures()})
+            chunk(writer, "[DONE]")
+        writer.write(b"0\r\n\r\n")
+
+    async def huge(self, writer: asyncio.StreamWriter, status: int) -> None:
+        head, tail = b'{"choices": [{"message": {"content": "', b'"}, "finish_reason": "stop"}]}'
+        length = len(head) + HUGE_BYTES + len(tail)
+        headers = f"Content-Type: {JSON}\r\nContent-Length: {length}\r\n\r\n"
+        writer.write(f"HTTP/1.1 {status} As told\r\n{headers}".encode() + head)
+        part = b"a" * 65536
+        for _ in range(HUGE_BYTES // len(part)):
+            writer.write(part)
+            await writer.drain()
+            self.bytes_sent += len(part)
+        writer.write(tail)
+
+
+_TEXTS: dict[str | None, str] = {"empty": " \n", "unstorable": "a\x00b\ud800c"}
+
+
+def send(
+    writer: asyncio.StreamWriter, status: int, body: object, extra: dict[str, str] | None = None
+) -> None:
+    send_bytes(writer, status, json.dumps(body).encode(), extra=extra)
+
+
+def send_bytes(
+    writer: asyncio.StreamWriter,
+    status: int,
+    body: bytes,
+    content_type: str = JSON,
+    *,
+    extra: dict[str, str] | None = None,
+    cut: bool = False,
+) -> None:
+    headers = {"Content-Type": content_type, "Content-Length": str(len(body)), **(extra or {})}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(
+        f"HTTP/1.1 {status} As told\r\n{lines}\r\n".encode() + (body[:20] if cut else body)
+    )
+    if cut:
+        writer.close()
+
+
+def chunk(writer: asyncio.StreamWriter, event: object) -> None:
+    data = event if isinstance(event, str) else json.dumps(event)
+    line = f"data: {data}\n\n".encode()
+    writer.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    server = await asyncio.start_server(
+        _Server(arguments).serve, "127.0.0.1", arguments.port, backlog=1024, limit=1 << 20
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--parallel", type=int, default=8)
+    parser.add_argument("--delay-ms", type=float, default=0)
+    parser.add_argument("--total-slots", type=int, default=8)
+    parser.add_argument("--flavour", choices=("llama.cpp", "vllm", "vllm-bare", "openai"))
+    asyncio.run(main(parser.parse_args()))

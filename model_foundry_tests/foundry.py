@@ -1,0 +1,55 @@
+"""Materializing assets as the UI and the CLI do, with a test's own settings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from model_foundry.components.resource import Foundry
+from model_foundry.definitions import build_defs
+from model_foundry.settings import Settings
+
+
+def materialize(
+    settings: Settings,
+    *names: str,
+    day: str | None = None,
+    days: tuple[str, str] | None = None,
+    config: dict[str, Any] | None = None,
+    raise_on_error: bool = True,
+    instance: dg.DagsterInstance | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Run the named assets in process: unpartitioned, for a day, or for days from A to B."""
+    definitions = build_defs({"foundry": Foundry.of(settings)})
+    tags = {}
+    if days is not None:
+        tags = {
+            "dagster/asset_partition_range_start": days[0],
+            "dagster/asset_partition_range_end": days[1],
+        }
+    job = definitions.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        asset_selection=[dg.AssetKey(name) for name in names],
+        partition_key=day,
+        tags=tags,
+        run_config=config or {},
+        instance=instance or dg.DagsterInstance.ephemeral(),
+        raise_on_error=raise_on_error,
+    )
+
+
+def metadata_of(
+    result: dg.ExecuteInProcessResult, name: str, day: str | None = None
+) -> dict[str, Any]:
+    """The metadata of an asset's materialization, as plain values."""
+    [event] = [
+        event
+        for event in result.asset_materializations_for_node(name)
+        if day is None or event.partition == day
+    ]
+    return {key: value.value for key, value in event.metadata.items()}
+
+
+def checks_of(result: dg.ExecuteInProcessResult) -> Sequence[dg.AssetCheckEvaluation]:
+    """Every check that a run evaluated."""
+    return result.get_asset_check_evaluations()

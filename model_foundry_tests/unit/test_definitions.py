@@ -1,0 +1,64 @@
+"""The code location as the gRPC server loads it: every asset, check, job, schedule and sensor."""
+
+from typing import Any
+
+import dagster as dg
+from syrupy.assertion import SnapshotAssertion
+
+from model_foundry.definitions import defs
+
+
+def location() -> dg.Definitions:
+    """The code location's definitions."""
+    loaded = defs()
+    assert isinstance(loaded, dg.Definitions)
+    return loaded
+
+
+def described(spec: dg.AssetSpec) -> dict[str, Any]:
+    """What a person sees of an asset."""
+    return {
+        "group": spec.group_name,
+        "kinds": sorted(spec.kinds),
+        "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+        "partitions": type(spec.partitions_def).__name__ if spec.partitions_def else None,
+        "code_version": spec.code_version,
+        "description": spec.description,
+    }
+
+
+def test_the_code_location_is_as_it_was(snapshot: SnapshotAssertion) -> None:
+    loaded = location()
+    assets = {
+        spec.key.to_user_string(): described(spec) for spec in loaded.resolve_all_asset_specs()
+    }
+    graph = loaded.resolve_asset_graph()
+    checks = sorted(
+        f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys
+    )
+    repository = loaded.get_repository_def()
+    jobs = {
+        job.name: sorted(node.name for node in job.nodes)
+        for job in repository.get_all_jobs()
+        if not job.name.startswith("__")
+    }
+    schedules = {s.name: (s.job_name, str(s.cron_schedule)) for s in repository.schedule_defs}
+    sensors = {
+        sensor.name: (sensor.job_name, sensor.minimum_interval_seconds, sensor.default_status.value)
+        for sensor in repository.sensor_defs
+        if isinstance(sensor, dg.SensorDefinition)
+    }
+    assert {
+        "assets": dict(sorted(assets.items())),
+        "checks": checks,
+        "jobs": jobs,
+        "schedules": schedules,
+        "sensors": sensors,
+    } == snapshot
+
+
+def test_every_asset_can_be_backfilled_in_one_run() -> None:
+    for asset in location().assets or []:
+        assert isinstance(asset, dg.AssetsDefinition)
+        if asset.partitions_def is not None:
+            assert asset.backfill_policy == dg.BackfillPolicy.single_run()

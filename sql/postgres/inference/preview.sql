@@ -1,0 +1,16 @@
+-- The latest results of a recipe's day.
+SELECT
+    job_id,
+    slot,
+    status,
+    error_kind,
+    response_text,
+    input_tokens,
+    output_tokens,
+    total_ms,
+    source_event_id,
+    source_part
+FROM inference_result
+WHERE recipe = %(recipe)s AND occurred_on = %(day)s
+ORDER BY completed_at DESC, job_id ASC
+LIMIT %(rows)s;
