@@ -17,10 +17,9 @@ def materialize(
     days: tuple[str, str] | None = None,
     config: dict[str, Any] | None = None,
     raise_on_error: bool = True,
-    instance: dg.DagsterInstance | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run the named assets in process: unpartitioned, for a day, or for days from A to B."""
-    definitions = build_defs({"foundry": Foundry.of(settings)})
+    definitions = build_defs({"foundry": Foundry(settings)})
     tags = {}
     if days is not None:
         tags = {
@@ -28,14 +27,15 @@ def materialize(
             "dagster/asset_partition_range_end": days[1],
         }
     job = definitions.resolve_implicit_global_asset_job_def()
-    return job.execute_in_process(
-        asset_selection=[dg.AssetKey(name) for name in names],
-        partition_key=day,
-        tags=tags,
-        run_config=config or {},
-        instance=instance or dg.DagsterInstance.ephemeral(),
-        raise_on_error=raise_on_error,
-    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(
+            asset_selection=[dg.AssetKey(name) for name in names],
+            partition_key=day,
+            tags=tags,
+            run_config=config or {},
+            instance=instance,
+            raise_on_error=raise_on_error,
+        )
 
 
 def metadata_of(

@@ -56,9 +56,9 @@ def run_job(
     if not result.success:
         raise FoundryError(_failure(name, run_id, result))
     return [
-        _materialized(event.asset_materialization)
+        _materialized(event.step_materialization_data.materialization)
         for event in result.all_events
-        if event.is_step_materialization and event.asset_materialization is not None
+        if event.is_step_materialization
     ]
 
 

@@ -1,6 +1,5 @@
 """What every recipe is: rows of a source SQL turned into jobs, asked, landed, checked, per day."""
 
-import asyncio
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from model_foundry.components import metadata
 from model_foundry.components.partitions import days
 from model_foundry.components.resource import Foundry
 from model_foundry.errors import FoundryError
+from model_foundry.inference.interrupts import run_interruptibly
 from model_foundry.inference.jobs import Job, Request
 from model_foundry.inference.report import DispatchReport, Progress
 from model_foundry.inference.results import run_jobs
@@ -77,8 +77,8 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             check_specs=[dg.AssetCheckSpec(CHECK, asset=asset_name)],
         )
         def build(
-            context: dg.AssetExecutionContext, foundry: Foundry
-        ) -> dg.MaterializeResult[None]:
+            context: dg.AssetExecutionContext, foundry: dg.ResourceParam[Foundry]
+        ) -> dg.MaterializeResult:  # type: ignore[type-arg]
             reports = {}
             for key in context.partition_keys:
                 day = date.fromisoformat(key)
@@ -113,7 +113,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             cursor.execute(source, {"day": day})
             connection.commit()  # the rows are held; a long dispatch holds no transaction open
             jobs = self._jobs(folder, cursor, day, settings)
-            return asyncio.run(run_jobs(jobs, settings=settings, progress=log))
+            return run_interruptibly(run_jobs(jobs, settings=settings, progress=log))
 
     def _jobs(
         self, folder: Path, rows: Iterator[dict[str, Any]], day: date, settings: Settings

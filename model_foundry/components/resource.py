@@ -4,32 +4,25 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import dagster as dg
 import psycopg
-from pydantic import PrivateAttr
 
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
 
-class Foundry(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Settings from the environment, read when a run starts, or those that a test hands over."""
+class Foundry:
+    """Settings read from the environment whenever they are asked for, or those that a test gives.
 
-    _settings: Settings | None = PrivateAttr(default=None)
+    A plain object, so that Dagster neither shows nor stores what is in it.
+    """
 
-    @classmethod
-    def of(cls, settings: Settings) -> "Foundry":
-        """A resource with given settings instead of the environment's."""
-        resource = cls()
-        resource._settings = settings
-        return resource
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._given = settings
 
     @property
     def settings(self) -> Settings:
-        """The settings of this process."""
-        if self._settings is None:
-            self._settings = Settings()
-        return self._settings
+        """The settings as they are now."""
+        return self._given or Settings()
 
     @contextlib.contextmanager
     def postgres(self) -> Iterator[psycopg.Connection[Any]]:

@@ -53,7 +53,7 @@ def _failed_lately(instance: dg.DagsterInstance, job: str, now: datetime) -> set
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def events_waiting(
-    context: dg.SensorEvaluationContext, foundry: Foundry
+    context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
 ) -> dg.RunRequest | dg.SkipReason:
     """Asks for a drain when messages wait on the durable consumer."""
     if _unfinished(context.instance, "drain_inbox"):
@@ -71,7 +71,7 @@ def events_waiting(
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def days_touched(
-    context: dg.SensorEvaluationContext, foundry: Foundry
+    context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Asks for a refresh of exactly the days that hold events which a flat table has not seen.
 

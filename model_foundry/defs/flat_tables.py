@@ -48,8 +48,8 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
         ],
     )
     def build(
-        context: dg.AssetExecutionContext, config: FlattenConfig, foundry: Foundry
-    ) -> dg.MaterializeResult[None]:
+        context: dg.AssetExecutionContext, config: FlattenConfig, foundry: dg.ResourceParam[Foundry]
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         accounts = {}
         with foundry.postgres() as connection:
             columns = flat.columns(connection, table)

@@ -40,7 +40,7 @@ class DrainConfig(dg.Config):
 
 @dg.asset(group_name="inbox", kinds={"nats", "postgres"}, code_version="1")
 def pipeline_event_inbox_record(
-    context: dg.AssetExecutionContext, config: DrainConfig, foundry: Foundry
+    context: dg.AssetExecutionContext, config: DrainConfig, foundry: dg.ResourceParam[Foundry]
 ) -> dg.MaterializeResult[dict[str, Any]]:
     """Every accepted event, exactly once: what waits on NATS, carried into `event_inbox`.
 
@@ -83,7 +83,7 @@ async def _carry(
 
 
 @dg.asset_check(asset=pipeline_event_inbox_record)
-def inbox_reconciles(foundry: Foundry) -> dg.AssetCheckResult:
+def inbox_reconciles(foundry: dg.ResourceParam[Foundry]) -> dg.AssetCheckResult:
     """Every sequence that the consumer acknowledged lies in inbox, quarantine or duplicates."""
     with foundry.postgres() as connection:
         found = reconcile(foundry.settings, connection)

@@ -31,8 +31,10 @@ def summary_asset(
         code_version="1",
     )
     def build(
-        context: dg.AssetExecutionContext, foundry: Foundry, duckdb: DuckDBResource
-    ) -> dg.MaterializeResult[None]:
+        context: dg.AssetExecutionContext,
+        foundry: dg.ResourceParam[Foundry],
+        duckdb: DuckDBResource,
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         with foundry.postgres(), duckdb.get_connection() as connection:
             for key in context.partition_keys:
                 done = summarize_day(foundry.settings, connection, name, date.fromisoformat(key))

@@ -258,7 +258,7 @@ def _time(value: str | float | None, received_at: datetime) -> datetime:
         moment = received_at
     elif isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value)
+            moment = datetime.fromisoformat(value.upper())
         except ValueError:
             raise RefusalError(
                 Reason.OCCURRED_AT_INVALID, f"{value[:64]!r} is not an RFC 3339 time"
@@ -270,8 +270,8 @@ def _time(value: str | float | None, received_at: datetime) -> datetime:
         except OverflowError:
             raise RefusalError(Reason.OCCURRED_AT_OUT_OF_RANGE, value[:64]) from None
     else:
-        seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
         try:
+            seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
             moment = _EPOCH + timedelta(seconds=seconds)
         except OverflowError:
             raise RefusalError(Reason.OCCURRED_AT_OUT_OF_RANGE, str(value)[:64]) from None

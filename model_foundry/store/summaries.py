@@ -69,7 +69,7 @@ def summarize_day(
         files += [file] if file.exists() else []
         relation = connection.read_parquet([str(path) for path in files])
         relation.create_view(table, replace=True)
-    result = connection.execute(load_sql(f"duckdb/{name}"), {"day": day}).to_arrow_table()
+    result = connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()
     path = lake.day_file(settings, name, day)
     with lake.replaced(path) as temporary:
         connection.register("summary_result", result)

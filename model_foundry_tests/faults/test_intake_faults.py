@@ -1,5 +1,7 @@
 """A drain that is struck: nothing lost, nothing twice, and it goes on or says what to do."""
 
+import asyncio
+import concurrent.futures
 import tempfile
 import time
 from collections import Counter
@@ -11,6 +13,7 @@ import pytest
 
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
+from model_foundry.intake.replay import Stretch, replay
 from model_foundry_tests.faults.conftest import Moment
 from model_foundry_tests.faults.intake_line import Drain, IntakeLine, wait_until
 from model_foundry_tests.faults.proxy import Proxy
@@ -22,10 +25,15 @@ def servers(server_directory: Path, request: pytest.FixtureRequest) -> Iterator[
     directory = Path(tempfile.mkdtemp(dir=server_directory))
     nats = NatsServer(directory / "nats", log=directory / "nats.log", sync_always=True)
     postgres = PostgresServer(directory / "postgres", log=directory / "postgres.log")
-    with nats, postgres:
+    try:
+        nats.start()
+        postgres.start()
         line = IntakeLine(directory, nats, postgres)
         line.publish(request.config.getoption("--fault-events"))
         yield line
+    finally:
+        nats.kill()
+        postgres.kill()
 
 
 @pytest.fixture
@@ -128,3 +136,19 @@ def test_acks_are_lost_after_the_commit(
             to_nats.mend()
             goes_on(line, drain, came_to)
     came_to["acks lost"] += to_nats.lost_acks
+
+
+def test_a_replay_that_is_cut_off_leaves_no_gap(
+    line: IntakeLine, proxies: tuple[Proxy, Proxy], moment: Moment, came_to: Counter[str]
+) -> None:
+    to_nats, _ = proxies
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        struck = line.changed(**through(line, proxies))
+        replaying = thread.submit(asyncio.run, replay(struck, Stretch()))
+        line.reach(moment, replaying.running)
+        to_nats.cut()
+        to_nats.mend()
+        result = replaying.result()
+    line.check_rows()
+    assert result.landed.counts["landed"] == line.published
+    came_to["moments"] += 1

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -18,8 +19,10 @@ import pytest
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.processes import HOST
 from model_foundry.errors import FoundryError
+from model_foundry.events.envelope import Message
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.drain import Drained, drain
+from model_foundry.intake.landing import Lander
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.settings import Settings
 from model_foundry_tests.faults.intake_line import wait_until
@@ -141,6 +144,29 @@ def test_a_drain_out_of_patience_gives_back_what_it_held(full: Settings) -> None
         proxy.mend()
         assert drained(struck)["landed"] == EVENTS
     assert asyncio.run(configuration.pending_count(full)) == 0
+
+
+def test_a_message_that_comes_twice_in_one_batch_lands_once(settings: Settings) -> None:
+    """It came again while it waited to land: its ack_wait was over."""
+    now = datetime.now(UTC)
+    messages = [
+        Message("llm.tool_call", body, None, settings.nats_stream, seq, now)
+        for seq, body in enumerate(
+            (
+                b'{"event_id":"a","payload":1}',
+                b'{"event_id":"b","payload":1e999999}',
+                b"{",
+                b'{"payload":2}',
+            ),
+            start=1,
+        )
+    ]
+    with contextlib.closing(Lander(settings)) as lander:
+        counts = lander.land([*messages, *messages]).counts
+    assert (counts["messages"], counts["landed"], counts["quarantined"]) == (8, 2, 2)
+    assert (counts["redelivered"], counts["duplicates"]) == (4, 0)
+    assert value(settings, "SELECT count(*) FROM event_inbox") == 2
+    assert value(settings, "SELECT count(*) FROM event_duplicate") == 0
 
 
 class GuardedNats(NatsServer):

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from model_foundry.devstack.familiar.vault import Search, Vault
 
-NOTE_MAX_CHARS: Final = 400
+NOTE_MAX_CHARS: Final = 300
 
 
 class SearchNotes(msgspec.Struct):
@@ -48,7 +48,19 @@ class Outcome(NamedTuple):
     @property
     def text(self) -> str:
         """The result as the model gets to see it."""
-        return msgspec.json.encode(self.result).decode()
+        if self.error_type is not None:
+            return str(self.result["error"])
+        if self.search is None:
+            return str(self.result["text"])
+        found = [f"{note['path']}: {note['text']}" for note in self.result["notes"]]
+        return "\n".join(found) or "Nothing was found."
+
+    @property
+    def notes(self) -> list[str]:
+        """The texts of the notes that came back."""
+        if self.error_type is not None:
+            return []
+        return [note["text"] for note in self.result.get("notes", [self.result])]
 
 
 def definition(tool_name: str) -> dict[str, Any]:

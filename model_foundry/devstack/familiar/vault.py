@@ -20,8 +20,11 @@ PACKAGED: Final = Path(__file__).with_name("vault")
 _K1: Final = 1.2
 _B: Final = 0.75
 _STOP_WORDS: Final = frozenset(
-    "a an and are as at be by do does for from had has how in is it its look not of on or that the "
-    "their this to up was were what when where which who why will with you your".split()
+    re.findall(
+        r"\w+",
+        "a an and are as at be by do does for from had has how in is it its look not of on or that "
+        "the their this to up was were what when where which who why will with you your",
+    )
 )
 _RUN: Final = re.compile(
     r"(?P<word>[a-z0-9]+)|(?P<japanese>[\u3041-\u3096\u30a1-\u30fc\u3400-\u4dbf\u4e00-\u9fff]+)"
@@ -103,7 +106,7 @@ class Vault:
 
 
 def terms(text: str) -> Iterator[str]:
-    """English words without stop words and plural s; Japanese as overlapping pairs of characters."""
+    """English words but stop words, without a plural s; Japanese as overlapping pairs."""
     for run in _RUN.finditer(unicodedata.normalize("NFKC", text).lower()):
         if word := run["word"]:
             if word not in _STOP_WORDS:
