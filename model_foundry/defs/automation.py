@@ -143,4 +143,5 @@ def automation() -> dg.Definitions:
             run_day,
         ],
         schedules=[finished_day],
+        sensors=[events_waiting, days_touched],
     )

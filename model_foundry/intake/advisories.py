@@ -8,14 +8,17 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import psycopg
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Message
 from model_foundry.events.refusal import Reason
 from model_foundry.intake import configuration
@@ -98,8 +101,12 @@ async def _followed(
     stored = await asyncio.gather(*(_stored(client, settings, item) for item in current))
     found = [message for message in stored if message is not None]
     held = {message.seq for message in found}
-    gone = [item for item in advisories if item not in current or item.stream_seq not in held]
-    return found, await asyncio.to_thread(_lost, settings, gone, created) if gone else []
+    gone = {
+        item.stream_seq: item
+        for item in advisories
+        if item.timestamp < created or item.stream_seq not in held
+    }
+    return found, await asyncio.to_thread(_lost, settings, gone.values(), created) if gone else []
 
 
 async def _created(client: Client, settings: Settings) -> datetime:
@@ -145,21 +152,33 @@ async def _stored(client: Client, settings: Settings, advisory: _Advisory) -> Me
     return Message(found.subject, found.data, headers, stream, found.seq, received_at)
 
 
-def _lost(settings: Settings, gone: list[_Advisory], created: datetime) -> list[Refused]:
+def _lost(settings: Settings, gone: Iterable[_Advisory], created: datetime) -> list[Refused]:
     """Of messages that are gone, those that had not landed in their stream's life."""
-    lost = []
-    with contextlib.closing(postgres.connect(settings)) as connection:
-        for advisory in gone:
-            place = {
-                "stream": settings.nats_stream,
-                "stream_seq": advisory.stream_seq,
-                "since": created if advisory.timestamp >= created else _EPOCH,
-                "until": advisory.timestamp,
-            }
-            row = connection.execute(load_sql("postgres/intake/is_placed"), place).fetchone()
-            if row == (False,):
-                lost.append(_given_up(settings, advisory))
-    return lost
+    try:
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            return [
+                _given_up(settings, advisory)
+                for advisory in gone
+                if not _is_placed(connection, settings, advisory, created)
+            ]
+    except psycopg.Error as error:
+        raise FoundryError(
+            f"PostgreSQL did not say what has landed: {' '.join(str(error).split())}. "
+            "The advisories stay; run the drain again when PostgreSQL is well."
+        ) from error
+
+
+def _is_placed(
+    connection: psycopg.Connection[Any], settings: Settings, advisory: _Advisory, created: datetime
+) -> bool:
+    place = {
+        "stream": settings.nats_stream,
+        "stream_seq": advisory.stream_seq,
+        "since": created if advisory.timestamp >= created else _EPOCH,
+        "until": advisory.timestamp,
+    }
+    row = connection.execute(load_sql("postgres/intake/is_placed"), place).fetchone()
+    return row == (True,)
 
 
 def _given_up(settings: Settings, advisory: _Advisory) -> Refused:

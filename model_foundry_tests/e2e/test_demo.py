@@ -60,7 +60,8 @@ def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
         # A job that was asked again would have been landed again, by the second run.
         asked = rows(
             settings,
-            "SELECT recipe, count(*) AS jobs, count(DISTINCT source_event_id || source_part) AS parts"
+            "SELECT recipe, count(*) AS jobs,"
+            " count(DISTINCT source_event_id || source_part) AS parts"
             " FROM inference_result GROUP BY recipe",
         )
         assert all(row["jobs"] == row["parts"] for row in asked)

@@ -29,7 +29,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         count: int = metafunc.config.getoption("--moments")
         dice = random.Random(metafunc.function.__name__)
         moments = [
-            Moment(number, dice.uniform(0, 0.9), dice.uniform(0, 0.03), dice.uniform(1, 2.5))
+            Moment(
+                number,
+                dice.uniform(0, 0.9),
+                dice.uniform(0, 0.03),
+                dice.uniform(1, 1 + min(1.5, count / 10)),
+            )
             for number in range(count)
         ]
         metafunc.parametrize("moment", moments, ids=[f"moment{one.number}" for one in moments])

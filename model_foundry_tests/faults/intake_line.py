@@ -103,6 +103,7 @@ class IntakeLine:
                 "home": self.directory,
                 "nats_url": self.nats.url,
                 "postgres_url": self.postgres.database_url(database),
+                "connect_timeout_s": 2.0,
                 "intake_ack_wait_s": 1.0,
                 "intake_batch_messages": 250,
                 "preview_rows": 0,

@@ -59,6 +59,7 @@ def clustered(settings: Settings, nodes: dict[str, NatsServer]) -> Settings:
             "nats_url": ",".join(node.url for node in nodes.values()),
             "stream_replicas": len(nodes),
             "stream_max_bytes": 1024**3,
+            "connect_timeout_s": 2.0,
             "intake_ack_wait_s": 2.0,
             "preview_rows": 0,
         }

@@ -1,6 +1,7 @@
 """One session: plan, three workers at once with their tools, collect; published as it happens."""
 
 import asyncio
+import functools
 import random
 import time
 from collections import Counter
@@ -78,13 +79,17 @@ async def run_sessions(
             task = of_language[number // 2 % len(of_language)]
             session = _Session(client, slots, vault, task)
             on_step(f"session {number + 1} of {sessions}: {task.text}")
-            await session.run(lambda step, n=number: on_step(f"session {n + 1}: {step}"))
+            await session.run(functools.partial(_step_of, number + 1, on_step))
             events += session.publisher.published
             correlation_ids.append(session.publisher.correlation_id)
     finally:
         await slots.close()
         await client.close()
     return TrafficReport(events, slots.output_tokens, time.monotonic() - started, correlation_ids)
+
+
+def _step_of(number: int, on_step: Callable[[str], None], step: str) -> None:
+    on_step(f"session {number}: {step}")
 
 
 class _Slots:
@@ -267,7 +272,7 @@ class _Session:
     async def _translate(self, caused_by: str) -> str:
         slot = self._slots.pick("translator")
         text = self._task.text
-        parameters = {"temperature": 0.0, "max_tokens": _MAX_TOKENS, "stop": ["\n"]}
+        parameters: dict[str, Any] = {"temperature": 0.0, "max_tokens": _MAX_TOKENS, "stop": ["\n"]}
         started = time.perf_counter()
         async with self._slots.places[slot.name]:
             response = await self._slots.clients[slot.name].completions.create(
