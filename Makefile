@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check bench faults lock clean
+.PHONY: help run dev test check faults screenshots lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
 	@$(BIN)/sqlfluff lint --processes 2 sql model_foundry
 	@DAGSTER_HOME= $(BIN)/dagster --version >/dev/null
 	@$(BIN)/dagster definitions validate -w workspace.yaml --log-level warning
+
+screenshots: $(VENV)/.installed ## Take the pictures of the README anew, from the running project
+	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py
+
+faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
+	@$(BIN)/pytest -q model_foundry_tests/faults --moments 20 --fault-events 50000 --timeout 3600
 
 lock: $(VENV)/.installed ## Compile requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import duckdb
 import httpx
@@ -123,8 +124,10 @@ def test_the_ui_shows_the_graph_and_a_materialization(dev: Dev) -> None:
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        page = browser.new_page(viewport={"width": 1600, "height": 900})
-        page.goto(f"{dev.url}/asset-groups")
+        page = browser.new_page(viewport={"width": 1800, "height": 1300})
+        groups = ("inbox", "flat_tables", "recipes", "summaries")
+        expanded = ",".join(f"global@global:{group}" for group in groups)
+        page.goto(f"{dev.url}/asset-groups?expanded={quote(expanded, safe='')}")
         page.get_by_text("llm_chat", exact=True).first.wait_for(timeout=60_000)
         _shot(page, "asset-graph")
         page.goto(f"{dev.url}/assets/pipeline_event_inbox_record?view=events")

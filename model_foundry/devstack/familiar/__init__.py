@@ -7,6 +7,6 @@ Belongs here: tasks, prompts, tools, the vault of notes, the session, and the ev
 Does not: anything that reads those events, or that another part would want to import.
 """
 
-from model_foundry.devstack.familiar.conversation import TrafficReport, run_sessions
+from model_foundry.devstack.familiar.orchestrator import Step, TrafficReport, run_sessions
 
-__all__ = ["TrafficReport", "run_sessions"]
+__all__ = ["Step", "TrafficReport", "run_sessions"]
