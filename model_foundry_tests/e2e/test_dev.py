@@ -124,12 +124,13 @@ def test_the_ui_shows_the_graph_and_a_materialization(dev: Dev) -> None:
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        page = browser.new_page(viewport={"width": 1800, "height": 1300})
+        page = browser.new_page(viewport={"width": 1800, "height": 1800})
         groups = ("inbox", "flat_tables", "recipes", "summaries")
         expanded = ",".join(f"global@global:{group}" for group in groups)
         page.goto(f"{dev.url}/asset-groups?expanded={quote(expanded, safe='')}")
         page.get_by_text("llm_chat", exact=True).first.wait_for(timeout=60_000)
         _shot(page, "asset-graph")
+        page.set_viewport_size({"width": 1600, "height": 1200})
         page.goto(f"{dev.url}/assets/pipeline_event_inbox_record?view=events")
         page.get_by_text("touched_days").first.wait_for(timeout=60_000)
         _shot(page, "materialization")

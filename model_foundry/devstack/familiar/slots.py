@@ -92,8 +92,9 @@ class Connection:
             answer = await api.create(model=self.slot.model, **body)
         except openai.APIError as error:
             raise FoundryError(
-                f"slot {self.slot.name} at {self._url} did not answer familiar: {error}. "
-                "Look at the slot's log, and that its model serves what the fleet file says."
+                f"slot {self.slot.name} at {self._url} did not answer familiar: "
+                f"{str(error).rstrip('.')}. Look at the slot's log, and check that it serves what "
+                "the fleet file says."
             ) from error
         duration_ms = (time.perf_counter() - started) * 1000
         said = body["messages"] if said is None else said
