@@ -71,7 +71,7 @@ async def _carry(
     context: dg.AssetExecutionContext, config: DrainConfig, settings: Settings
 ) -> Drained:
     if config.replay is None:
-        return await drain(settings, run_id=context.run_id, report=context.log.info)
+        return await drain(settings, run_id=context.run.run_id, report=context.log.info)
     wanted = config.replay
     stretch = Stretch(
         wanted.from_seq,
@@ -79,7 +79,7 @@ async def _carry(
         wanted.until_seq,
         datetime.fromisoformat(wanted.until_time) if wanted.until_time else None,
     )
-    return await replay(settings, stretch, run_id=context.run_id, report=context.log.info)
+    return await replay(settings, stretch, run_id=context.run.run_id, report=context.log.info)
 
 
 @dg.asset_check(asset=pipeline_event_inbox_record)
