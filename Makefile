@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check faults screenshots lock clean
+.PHONY: help run dev test check bench faults screenshots lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 2 sql model_foundry
 	@PYTHONWARNINGS=ignore $(BIN)/dagster definitions validate -w workspace.yaml --log-level warning
+
+bench: $(VENV)/.installed ## Ours, the naive way and the peers, side by side; results in benchmarks/results
+	@$(BIN)/python -m benchmarks all
 
 screenshots: $(VENV)/.installed ## Take the pictures of the README anew, from the running project
 	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py

@@ -1,0 +1,65 @@
+"""Benchmarks by name, or `all`; the figures go to benchmarks/results/NAME.json."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from benchmarks import harness
+from benchmarks.intake import benchmark, tables
+from model_foundry.errors import FoundryError
+from model_foundry.settings import Settings
+
+RESULTS: Final = Path(__file__).with_name("results")
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_show_locals=False)
+
+Events = Annotated[int, typer.Option(min=10_000, help="Carried by every arm, naive a 20th.")]
+Rounds = Annotated[int, typer.Option(min=1, max=99, help="Medians are taken over them.")]
+Quick = Annotated[bool, typer.Option(help="Small and short: whether it works, not how fast.")]
+Directory = Annotated[
+    Path | None,
+    typer.Option(help="Where the servers' data lie; default: benchmarks/ in MODEL_FOUNDRY_HOME."),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(help="Default: benchmarks/results; of a quick run the directory above."),
+]
+
+
+@app.command()
+def intake(
+    events: Events = benchmark.FULL.events,
+    rounds: Rounds = benchmark.FULL.rounds,
+    quick: Quick = False,
+    directory: Directory = None,
+    results: Results = None,
+) -> None:
+    """The drain beside its peers and COPY, into full inboxes, and in several processes."""
+    console = Console()
+    directory = directory or Settings().home / "benchmarks"
+    size = benchmark.QUICK if quick else benchmark.full_size(events=events, rounds=rounds)
+    try:
+        result = benchmark.run(size, directory, console.log)
+    except FoundryError as error:
+        console.print(f"[red]error:[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+    path = harness.write_result(results or (directory if quick else RESULTS), "intake", result)
+    console.print(tables.render(result), f"written to {path}")
+
+
+@app.command(name="all")
+def all_benchmarks(
+    quick: Quick = False, directory: Directory = None, results: Results = None
+) -> None:
+    """Every benchmark, one after the other."""
+    intake(quick=quick, directory=directory, results=results)
+
+
+if __name__ == "__main__":
+    # As Ctrl-C does: the servers end, and what they kept is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    app()

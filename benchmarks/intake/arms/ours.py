@@ -1,0 +1,14 @@
+"""Ours: `model_foundry.intake.drain.drain`, as the asset runs it."""
+
+import asyncio
+from collections.abc import Callable
+
+from benchmarks.intake.line import Task
+from model_foundry.intake.drain import drain
+
+
+def prepare(task: Task) -> Callable[[], object]:
+    """The settings."""
+    bounds = {} if task.events is None else {"intake_max_messages": task.events}
+    settings = task.settings(**bounds)
+    return lambda: asyncio.run(drain(settings))
