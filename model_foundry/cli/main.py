@@ -1,11 +1,13 @@
 """The commands, and how their errors are shown."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -23,7 +25,10 @@ app = typer.Typer(
 )
 quarantine = typer.Typer(no_args_is_help=True, help="Messages that could not be accepted.")
 app.add_typer(quarantine, name="quarantine")
+intake = typer.Typer(no_args_is_help=True, help="Read the stream again, import, reconcile.")
+app.add_typer(intake, name="intake")
 
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -153,6 +158,85 @@ def quarantine_list(
                 item.detail,
             )
         console.print(table if found else "The quarantine is empty.")
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    quarantine_ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...")] = None,
+    reason: Annotated[str | None, typer.Option(help="Those of this reason.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that were not replayed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send quarantined messages through the door again: by id, by reason, or all."""
+    from model_foundry.intake.quarantine import replay_quarantined
+
+    with _errors_shown():
+        if sum([bool(quarantine_ids), reason is not None, everything]) != 1:
+            raise FoundryError("say which: ids, --reason REASON, or --all")
+        done = replay_quarantined(Settings(), quarantine_ids=quarantine_ids or None, reason=reason)
+        if as_json:
+            sys.stdout.write(json.dumps(done._asdict()) + "\n")
+        else:
+            console.print(
+                f"Tried {done.tried}: the inbox took {done.accepted}, {done.refused} stay refused."
+            )
+
+
+@intake.command("replay")
+def intake_replay(
+    from_seq: Annotated[int | None, typer.Option(min=1)] = None,
+    from_time: Annotated[datetime | None, typer.Option(formats=_TIMES)] = None,
+    until_seq: Annotated[int | None, typer.Option(min=1)] = None,
+    until_time: Annotated[datetime | None, typer.Option(formats=_TIMES)] = None,
+    as_json: Json = False,
+) -> None:
+    """Read a stretch of the stream again and land what the inbox lacks; times are UTC."""
+    from model_foundry.intake.replay import Stretch, replay
+
+    with _errors_shown():
+        stretch = Stretch(from_seq, _utc(from_time), until_seq, _utc(until_time))
+        done = asyncio.run(replay(Settings(), stretch, report=errors.print))
+        _show_drained(done.as_dict(), as_json)
+
+
+@intake.command("import")
+def intake_import(
+    file: Annotated[Path, typer.Argument(help="NDJSON envelopes, or a Parquet of event_inbox.")],
+    as_json: Json = False,
+) -> None:
+    """Land the events of a file through the same door; a second import lands nothing."""
+    from model_foundry.intake.archive import import_file
+
+    with _errors_shown():
+        done = asyncio.run(import_file(Settings(), file, report=errors.print))
+        _show_drained(done.as_dict(), as_json)
+
+
+@intake.command("reconcile")
+def intake_reconcile(
+    whole: Annotated[bool, typer.Option(help="From the first sequence on.")] = False,
+) -> None:
+    """Prove that each acknowledged message lies somewhere; exit code 1 names what does not."""
+    from model_foundry.intake.reconcile import reconcile
+
+    with _errors_shown():
+        settings = Settings()
+        with closing(postgres.connect(settings)) as connection:
+            found = reconcile(settings, connection, whole=whole)
+        console.print(found.explained(), highlight=False)
+        raise typer.Exit(1 if found.missing else 0)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
+
+
+def _show_drained(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    names = ("messages", "landed", "duplicates", "redelivered", "quarantined", "repaired")
+    console.print(", ".join(f"{result[name]} {name}" for name in names), highlight=False)
 
 
 @quarantine.command("show")

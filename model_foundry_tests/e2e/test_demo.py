@@ -1,9 +1,11 @@
 """What a newcomer does: `model-foundry demo`, twice, and then looks at what is there."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -15,17 +17,19 @@ from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.flat import FLAT_TABLES
 from model_foundry.store.summaries import SUMMARIES
-from model_foundry_tests.line import rows, value
+from model_foundry_tests.line import event, rows, value
 
 COMMAND = Path(sys.executable).with_name("model-foundry")
 
 
-def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    home: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command line, with nothing set but the home."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return subprocess.run(
         [COMMAND, *arguments],
-        env={**kept, "MODEL_FOUNDRY_HOME": str(home), "COLUMNS": "120"},
+        env={**kept, "MODEL_FOUNDRY_HOME": str(home), "COLUMNS": "120", **(environment or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -75,6 +79,33 @@ def test_without_a_stack_the_error_says_what_to_do(home: Path) -> None:
         assert "MODEL_FOUNDRY_POSTGRES_URL is not set" in failed.stderr
         assert "model-foundry up" in failed.stderr
         assert "Traceback" not in failed.stderr
+
+
+def test_intake_and_quarantine_from_the_command_line(settings: Settings, tmp_path: Path) -> None:
+    environment = {
+        "MODEL_FOUNDRY_NATS_URL": settings.require_nats_url(),
+        "MODEL_FOUNDRY_NATS_STREAM": settings.nats_stream,
+        "MODEL_FOUNDRY_POSTGRES_URL": settings.require_postgres_url(),
+    }
+
+    def command(*arguments: str, code: int = 0) -> str:
+        done = run(settings.home, *arguments, environment=environment)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(event(event_id="one").body + b"\n" + event(event_id="two").body)
+    assert "Published 2 events" in command("publish", str(file))
+    replayed = json.loads(command("intake", "replay", "--until-seq", "1", "--json"))
+    assert (replayed["messages"], replayed["landed"]) == (1, 1)
+    file.write_bytes(file.read_bytes() + b"\nnot JSON")
+    imported = json.loads(command("intake", "import", str(file), "--json"))
+    assert (imported["landed"], imported["duplicates"], imported["quarantined"]) == (1, 1, 1)
+    assert "not_json" in command("quarantine", "list")
+    assert command("quarantine", "show", "1", "--raw") == "not JSON"
+    assert "1 stay refused" in command("quarantine", "replay", "--all")
+    command("quarantine", "replay", code=1)
+    assert "all accounted for" in command("intake", "reconcile")
 
 
 def test_help_names_every_command(home: Path) -> None:
