@@ -8,14 +8,14 @@ from rich.table import Table
 
 from benchmarks.intake import arms
 
-_BAR_WIDTH: Final = 36
+_BAR_WIDTH: Final = 30
 _TITLES: Final = {
-    "naive": "naive: one by one",
-    "textbook": "textbook: fetch(1000), executemany",
-    "faststream_batch": "FastStream: batch pull",
-    "dlt_merge": "dlt: merge on event_id",
-    "ours": "ours: drain",
-    "copy_bound": "bound: COPY, no NATS",
+    "naive": "naive",
+    "textbook": "textbook",
+    "faststream_batch": "FastStream batch",
+    "dlt_merge": "dlt merge",
+    "ours": "ours",
+    "copy_bound": "COPY alone (bound)",
 }
 _TARGETS: Final = {
     "vs_naive": (">=", 25.0),
@@ -38,10 +38,10 @@ def _rates(result: dict[str, Any]) -> Table:
         rate = figures["events_per_s"] if figures else None
         rows.append((_TITLES[name], rate, "cyan" if name == arms.OURS else "white"))
     for count, rate in result["processes"].items():
-        rows.append((f"ours × {count} process{'es' * (count != '1')}", rate, "cyan"))
+        rows.append((f"ours, {count} at once", rate, "cyan"))
     largest = max(rate["median"] for _, rate, _ in rows if rate)
     table = Table(title="Intake", title_justify="left")
-    table.add_column("arm")
+    table.add_column("arm", no_wrap=True)
     table.add_column("events/s", justify="right")
     table.add_column("rounds", justify="right")
     table.add_column("", width=_BAR_WIDTH)
@@ -73,6 +73,6 @@ def _ratios(result: dict[str, Any]) -> Table:
 
 def _setting(size: dict[str, int]) -> str:
     return (
-        f"{size['events']:,} events ({size['naive_events']:,} naive), {size['rounds']} rounds, "
-        f"full inbox {size['preloaded']:,} rows"
+        f"{size['events']:,} events (naive {size['naive_events']:,}), rounds: {size['rounds']}, "
+        f"full inbox: {size['preloaded']:,} rows"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+from rich.markup import escape
 from rich.table import Table
 
 from model_foundry.cli.console import console, errors
@@ -89,7 +90,7 @@ def hold_sessions(settings: Settings, *, sessions: int, seed: int) -> TrafficRep
                 settings,
                 sessions=sessions,
                 seed=seed,
-                on_step=lambda step: status.update(f"  {step}"),
+                on_step=lambda step: status.update(escape(f"  {step}")),
             )
         )
     console.print(

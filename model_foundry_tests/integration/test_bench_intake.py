@@ -8,24 +8,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from benchmarks import harness
+from benchmarks.intake.arms import ARMS
+from benchmarks.intake.events import Events
+from benchmarks.intake.line import Line, Task
+from model_foundry.errors import FoundryError
+
 ROOT = Path(__file__).parents[2]
 PEERS = {"textbook": "pydantic", "faststream_batch": "faststream", "dlt_merge": "dlt"}
 LIMIT_S = 120
 
 
-def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """`python -m benchmarks`, its processes sharing compiled modules: they are many and short."""
-    environment = {
-        **os.environ,
-        "PYTHONPYCACHEPREFIX": str(arguments[-1]) + "/pycache",
-        "PYTHONDONTWRITEBYTECODE": "",
-        "COLUMNS": "120",
-    }
-    command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+def run_quick(directory: Path) -> subprocess.CompletedProcess[str]:
+    """The quick benchmark; its processes, many and short, share compiled modules."""
+    shared = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(directory / "pycache")}
     return subprocess.run(
-        command,
-        cwd=cwd,
-        env=environment,
+        [sys.executable, "-m", "benchmarks", "intake", "--quick", "--directory", str(directory)],
+        cwd=ROOT,
+        env={**os.environ, **shared},
         capture_output=True,
         text=True,
         check=False,
@@ -44,7 +46,7 @@ def median_of(figures: dict[str, Any], rounds: int = 1) -> float:
 
 def test_quick_run_measures_everything_and_every_arm_lands_every_event_once(home: Path) -> None:
     # The run itself fails unless each arm landed, and acknowledged, every event exactly once.
-    done = run("intake", "--quick", "--directory", home)
+    done = run_quick(home)
     assert done.returncode == 0, done.stdout + done.stderr
 
     result = json.loads((home / "intake.json").read_text())
@@ -78,3 +80,25 @@ def test_quick_run_measures_everything_and_every_arm_lands_every_event_once(home
     assert str(home) not in json.dumps(result)
     assert os.uname().nodename not in json.dumps(result)
     assert {path.name for path in home.iterdir()} == {"intake.json", "pycache"}
+
+
+def test_an_arm_that_leaves_events_behind_is_found_out(home: Path) -> None:
+    events = Events(200)
+    with Line(home / "line") as line, line.database() as database:
+        line.publish(events)
+        arm = ARMS["ours"]
+        with (
+            pytest.raises(FoundryError, match="150 messages were acknowledged, not 200"),
+            line.consumer(200),
+        ):
+            harness.measure(arm.call(line.task(database, 150)), log=home / "log")
+        with pytest.raises(FoundryError, match="50 of 200 missing"):
+            line.check_landed(database, arm.landed, events.event_ids())
+        line.check_landed(database, arm.landed, events.event_ids()[:150])
+
+
+def test_an_arm_that_fails_says_why(home: Path) -> None:
+    nobody = "nats://127.0.0.1:1"
+    task = Task(nobody, "FOUNDRY", "postgresql://127.0.0.1:1/none", home, Events(1), 1)
+    with pytest.raises(FoundryError, match=f"NATS at {nobody} cannot be reached"):
+        harness.measure(ARMS["ours"].call(task), log=home / "log")
