@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from model_foundry.cli.console import console, errors
@@ -37,7 +38,7 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except FoundryError as error:
-        errors.print(f"[bold red]Error[/]: {error}", highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]Error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -151,11 +152,11 @@ def quarantine_list(
             table.add_row(
                 str(item.quarantine_id),
                 item.reason,
-                item.subject,
+                escape(item.subject),
                 str(item.stream_seq),
                 item.received_at.isoformat(timespec="seconds"),
                 str(item.raw_bytes),
-                item.detail,
+                escape(item.detail),
             )
         console.print(table if found else "The quarantine is empty.")
 
