@@ -1,16 +1,24 @@
 """The one entry point of the Dagster code location: `-m model_foundry.definitions`."""
 
+import importlib
+import warnings
 from collections.abc import Mapping
-from pathlib import Path
 
 import dagster as dg
 
+from model_foundry.paths import PACKAGE
 from model_foundry.settings import Settings
 
 
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """Everything under defs/, fresh; `resources` take the place of those of the same name."""
-    loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    # Not `load_from_defs_folder`: it wants a pyproject.toml, which an installed wheel has not.
+    with warnings.catch_warnings():
+        for category in (dg.BetaWarning, dg.PreviewWarning):
+            warnings.simplefilter("ignore", category)  # as it does
+        loaded = dg.ComponentTree.from_module(
+            defs_module=importlib.import_module("model_foundry.defs"), project_root=PACKAGE.parent
+        ).build_defs()
     executor = (
         dg.in_process_executor if Settings().executor == "in_process" else dg.multiprocess_executor
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -39,8 +40,11 @@ class _Stages:
 
     @property
     def empty(self) -> list[str]:
-        """Names of what landed nothing."""
-        return [name for _, name, landed, _ in self.rows if landed == 0]
+        """Names of what landed nothing on any of the days."""
+        totals: Counter[str] = Counter()
+        for _, name, landed, _ in self.rows:
+            totals[name] += landed
+        return [name for name, landed in totals.items() if landed == 0]
 
 
 def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
@@ -52,7 +56,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
     stages = _Stages()
     with stack_where_needed(settings):
         settings = Settings(home=settings.home)
-        dagster_home = prepare_dagster_home(settings)
+        prepare_dagster_home(settings)
         with contextlib.closing(postgres.connect(settings)) as connection:
             postgres.migrate(connection)
         asyncio.run(_make_stream(settings))
@@ -63,7 +67,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
             days = _drain(instance, stages)
             for day in days:
                 _day(instance, stages, day)
-    _show(settings, stages, days, str(dagster_home))
+    _show(settings, stages, days)
     if stages.empty:
         errors.print(
             f"[bold red]Nothing landed in {', '.join(stages.empty)}.[/] "
@@ -135,7 +139,7 @@ def _rows(made: dict[str, Materialized], name: str) -> int:
     return int(made[name].metadata["dagster/row_count"])
 
 
-def _show(settings: Settings, stages: _Stages, days: list[str], dagster_home: str) -> None:
+def _show(settings: Settings, stages: _Stages, days: list[str]) -> None:
     table = Table(
         "stage", "what", "rows", "", title="\nWhat the line carried", title_justify="left"
     )

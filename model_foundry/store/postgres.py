@@ -45,6 +45,11 @@ def _options(settings: Settings) -> dict[str, Any]:
         "connect_timeout": max(2, round(settings.connect_timeout_s)),
         "application_name": "model-foundry",
         "options": "-c timezone=UTC -c jit=off",
+        # A cable that stays unplugged must not hold a statement for hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
     }
 
 

@@ -93,7 +93,7 @@ def publish_views(settings: Settings) -> Path:
             for name in (*lake.LAKE_TABLES, *SUMMARIES)
             if any(lake.table_folder(settings, name).rglob("*.parquet"))
         }
-        if target.exists() and _views_in(target) == wanted.keys():
+        if target.exists() and _views_in(target, root) == wanted.keys():
             return target
         with lake.replaced(target) as temporary:
             temporary.unlink()
@@ -109,11 +109,13 @@ def _view(settings: Settings, name: str) -> str:
     return f'CREATE VIEW "{name}" AS SELECT * FROM {source}'  # noqa: S608
 
 
-def _views_in(path: Path) -> set[str]:
+def _views_in(path: Path, root: Path) -> set[str]:
+    """Names of the views over this lake; one over a lake elsewhere (the home moved) is none."""
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             rows = connection.execute(
-                "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+                "SELECT view_name FROM duckdb_views() WHERE NOT internal AND contains(sql, ?)",
+                [f"{root}/"],
             ).fetchall()
     except duckdb.Error:
         return set()  # of another version, or damaged: made anew

@@ -117,6 +117,29 @@ CREATE TABLE intake_batch_day (
     PRIMARY KEY (occurred_on, batch_id)
 );
 
+-- Where each message of a stream lies, for the proof that none is lost.
+CREATE VIEW event_place AS
+SELECT
+    'inbox' AS place,
+    stream,
+    stream_seq,
+    received_at
+FROM event_key
+UNION ALL
+SELECT
+    'quarantine' AS place,
+    stream,
+    stream_seq,
+    received_at
+FROM event_quarantine
+UNION ALL
+SELECT
+    'duplicate' AS place,
+    stream,
+    stream_seq,
+    received_at
+FROM event_duplicate;
+
 -- How far each life of a stream has been proven to be accounted for.
 CREATE TABLE intake_verified (
     stream text NOT NULL,

@@ -1,29 +1,9 @@
 -- Sequences of a stretch (after, floor] of one life of a stream that lie nowhere, as ranges.
-WITH place AS (
-    SELECT
-        stream,
-        stream_seq,
-        received_at
-    FROM event_key
-    UNION ALL
-    SELECT
-        stream,
-        stream_seq,
-        received_at
-    FROM event_quarantine
-    UNION ALL
-    SELECT
-        stream,
-        stream_seq,
-        received_at
-    FROM event_duplicate
-),
-
-known AS (
+WITH known AS (
     SELECT %(after)s::bigint AS stream_seq
     UNION
     SELECT stream_seq
-    FROM place
+    FROM event_place
     WHERE
         stream = %(stream)s
         AND stream_seq > %(after)s

@@ -1,0 +1,49 @@
+"""The wheel, installed away from the checkout: the code location loads, and its files are there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from model_foundry.store.flat import FLAT_TABLES
+from model_foundry.store.postgres import known_migrations
+from model_foundry.store.summaries import SUMMARIES
+
+ROOT = Path(__file__).parents[2]
+PROBE = """
+import pathlib, sys
+import model_foundry
+from model_foundry.definitions import defs
+from model_foundry.inference.fleet import settings_fleet
+from model_foundry.paths import data_path
+from model_foundry.settings import Settings
+from model_foundry.store.postgres import known_migrations
+assert pathlib.Path(model_foundry.__file__).is_relative_to(sys.argv[1]), model_foundry.__file__
+assert data_path("dagster.yaml").is_relative_to(sys.argv[1])
+assert settings_fleet(Settings()).name == "embedded"
+assets = [spec.key.to_user_string() for spec in defs().resolve_all_asset_specs()]
+print(len(known_migrations()), *assets)
+"""
+
+
+def test_an_installed_wheel_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "installed"
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--target", target, ROOT],
+        check=True,
+        timeout=120,
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, target],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    migrations, *assets = done.stdout.split()
+    assert int(migrations) == len(known_migrations())
+    assert {*FLAT_TABLES, *SUMMARIES, "generation_follow_up", "translation_ja_en"} < set(assets)
