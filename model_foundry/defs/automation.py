@@ -10,11 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from model_foundry.components.partitions import days
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.components.resource import Foundry
 from model_foundry.intake.configuration import pending_count
-from model_foundry.settings import Settings
 from model_foundry.store import flat
 from model_foundry.store.summaries import SUMMARIES
 
@@ -107,12 +105,10 @@ def days_touched(
 @dg.definitions
 def automation() -> dg.Definitions:
     """Jobs, sensors and the daily schedule."""
-    partitions = days(Settings())
     refreshed = [*flat.FLAT_TABLES, *SUMMARIES]
     run_day = dg.define_asset_job(
         "run_day",
         selection=[*refreshed, *recipe_asset_names()],
-        partitions_def=partitions,
         description="A day from the inbox to the summaries, recipes included.",
     )
 
@@ -137,8 +133,7 @@ def automation() -> dg.Definitions:
             dg.define_asset_job(
                 "refresh_day",
                 selection=refreshed,
-                partitions_def=partitions,
-                description="A day's flat tables and summaries.",
+                        description="A day's flat tables and summaries.",
             ),
             run_day,
         ],
