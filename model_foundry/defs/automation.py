@@ -133,7 +133,7 @@ def automation() -> dg.Definitions:
             dg.define_asset_job(
                 "refresh_day",
                 selection=refreshed,
-                        description="A day's flat tables and summaries.",
+                description="A day's flat tables and summaries.",
             ),
             run_day,
         ],
