@@ -4,7 +4,6 @@ import base64
 import binascii
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -20,7 +19,8 @@ _MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1
 _ABSENT = msgspec.Raw(b"")
 
 
-class Message(NamedTuple):
+# Neither holds a cycle: to the garbage collector, millions of them are none.
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message as it came. `received_at` is the server's time; `seq` its number in `stream`."""
 
     subject: str
@@ -31,7 +31,7 @@ class Message(NamedTuple):
     received_at: datetime
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One accepted event, in the order of the inbox's columns. `payload` is JSON text."""
 
     event_id: str
@@ -86,11 +86,7 @@ def read_event(message: Message, *, max_bytes: int) -> Event:
         raise RefusalError(Reason.TOO_LARGE, f"{len(body)} bytes, the limit is {max_bytes}")
     if not body or body.isspace():
         raise RefusalError(Reason.EMPTY_BODY, "the message has no body")
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RefusalError(Reason.NOT_UTF8, f"byte {error.start}: {error.reason}") from None
-    body, was_repaired = repaired(body)
+    body, was_repaired = _text(body)
     headers = message.headers
     if headers:
         headers = {name.lower(): value for name, value in headers.items()}
@@ -99,7 +95,8 @@ def read_event(message: Message, *, max_bytes: int) -> Event:
     envelope = _json(body)
     if envelope.specversion is not None:
         return _from_structured(message, headers or {}, envelope, was_repaired)
-    if not bytes(envelope.payload):
+    payload = bytes(envelope.payload)
+    if not payload:
         raise RefusalError(Reason.NO_PAYLOAD, "the envelope has no `payload`")
     return _event(
         message,
@@ -110,7 +107,7 @@ def read_event(message: Message, *, max_bytes: int) -> Event:
         correlation_id=envelope.correlation_id or _trace_id(envelope.traceparent),
         causation_id=envelope.causation_id,
         time=envelope.occurred_at,
-        payload=bytes(envelope.payload),
+        payload=payload,
         was_repaired=was_repaired,
     )
 
@@ -183,28 +180,26 @@ def _event(
     has_own_id = bool(event_id)
     if not event_id:
         event_id = f"{message.stream}:{message.seq}"
-    for field, value in (
-        ("event_id", event_id),
-        ("correlation_id", correlation_id),
-        ("causation_id", causation_id),
-        ("source", source),
-        ("subject", name),
-    ):
-        if value is not None and len(value) > MAX_ID_CHARS:
+    texts = (event_id, correlation_id, causation_id, source, name)
+    for text in texts:
+        if text and len(text) > MAX_ID_CHARS:
+            field = ("event_id", "correlation_id", "causation_id", "source", "subject")
             raise RefusalError(
                 Reason.INVALID_ENVELOPE,
-                f"{field} has {len(value)} characters, the limit is {MAX_ID_CHARS}",
+                f"{field[texts.index(text)]} has {len(text)} characters, the limit is "
+                f"{MAX_ID_CHARS}",
             )
-    occurred_at = _time(time, message.received_at)
+    subject, received_at = message.subject, message.received_at
+    occurred_at = _time(time, received_at)
     return Event(
         event_id,
-        current_name(name or message.subject),
-        message.subject,
+        current_name(name or subject),
+        subject,
         source or None,
         correlation_id or None,
         causation_id or None,
         occurred_at,
-        message.received_at,
+        received_at,
         occurred_at.date(),
         message.stream,
         message.seq,
@@ -212,6 +207,16 @@ def _event(
         was_repaired,
         has_own_id,
     )
+
+
+def _text(body: bytes) -> tuple[bytes, bool]:
+    """JSON text that PostgreSQL can take, and whether it was repaired for that."""
+    if not body.isascii():  # msgspec does not look into what it hands on raw
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise RefusalError(Reason.NOT_UTF8, f"byte {error.start}: {error.reason}") from None
+    return repaired(body)
 
 
 def _json(body: bytes) -> _Envelope:
@@ -230,12 +235,9 @@ def _json(body: bytes) -> _Envelope:
 
 def _payload(body: bytes) -> tuple[bytes, bool]:
     """A payload that came outside of a JSON envelope: checked and repaired like one."""
+    text, was_repaired = _text(body)
     try:
-        body.decode("utf-8")
-        text, was_repaired = repaired(body)
         return bytes(_decode_any(text)), was_repaired
-    except UnicodeDecodeError as error:
-        raise RefusalError(Reason.NOT_UTF8, f"byte {error.start}: {error.reason}") from None
     except msgspec.DecodeError as error:
         raise RefusalError(Reason.NOT_JSON, str(error)) from None
     except RecursionError:
@@ -254,31 +256,38 @@ def _trace_id(traceparent: str | None) -> str | None:
 
 
 def _time(value: str | float | None, received_at: datetime) -> datetime:
-    if value is None or value == "":
+    if isinstance(value, str) and value:
+        moment = _rfc3339(value)
+    elif value is None or value == "":
         moment = received_at
-    elif isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.upper())
-        except ValueError:
-            raise RefusalError(
-                Reason.OCCURRED_AT_INVALID, f"{value[:64]!r} is not an RFC 3339 time"
-            ) from None
-        if moment.tzinfo is None:
-            raise RefusalError(Reason.OCCURRED_AT_INVALID, f"{value[:64]!r} has no UTC offset")
-        try:
-            moment = moment.astimezone(UTC)
-        except OverflowError:
-            raise RefusalError(Reason.OCCURRED_AT_OUT_OF_RANGE, value[:64]) from None
     else:
         try:
             seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
             moment = _EPOCH + timedelta(seconds=seconds)
         except OverflowError:
             raise RefusalError(Reason.OCCURRED_AT_OUT_OF_RANGE, str(value)[:64]) from None
-    latest = received_at.date() + timedelta(days=1)
-    if moment < EARLIEST or moment.date() > latest:
-        raise RefusalError(
-            Reason.OCCURRED_AT_OUT_OF_RANGE,
-            f"{moment.isoformat()} is not between 2000-01-01 and {latest} (tomorrow)",
-        )
+    if moment < EARLIEST or moment > received_at:
+        latest = received_at.date() + timedelta(days=1)
+        if moment < EARLIEST or moment.date() > latest:
+            raise RefusalError(
+                Reason.OCCURRED_AT_OUT_OF_RANGE,
+                f"{moment.isoformat()} is not between 2000-01-01 and {latest} (tomorrow)",
+            )
     return moment
+
+
+def _rfc3339(value: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise RefusalError(
+            Reason.OCCURRED_AT_INVALID, f"{value[:64]!r} is not an RFC 3339 time"
+        ) from None
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        raise RefusalError(Reason.OCCURRED_AT_INVALID, f"{value[:64]!r} has no UTC offset")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise RefusalError(Reason.OCCURRED_AT_OUT_OF_RANGE, value[:64]) from None

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import msgspec
 import psycopg
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
@@ -22,9 +21,10 @@ from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Message
 from model_foundry.events.refusal import Reason
 from model_foundry.intake import configuration
-from model_foundry.intake.jetstream import read_headers
+from model_foundry.intake.jetstream import Client
 from model_foundry.intake.landing import NOTHING_LANDED, Landed, Lander, Refused
 from model_foundry.intake.pull import Delivery, Puller
+from model_foundry.intake.wire import read_headers
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql

@@ -52,7 +52,7 @@ class _File:
 
     async def fetch(self, count: int) -> list[Delivery]:
         batch = await asyncio.to_thread(lambda: list(itertools.islice(self._messages, count)))
-        return [Delivery(message, "", 1) for message in batch]
+        return [Delivery(message, b"", 1) for message in batch]
 
 
 def _ndjson(path: Path) -> Iterator[Message]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
@@ -24,6 +23,8 @@ from model_foundry.settings import Settings
 
 _REPORT_EVERY_S: Final = 5.0
 _RETRY_EVERY_S: Final = 0.2
+# So many batches land at once: one is decoded while PostgreSQL takes in another.
+_LANES: Final = 3
 
 Status = Literal["empty", "drained", "limit"]
 Report = Callable[[str], None]
@@ -114,17 +115,18 @@ async def carry(
     settings: Settings, source: Source, *, run_id: str | None, report: Report
 ) -> Drained:
     """Carry a source into the inbox until it is empty or a bound of the settings is reached."""
-    lander = Lander(settings, run_id)
+    landers = [Lander(settings, run_id) for _ in range(_LANES)]
     try:
-        return await _Loop(settings, source, lander, report).run()
+        return await _Loop(settings, source, list(landers), report).run()
     finally:
-        lander.close()
+        for lander in landers:
+            lander.close()
 
 
 class _Durable:
     """The durable consumer as a source."""
 
-    def __init__(self, settings: Settings, client: Client, puller: Puller) -> None:
+    def __init__(self, settings: Settings, client: jetstream.Client, puller: Puller) -> None:
         self._settings = settings
         self._client = client
         self._puller = puller
@@ -159,8 +161,8 @@ class _Durable:
     async def give_back(self) -> None:
         """What was fetched and did not land comes to the next drain at once, not after ack_wait."""
         with contextlib.suppress(NatsError):
-            for delivery in itertools.chain(*self._held, self._puller.unread()):
-                await self._client.publish(delivery.ack_subject, b"-NAK")
+            held = itertools.chain(*self._held, self._puller.unread())
+            await self._client.answer((delivery.reply for delivery in held), b"-NAK")
 
     async def _outlast(self, what: str) -> None:
         """Wait a moment for a server that is away; raise when it has been away for too long."""
@@ -195,10 +197,14 @@ class _Durable:
 
 
 class _Loop:
-    def __init__(self, settings: Settings, source: Source, lander: Lander, report: Report) -> None:
+    """Fetches while up to `_LANES` batches before it land, each through a connection of its own."""
+
+    def __init__(
+        self, settings: Settings, source: Source, landers: list[Lander], report: Report
+    ) -> None:
         self._settings = settings
         self._source = source
-        self._lander = lander
+        self._idle = landers
         self._report = report
         self._started = time.monotonic()
         self._reported = self._started
@@ -206,28 +212,38 @@ class _Loop:
         self._batches = 0
 
     async def run(self) -> Drained:
-        landing: asyncio.Task[list[Delivery]] | None = None
+        landing: set[asyncio.Task[None]] = set()
         fetched = 0
         status: Status = "limit"
         try:
             while (room := self._room(fetched)) > 0:
                 deliveries = await self._source.fetch(room)
-                if landing is not None:
-                    committed, landing = await asyncio.shield(landing), None
-                    await self._source.acknowledge(committed)
                 if not deliveries:
                     status = "drained" if fetched else "empty"
                     break
                 fetched += len(deliveries)
-                landing = asyncio.create_task(self._land(deliveries))
+                landing.add(asyncio.create_task(self._land(deliveries, self._idle.pop())))
                 if deliveries[-1].pending == 0 and len(deliveries) < room:
                     status = "drained"
                     break
+                landing = await self._settled(landing, wait=not self._idle)
         finally:
             # Also when the fetch failed or the run was cancelled: what commits is acknowledged.
-            if landing is not None:
-                await self._source.acknowledge(await landing)
+            if landing:
+                await asyncio.wait(landing)
+        await self._settled(landing, wait=False)
         return Drained(status, self._batches, time.monotonic() - self._started, self._total)
+
+    async def _settled(
+        self, landing: set[asyncio.Task[None]], *, wait: bool
+    ) -> set[asyncio.Task[None]]:
+        """Those that still land, once one has ended or at once; raises what one raised."""
+        if wait:
+            await asyncio.wait(landing, return_when=asyncio.FIRST_COMPLETED)
+        for task in landing:
+            if task.done():
+                task.result()
+        return {task for task in landing if not task.done()}
 
     def _room(self, fetched: int) -> int:
         if time.monotonic() - self._started >= self._settings.intake_max_s:
@@ -236,12 +252,12 @@ class _Loop:
             self._settings.intake_batch_messages, self._settings.intake_max_messages - fetched
         )
 
-    async def _land(self, deliveries: list[Delivery]) -> list[Delivery]:
-        landed = await asyncio.to_thread(
-            self._lander.land, [delivery.message for delivery in deliveries]
-        )
+    async def _land(self, deliveries: list[Delivery], lander: Lander) -> None:
+        landed = await asyncio.to_thread(lander.land, [d.message for d in deliveries])
         self._total = self._total.plus(landed, preview_rows=self._settings.preview_rows)
         self._batches += 1
+        await self._source.acknowledge(deliveries)
+        self._idle.append(lander)
         now = time.monotonic()
         if now - self._reported >= _REPORT_EVERY_S:
             self._reported = now
@@ -250,4 +266,3 @@ class _Loop:
                 f"{done:,} messages, {done / (now - self._started):,.0f} per second, "
                 f"{deliveries[-1].pending:,} still wait"
             )
-        return deliveries

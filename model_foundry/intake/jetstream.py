@@ -2,40 +2,57 @@
 
 import asyncio
 import contextlib
-import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from nats.aio.client import Client
+import nats.aio.client
 from nats.aio.msg import Msg
-from nats.protocol import parser
+from nats.aio.subscription import Subscription
 
 from model_foundry.errors import FoundryError
+from model_foundry.intake.wire import Receive, Wire, read_headers, text
 from model_foundry.settings import Settings
 
 # A server that fell silent is left after two of these; far below `intake_retry_s`.
 _PING_EVERY_S: Final = 10
 _CLOSE_S: Final = 5.0
 _SHOWN_ERRORS: Final = 3
-_LINE_END: Final = b"\r\n"
-_PREAMBLE: Final = len(b"NATS/1.0")
 
-# The wire separates by space and tab. nats-py splits at form feeds and vertical tabs as well, and
-# leaves the connection over a subject that holds one; so does its decoding, over one not in UTF-8.
-parser.MSG_RE = re.compile(
-    rb"\AMSG[ \t]+([^ \t\r\n]+)[ \t]+([^ \t\r\n]+)[ \t]+(([^ \t\r\n]+)[ \t]+)?(\d+)\r\n"
-)
-parser.HMSG_RE = re.compile(
-    rb"\AHMSG[ \t]+([^ \t\r\n]+)[ \t]+([^ \t\r\n]+)[ \t]+(([^ \t\r\n]+)[ \t]+)?(\d+)[ \t]+(\d+)\r\n"
-)
+# How much nats-py reads at once: its own 32 KiB are two dozen messages.
+nats.aio.client.DEFAULT_BUFFER_SIZE = 512 * 1024
 
 
-class _Client(Client):
-    """nats-py's client, with subjects and headers read whatever their bytes, and an end to `close`.
+class Client(nats.aio.client.Client):
+    """nats-py's client on our `Wire`, with answers in bulk and an end to `close`."""
 
-    What its own reading cannot decode ends its read loop without a word: the connection looks
-    alive, nothing comes any more, and the message does the same to every drain after.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self._wire = self._ps = Wire(self)
+
+    @contextlib.contextmanager
+    def tapped(self, subscription: Subscription, receive: Receive) -> Iterator[None]:
+        """Hand a subscription's frames to `receive`, past nats-py's queue and objects."""
+        sid = str(subscription._id).encode()
+        self._wire.taps[sid] = receive
+        try:
+            yield
+        finally:
+            del self._wire.taps[sid]
+
+    async def answer(self, replies: Iterable[bytes], body: bytes) -> None:
+        """Send the same short body to each, in one write; kept while the connection is away.
+
+        Raises:
+            nats.errors.ConnectionClosedError: the client is closed.
+        """
+        if self.is_closed:
+            raise nats.errors.ConnectionClosedError
+        size = len(body)
+        await self._send_command(
+            b"".join(b"PUB %b %d\r\n%b\r\n" % (r, size, body) for r in replies)
+        )
+        await self._flush_pending()
 
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
@@ -43,8 +60,8 @@ class _Client(Client):
         return Msg(
             _client=self,
             _sid=sid,
-            subject=_text(subject),
-            reply=_text(reply),
+            subject=text(subject),
+            reply=text(reply),
             data=data,
             headers=headers,
         )
@@ -76,7 +93,7 @@ async def connect(settings: Settings, *, name: str = "model-foundry") -> Client:
         if (told := str(error)) and told not in met:
             met[_SHOWN_ERRORS - 1 :] = [told]
 
-    client = _Client()
+    client = Client()
     try:
         await client.connect(
             servers=[server.strip() for server in url.split(",")],
@@ -120,30 +137,6 @@ def _check_credentials(path: Path) -> None:
                 f"MODEL_FOUNDRY_NATS_CREDS: {path} is no NATS credentials file: it has no "
                 f"`{part}`. `nsc generate creds` writes one."
             )
-
-
-def read_headers(block: bytes) -> dict[str, str] | None:
-    """A message's header block as text; a status of the server as `Status` and `Description`.
-
-    Of a name that comes twice, the first counts, as it does for the server.
-    """
-    first, *lines = block.split(_LINE_END)
-    headers: dict[str, str] = {}
-    code, _, description = first[_PREAMBLE:].strip().partition(b" ")
-    if code.isdigit():
-        headers["Status"] = _text(code)
-        if description:
-            headers["Description"] = _text(description)
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if colon:
-            headers.setdefault(_text(name.strip()), _text(value.strip()))
-    return headers or None
-
-
-def _text(raw: bytes) -> str:
-    """As UTF-8, with an escape for what is none and for U+0000, which PostgreSQL does not take."""
-    return raw.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
 
 def without_password(url: str) -> str:

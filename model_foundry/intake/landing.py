@@ -4,16 +4,16 @@ Keys first: a COPY of the ids alone says which events are new, and then the payl
 into the inbox, once, instead of through a temporary table.
 """
 
+import contextlib
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
-from psycopg import errors
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 from tenacity import (
     Retrying,
@@ -31,31 +31,21 @@ from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
 
 _KEY_COLUMNS = ("event_id", "occurred_on", "stream", "stream_seq", "received_at")
-_INBOX_COLUMNS = (*Event._fields[:13], "batch_id")
-_COPY_KEYS = f"COPY incoming_key ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_INBOX_COLUMNS = (*Event.__struct_fields__[:13], "batch_id")
+_COPY_KEYS = sql.SQL(f"COPY {{}} ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
 _COPY_INBOX = f"COPY event_inbox ({', '.join(_INBOX_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _KEY_TYPES = ("text", "date", "text", "int8", "timestamptz")
 _INBOX_TYPES = (
     *("text",) * 6,
-    *("timestamptz", "timestamptz", "date", "text", "int8", "jsonb", "bool", "int8"),
+    *("timestamptz", "timestamptz", "date", "text", "int8", "bytea", "bool", "int8"),
 )
+# A jsonb's binary form, sent as a bytea's: this, then the text as it is.
+_JSONB_VERSION = b"\x01"
 # Streams of imported files: named by content, so a number in one always means the same message.
 IMPORT_PREFIX = "import-"
 _MAX_DETAIL_CHARS = 500
 # What PostgreSQL says of one row's content; anything else is about the server or the connection.
 _ROW_ERRORS = (psycopg.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
-
-
-class _JsonText(bytes):
-    """JSON text that goes into a jsonb column as it is."""
-
-
-class _JsonTextDumper(Dumper):
-    format = Format.BINARY
-    oid = psycopg.adapters.types["jsonb"].oid
-
-    def dump(self, obj: bytes) -> bytes:
-        return b"\x01" + obj  # the version byte of jsonb's binary form
 
 
 class Refused(NamedTuple):
@@ -102,6 +92,7 @@ class Lander:
         self._run_id = run_id
         self._connection: psycopg.Connection[Any] | None = None
         self._partitions: set[date] = set()
+        self._all_new = True
         self._busy = threading.Lock()
         self._closing = threading.Event()
 
@@ -124,15 +115,14 @@ class Lander:
         """
         events: list[Event] = []
         refused: list[Refused] = list(given_up)
-        # A message that comes again while it waits to land is in one batch twice.
-        once = {_place(message): message for message in messages}
-        for message in once.values():
+        once = _once(messages)
+        for message in once:
             try:
                 events.append(read_event(message, max_bytes=self._settings.event_max_bytes))
             except RefusalError as refusal:
                 refused.append(Refused(message, refusal.reason, refusal.detail))
         with self._busy:
-            batch = [*once.values(), *(item.message for item in given_up)]
+            batch = [*once, *(item.message for item in given_up)]
             landed = self._land(batch, events, refused)
         repeated = len(messages) - len(once)
         again = Counter(messages=repeated, redelivered=repeated)
@@ -189,7 +179,6 @@ class Lander:
                 connection = postgres.connect(self._settings)
             except FoundryError as error:
                 raise psycopg.OperationalError(str(error)) from None
-            connection.adapters.register_dumper(_JsonText, _JsonTextDumper)
             connection.execute(load_sql("postgres/intake/incoming_key_table"))
             connection.commit()
             self._connection = connection
@@ -207,7 +196,8 @@ class Lander:
             with cursor.copy(_COPY_INBOX) as copy:
                 copy.set_types(_INBOX_TYPES)
                 for event in new:
-                    copy.write_row((*event[:11], _JsonText(event[11]), event[12], batch_id))
+                    *envelope, payload, was_repaired, _ = msgspec.structs.astuple(event)
+                    copy.write_row((*envelope, _JSONB_VERSION + payload, was_repaired, batch_id))
             self._keep(
                 cursor,
                 "insert_duplicate",
@@ -319,7 +309,7 @@ class Lander:
                 else:
                     # Its id is `<stream>:<seq>`, and a stream made anew counts from 1 again.
                     moment = int(event.received_at.timestamp() * 1_000_000)
-                    renamed = event._replace(event_id=f"{event.event_id}@{moment}")
+                    renamed = msgspec.structs.replace(event, event_id=f"{event.event_id}@{moment}")
                     again[renamed.event_id] = renamed
             cursor.execute("TRUNCATE incoming_key")
             claimed_again = self._claim_ids(cursor, again)
@@ -327,18 +317,36 @@ class Lander:
             redelivered += len(again) - len(claimed_again)
         return new, duplicates, redelivered
 
-    def _claim_ids(self, cursor: psycopg.Cursor[Any], events: dict[str, Event]) -> set[str]:
+    def _claim_ids(self, cursor: psycopg.Cursor[Any], events: dict[str, Event]) -> Set[str]:
+        """Which ids are new.
+
+        As a rule all are, and then a plain COPY is half the work; after a batch in which some were
+        known, it is left until one had none.
+        """
         if not events:
             return set()
-        with cursor.copy(_COPY_KEYS) as copy:
+        if self._all_new:
+            with contextlib.suppress(errors.UniqueViolation), cursor.connection.transaction():
+                self._copy_keys(cursor, "event_key", events)
+                return events.keys()
+        self._copy_keys(cursor, "incoming_key", events)
+        cursor.execute(load_sql("postgres/intake/claim_keys"))
+        self._all_new = cursor.rowcount == len(events)
+        if self._all_new:
+            return events.keys()
+        cursor.execute(load_sql("postgres/intake/claimed_keys"))
+        return {row[0] for row in cursor.fetchall()}
+
+    def _copy_keys(self, cursor: psycopg.Cursor[Any], table: str, events: dict[str, Event]) -> None:
+        # Sorted, so that drains that hold the same ids wait for each other instead of deadlocking,
+        # and so that neighbours share index pages.
+        with cursor.copy(_COPY_KEYS.format(sql.Identifier(table))) as copy:
             copy.set_types(_KEY_TYPES)
             for event_id in sorted(events):
                 event = events[event_id]
                 copy.write_row(
                     (event_id, event.occurred_on, event.stream, event.stream_seq, event.received_at)
                 )
-        cursor.execute(load_sql("postgres/intake/claim_keys"))
-        return {row[0] for row in cursor.fetchall()}
 
     def _keep(self, cursor: psycopg.Cursor[Any], name: str, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
@@ -356,6 +364,13 @@ def _place(of: Message | Event) -> tuple[str, int, datetime]:
     """What tells a message from every other, those of a stream's earlier lives included."""
     seq = of.seq if isinstance(of, Message) else of.stream_seq
     return of.stream, seq, of.received_at
+
+
+def _once(messages: Sequence[Message]) -> Sequence[Message]:
+    """One that comes again while it waits to land is in one batch twice."""
+    if len({message.seq for message in messages}) == len(messages):
+        return messages
+    return list({_place(message): message for message in messages}.values())
 
 
 def _headers(message: Message) -> Jsonb | None:

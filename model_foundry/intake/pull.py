@@ -3,26 +3,28 @@
 import asyncio
 import itertools
 import json
-from datetime import UTC, datetime, timedelta
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, Self
 
-from nats.aio.client import Client
+import msgspec
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from model_foundry.events.envelope import Message
+from model_foundry.intake.jetstream import Client
+from model_foundry.intake.wire import read_headers, text
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # How long past a request's own expiry its closing status may take before we ask again.
 _GRACE_S: Final = 2.0
 _ACK_S: Final = 2.0
 
 
-class Delivery(NamedTuple):
-    """A message, where to acknowledge it, and how many wait behind it."""
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """A message, where it is acknowledged, and how many wait behind it."""
 
     message: Message
-    ack_subject: str
+    reply: bytes
     pending: int
 
 
@@ -47,32 +49,31 @@ class Puller:
         self._info_subject = f"$JS.API.CONSUMER.INFO.{stream}.{durable}"
         self._inbox = client.new_inbox()
         self._tokens = itertools.count(1)
-        self._subscription: Subscription | None = None
-        self._arrived: list[Msg] = []
+        self._open = AsyncExitStack()
+        self._arrived: list[Delivery] = []
         self._wanted = 0
-        self._token = ""
+        self._token = b""
         self._closed: asyncio.Future[str] | None = None
 
     async def __aenter__(self) -> Self:
-        self._subscription = await self._client.subscribe(
-            f"{self._inbox}.*",
-            cb=self._receive,
-            pending_msgs_limit=1_000_000,
-            pending_bytes_limit=1024**3,
-        )
+        subscription = await self._client.subscribe(f"{self._inbox}.*", cb=_unused)
+        self._open.push_async_callback(self._unsubscribe, subscription)
+        self._open.enter_context(self._client.tapped(subscription, self._receive))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._subscription is not None and not self._client.is_closed:
-            await self._subscription.unsubscribe()
+        await self._open.aclose()
 
-    async def _receive(self, msg: Msg) -> None:
-        headers = msg.headers
-        if headers is not None and not msg.reply and "Status" in headers:
-            if msg.subject == self._token and headers["Status"] != "100":
-                self._close(_status(headers))
+    async def _unsubscribe(self, subscription: Subscription) -> None:
+        if not self._client.is_closed:
+            await subscription.unsubscribe()
+
+    def _receive(self, subject: bytes, reply: bytes, body: bytes, headers: bytes) -> None:
+        if not reply:  # a status of the server; a message has where to acknowledge it
+            if subject == self._token and (status := _status(headers)) is not None:
+                self._close(status)
             return
-        self._arrived.append(msg)
+        self._arrived.append(_delivery(subject, reply, body, headers))
         if len(self._arrived) >= self._wanted:
             self._close("full")
 
@@ -92,7 +93,8 @@ class Puller:
             # Requests that pile up until it is connected again would all be answered at once.
             status = "disconnected"
         elif missing > 0:
-            self._token = f"{self._inbox}.{next(self._tokens)}"
+            token = f"{self._inbox}.{next(self._tokens)}"
+            self._token = token.encode()
             request = {
                 "batch": missing,
                 "max_bytes": max_bytes,
@@ -100,7 +102,7 @@ class Puller:
                 "no_wait": True,
             }
             await self._client.publish(
-                self._request_subject, json.dumps(request).encode(), reply=self._token
+                self._request_subject, json.dumps(request).encode(), reply=token
             )
             try:
                 status = await asyncio.wait_for(self._closed, wait_s + _GRACE_S)
@@ -109,11 +111,11 @@ class Puller:
         else:
             status = "full"
         taken, self._arrived = self._arrived[:count], self._arrived[count:]
-        return Pulled([_delivery(msg) for msg in taken], status)
+        return Pulled(taken, status)
 
     def unread(self) -> list[Delivery]:
         """What arrived and was not handed out."""
-        return [_delivery(msg) for msg in self._arrived]
+        return self._arrived
 
     async def acknowledge(self, deliveries: list[Delivery]) -> None:
         """Ack each delivery, and wait until the server has read the acks.
@@ -121,16 +123,22 @@ class Puller:
         Raises:
             nats.errors.Error: no sign of it: the connection or the server is away.
         """
-        for delivery in deliveries:
-            await self._client.publish(delivery.ack_subject, b"+ACK")
+        await self._client.answer((delivery.reply for delivery in deliveries), b"+ACK")
         # Any answered request would do, as it goes the way of the acks. nats-py's `flush` does not:
         # its ping overtakes them, and a late answer to it ends the read loop. Nor do acks that ask
         # for an answer: a server that was restarted gives none to those it had forgotten.
         await self._client.request(self._info_subject, timeout=_ACK_S)
 
 
-def _status(headers: dict[str, str]) -> str:
-    code, description = headers["Status"], headers.get("Description", "")
+async def _unused(_: Msg) -> None:
+    """What nats-py would call, were the subscription not tapped."""
+
+
+def _status(headers: bytes) -> str | None:
+    found = read_headers(headers) or {}
+    code, description = found.get("Status", "100"), found.get("Description", "")
+    if code == "100":  # a heartbeat
+        return None
     if code in {"404", "408"}:
         return "empty"
     if "MaxBytes" in description:
@@ -138,13 +146,24 @@ def _status(headers: dict[str, str]) -> str:
     return f"{code} {description}".strip()
 
 
-def _delivery(msg: Msg) -> Delivery:
+def _delivery(subject: bytes, reply: bytes, body: bytes, headers: bytes) -> Delivery:
     """`$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<seq>.<cseq>.<ns>.<pending>`."""
-    parts = msg.reply.split(".")
+    parts = reply.split(b".")
     if len(parts) == 9:
         stream, seq, nanoseconds, pending = parts[2], parts[5], parts[7], parts[8]
     else:
         stream, seq, nanoseconds, pending = parts[4], parts[7], parts[9], parts[10]
-    received_at = _EPOCH + timedelta(microseconds=int(nanoseconds) // 1000)
-    message = Message(msg.subject, msg.data, msg.headers, stream, int(seq), received_at)
-    return Delivery(message, msg.reply, int(pending))
+    # Exact: doubles tell microseconds apart until the year 2255.
+    received_at = datetime.fromtimestamp(int(nanoseconds) // 1000 / 1e6, UTC)
+    return Delivery(
+        Message(
+            text(subject),
+            body,
+            read_headers(headers) if headers else None,
+            text(stream),
+            int(seq),
+            received_at,
+        ),
+        reply,
+        int(pending),
+    )

@@ -5,7 +5,6 @@ import time
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError
@@ -63,7 +62,7 @@ async def replay(
 class _Ordered:
     """An ordered consumer: no acks, in sequence; made anew after the last message if it is lost."""
 
-    def __init__(self, settings: Settings, client: Client, stretch: Stretch) -> None:
+    def __init__(self, settings: Settings, client: jetstream.Client, stretch: Stretch) -> None:
         self._settings = settings
         self._client = client
         self._stretch = stretch

@@ -64,7 +64,7 @@ async def take(
         pulled = await puller.fetch(count, max_bytes=1024**2, wait_s=5)
         for delivery in pulled.deliveries:
             if (answer := (answers or {}).get(delivery.message.seq)) is not None:
-                await client.publish(delivery.ack_subject, answer)
+                await client.answer([delivery.reply], answer)
     await client.close()
     assert len(pulled.deliveries) == count
     return pulled.deliveries

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import psycopg
 
 from benchmarks.intake import peers
@@ -27,7 +28,7 @@ def prepare(task: Task) -> Callable[[], object]:
     for seq, body in enumerate(task.source.bodies(), start=1):
         message = Message(CHAT, body, None, task.stream, seq, received_at)
         event = read_event(message, max_bytes=len(body))
-        rows.append((*event[:11], b"\x01" + event.payload))
+        rows.append((*msgspec.structs.astuple(event)[:11], b"\x01" + event.payload))
     return lambda: _copy(task, rows)
 
 
