@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     nats_config: Literal["check", "accept", "apply"] = Field(
         "check", description="What to do about a stream or consumer that is configured otherwise."
     )
-    intake_batch_messages: int = Field(5_000, ge=1, le=50_000)
+    intake_batch_messages: int = Field(8_000, ge=1, le=50_000)
     intake_batch_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024)
     intake_max_messages: int = Field(1_000_000, ge=1, description="Per drain.")
     intake_max_s: float = Field(300.0, gt=0, description="Per drain, seconds.")

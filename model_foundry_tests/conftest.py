@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Short by default; `make faults` runs the long form."""
     group = parser.getgroup("faults")
     group.addoption("--moments", type=int, default=2, help="Moments at which each drill strikes.")
-    group.addoption("--fault-events", type=int, default=3_000, help="Events that a drill drains.")
+    group.addoption("--fault-events", type=int, default=10_000, help="Events that a drill drains.")
 
 
 @pytest.fixture(autouse=True)

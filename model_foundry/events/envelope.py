@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
 from urllib.parse import unquote
 
 import msgspec
@@ -50,22 +51,25 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     has_own_id: bool
 
 
+_Name = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
+
+
 class _Envelope(msgspec.Struct, gc=False):
     """Fields of both JSON forms; which of them count depends on `specversion`."""
 
-    event_id: str | None = None
-    subject: str | None = None
-    correlation_id: str | None = None
-    causation_id: str | None = None
-    source: str | None = None
+    event_id: _Name | None = None
+    subject: _Name | None = None
+    correlation_id: _Name | None = None
+    causation_id: _Name | None = None
+    source: _Name | None = None
     occurred_at: str | int | float | None = None
     payload: msgspec.Raw = _ABSENT
     specversion: str | None = None
-    id: str | None = None
-    type: str | None = None
+    id: _Name | None = None
+    type: _Name | None = None
     time: str | None = None
-    correlationid: str | None = None
-    causationid: str | None = None
+    correlationid: _Name | None = None
+    causationid: _Name | None = None
     traceparent: str | None = None
     data: msgspec.Raw = _ABSENT
     data_base64: str | None = None
@@ -147,6 +151,8 @@ def _from_binary(
         for name, value in headers.items()
         if name.startswith("ce-")
     }
+    for name in ("type", "source", "correlationid", "causationid"):
+        _check_length(name, attribute.get(name, ""))
     payload, _ = _payload(body)
     return _event(
         message,
@@ -180,15 +186,7 @@ def _event(
     has_own_id = bool(event_id)
     if not event_id:
         event_id = f"{message.stream}:{message.seq}"
-    texts = (event_id, correlation_id, causation_id, source, name)
-    for text in texts:
-        if text and len(text) > MAX_ID_CHARS:
-            field = ("event_id", "correlation_id", "causation_id", "source", "subject")
-            raise RefusalError(
-                Reason.INVALID_ENVELOPE,
-                f"{field[texts.index(text)]} has {len(text)} characters, the limit is "
-                f"{MAX_ID_CHARS}",
-            )
+    _check_length("event_id", event_id)
     subject, received_at = message.subject, message.received_at
     occurred_at = _time(time, received_at)
     return Event(
@@ -207,6 +205,14 @@ def _event(
         was_repaired,
         has_own_id,
     )
+
+
+def _check_length(field: str, value: str) -> None:
+    if len(value) > MAX_ID_CHARS:
+        raise RefusalError(
+            Reason.INVALID_ENVELOPE,
+            f"{field} has {len(value)} characters, the limit is {MAX_ID_CHARS}",
+        )
 
 
 def _text(body: bytes) -> tuple[bytes, bool]:

@@ -16,7 +16,7 @@ def repaired(body: bytes) -> tuple[bytes, bool]:
 
     Works on the text, not on values: numbers, order and spelling stay as they came.
     """
-    if not _SUSPECT.search(body):
+    if b"\\" not in body or not _SUSPECT.search(body):
         return body, False
     count = 0
 

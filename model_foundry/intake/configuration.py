@@ -33,7 +33,7 @@ from model_foundry.settings import Settings
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-# Room for many drains, each with two batches in flight.
+# Room for four drains, each with two batches that land and one that waits.
 MAX_ACK_PENDING: Final = 100_000
 _ADVISORIES_MAX_BYTES: Final = 64 * 1024**2
 # A cluster that lost its leader has another within this.

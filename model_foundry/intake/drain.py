@@ -24,7 +24,7 @@ from model_foundry.settings import Settings
 _REPORT_EVERY_S: Final = 5.0
 _RETRY_EVERY_S: Final = 0.2
 # So many batches land at once: one is decoded while PostgreSQL takes in another.
-_LANES: Final = 3
+_LANES: Final = 2
 
 Status = Literal["empty", "drained", "limit"]
 Report = Callable[[str], None]
@@ -131,32 +131,31 @@ class _Durable:
         self._client = client
         self._puller = puller
         self._held: list[list[Delivery]] = []
-        self._away_since: float | None = None
         # A message larger than a request's byte limit would never come: room for the largest.
         self._max_bytes = max(settings.intake_batch_bytes, client.max_payload + 64 * 1024)
 
     async def fetch(self, count: int) -> list[Delivery]:
+        away_since = None
         while True:
             pulled = await self._puller.fetch(
                 count, max_bytes=self._max_bytes, wait_s=self._settings.intake_idle_s
             )
             if pulled.deliveries or pulled.status == "empty":
-                self._away_since = None
                 if pulled.deliveries:
                     self._held.append(pulled.deliveries)
                 return pulled.deliveries
-            await self._outlast(f"gave no messages; last answer: {pulled.status}")
+            why = f"gave no messages; last answer: {pulled.status}"
+            away_since = await self._outlast(why, away_since)
 
     async def acknowledge(self, deliveries: list[Delivery]) -> None:
         self._held.remove(deliveries)
+        away_since = None
         while True:
             try:
-                await self._puller.acknowledge(deliveries)
+                return await self._puller.acknowledge(deliveries)
             except (NatsError, TimeoutError) as error:
-                await self._outlast(f"confirmed no acknowledgement; {type(error).__name__}")
-            else:
-                self._away_since = None
-                return
+                why = f"confirmed no acknowledgement; {type(error).__name__}"
+                away_since = await self._outlast(why, away_since)
 
     async def give_back(self) -> None:
         """What was fetched and did not land comes to the next drain at once, not after ack_wait."""
@@ -164,19 +163,20 @@ class _Durable:
             held = itertools.chain(*self._held, self._puller.unread())
             await self._client.answer((delivery.reply for delivery in held), b"-NAK")
 
-    async def _outlast(self, what: str) -> None:
-        """Wait a moment for a server that is away; raise when it has been away for too long."""
+    async def _outlast(self, what: str, away_since: float | None) -> float:
+        """Wait a moment for a server that is away, since when; raise when that is too long ago."""
         now = time.monotonic()
-        if self._away_since is None:
-            self._away_since = now
+        if away_since is None:
+            away_since = now
         await self._check_consumer(what)
-        if self._client.is_closed or now - self._away_since >= self._settings.intake_retry_s:
+        if self._client.is_closed or now - away_since >= self._settings.intake_retry_s:
             raise FoundryError(
-                f"JetStream {what}, for {now - self._away_since:.0f} s. Nothing is lost: what was "
+                f"JetStream {what}, for {now - away_since:.0f} s. Nothing is lost: what was "
                 "not acknowledged stays in the stream, and what landed is known when it comes "
                 "again. Run the drain again when the server is well."
             )
         await asyncio.sleep(_RETRY_EVERY_S)
+        return away_since
 
     async def _check_consumer(self, what: str) -> None:
         """Tell a consumer that is gone from a server that is away for a moment."""
@@ -222,11 +222,11 @@ class _Loop:
                     status = "drained" if fetched else "empty"
                     break
                 fetched += len(deliveries)
+                landing = await self._settled(landing, wait=not self._idle)
                 landing.add(asyncio.create_task(self._land(deliveries, self._idle.pop())))
                 if deliveries[-1].pending == 0 and len(deliveries) < room:
                     status = "drained"
                     break
-                landing = await self._settled(landing, wait=not self._idle)
         finally:
             # Also when the fetch failed or the run was cancelled: what commits is acknowledged.
             if landing:

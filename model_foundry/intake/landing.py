@@ -4,7 +4,6 @@ Keys first: a COPY of the ids alone says which events are new, and then the payl
 into the inbox, once, instead of through a temporary table.
 """
 
-import contextlib
 import threading
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -33,7 +32,7 @@ from model_foundry.store.sql import load_sql
 _KEY_COLUMNS = ("event_id", "occurred_on", "stream", "stream_seq", "received_at")
 _INBOX_COLUMNS = (*Event.__struct_fields__[:13], "batch_id")
 _COPY_KEYS = sql.SQL(f"COPY {{}} ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
-_COPY_INBOX = f"COPY event_inbox ({', '.join(_INBOX_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY_INBOX = sql.SQL(f"COPY {{}} ({', '.join(_INBOX_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
 _KEY_TYPES = ("text", "date", "text", "int8", "timestamptz")
 _INBOX_TYPES = (
     *("text",) * 6,
@@ -91,7 +90,7 @@ class Lander:
         self._settings = settings
         self._run_id = run_id
         self._connection: psycopg.Connection[Any] | None = None
-        self._partitions: set[date] = set()
+        self._partitions: dict[date, str] = {}
         self._all_new = True
         self._busy = threading.Lock()
         self._closing = threading.Event()
@@ -154,6 +153,16 @@ class Lander:
     ) -> Landed:
         try:
             return self._transaction(messages, events, refused)
+        except errors.UniqueViolation:
+            if not self._all_new:
+                raise
+            self._all_new = False
+            return self._land_or_split(messages, events, refused)
+        except errors.UndefinedTable as error:
+            if not self._partitions:
+                raise
+            self._partitions.clear()
+            raise psycopg.OperationalError(f"a day was dropped meanwhile: {error}") from error
         except _ROW_ERRORS as error:
             if len(events) == 1:
                 detail = error.diag.message_primary or str(error) or type(error).__name__
@@ -188,16 +197,14 @@ class Lander:
         self, messages: Sequence[Message], events: list[Event], refused: list[Refused]
     ) -> Landed:
         connection = self._open()
-        self._ensure_partitions(connection, {event.occurred_on for event in events})
+        partitions = self._ensure_partitions(connection, {event.occurred_on for event in events})
         with connection.transaction(), connection.cursor(binary=True) as cursor:
             cursor.execute(load_sql("postgres/intake/next_batch_id"))
             [(batch_id,)] = cursor.fetchall()
             new, duplicates, redelivered = self._claim(cursor, events)
-            with cursor.copy(_COPY_INBOX) as copy:
-                copy.set_types(_INBOX_TYPES)
-                for event in new:
-                    *envelope, payload, was_repaired, _ = msgspec.structs.astuple(event)
-                    copy.write_row((*envelope, _JSONB_VERSION + payload, was_repaired, batch_id))
+            days = _by_day(new)
+            for day, rows in days.items():
+                self._copy_rows(cursor, partitions[day], rows, batch_id)
             self._keep(
                 cursor,
                 "insert_duplicate",
@@ -240,7 +247,7 @@ class Lander:
                     repaired=sum(event.payload_repaired for event in new),
                     bytes=sum(len(message.body) for message in messages),
                 ),
-                Counter(event.occurred_on for event in new),
+                Counter({day: len(rows) for day, rows in days.items()}),
                 Counter(event.subject for event in new),
                 tuple(new[: self._settings.preview_rows]),
             )
@@ -256,27 +263,19 @@ class Lander:
         result: Landed,
     ) -> None:
         seqs = [message.seq for message in messages]
-        self._keep(
-            cursor,
-            "insert_batch",
-            [
-                {
-                    "batch_id": batch_id,
-                    "run_id": self._run_id,
-                    "stream": messages[0].stream,
-                    "first_seq": min(seqs),
-                    "last_seq": max(seqs),
-                    **{name: result.counts[name] for name in COUNTS},
-                }
-            ],
-        )
-        self._keep(
-            cursor,
-            "insert_batch_day",
-            [
-                {"occurred_on": day, "batch_id": batch_id, "events": count}
-                for day, count in sorted(result.days.items())
-            ],
+        days = sorted(result.days.items())
+        cursor.execute(
+            load_sql("postgres/intake/insert_batch"),
+            {
+                "batch_id": batch_id,
+                "run_id": self._run_id,
+                "stream": messages[0].stream,
+                "first_seq": min(seqs),
+                "last_seq": max(seqs),
+                **{name: result.counts[name] for name in COUNTS},
+                "days": [day for day, _ in days],
+                "events": [count for _, count in days],
+            },
         )
 
     def _claim(
@@ -291,44 +290,47 @@ class Lander:
             else:
                 first[event.event_id] = event
         claimed = self._claim_ids(cursor, first)
+        if len(claimed) == len(first):
+            return list(first.values()), duplicates, 0
         new = [event for event in first.values() if event.event_id in claimed]
         held = [event for event in first.values() if event.event_id not in claimed]
         redelivered = 0
-        if held:
-            cursor.execute(
-                load_sql("postgres/intake/known_keys"),
-                {"event_ids": [event.event_id for event in held]},
-            )
-            known = {event_id: tuple(rest) for event_id, *rest in cursor.fetchall()}
-            again: dict[str, Event] = {}
-            for event in held:
-                if known.get(event.event_id) == _place(event):
-                    redelivered += 1
-                elif event.has_own_id or event.stream.startswith(IMPORT_PREFIX):
-                    duplicates.append(event)
-                else:
-                    # Its id is `<stream>:<seq>`, and a stream made anew counts from 1 again.
-                    moment = int(event.received_at.timestamp() * 1_000_000)
-                    renamed = msgspec.structs.replace(event, event_id=f"{event.event_id}@{moment}")
-                    again[renamed.event_id] = renamed
-            cursor.execute("TRUNCATE incoming_key")
-            claimed_again = self._claim_ids(cursor, again)
-            new += [event for event in again.values() if event.event_id in claimed_again]
-            redelivered += len(again) - len(claimed_again)
+        cursor.execute(
+            load_sql("postgres/intake/known_keys"),
+            {"event_ids": [event.event_id for event in held]},
+        )
+        known = {event_id: tuple(rest) for event_id, *rest in cursor.fetchall()}
+        again: dict[str, Event] = {}
+        for event in held:
+            if known.get(event.event_id) == _place(event):
+                redelivered += 1
+            elif event.has_own_id or event.stream.startswith(IMPORT_PREFIX):
+                duplicates.append(event)
+            else:
+                # Its id is `<stream>:<seq>`, and a stream made anew counts from 1 again.
+                moment = int(event.received_at.timestamp() * 1_000_000)
+                renamed = msgspec.structs.replace(event, event_id=f"{event.event_id}@{moment}")
+                again[renamed.event_id] = renamed
+        cursor.execute("TRUNCATE incoming_key")
+        claimed_again = self._claim_ids(cursor, again)
+        new += [event for event in again.values() if event.event_id in claimed_again]
+        redelivered += len(again) - len(claimed_again)
         return new, duplicates, redelivered
 
     def _claim_ids(self, cursor: psycopg.Cursor[Any], events: dict[str, Event]) -> Set[str]:
         """Which ids are new.
 
-        As a rule all are, and then a plain COPY is half the work; after a batch in which some were
-        known, it is left until one had none.
+        As a rule all are, and then a plain COPY is half the work. Where it fails, the batch is
+        landed anew, and those after it, the careful way, until one had nothing known.
+
+        Raises:
+            UniqueViolation: not all are new.
         """
         if not events:
             return set()
         if self._all_new:
-            with contextlib.suppress(errors.UniqueViolation), cursor.connection.transaction():
-                self._copy_keys(cursor, "event_key", events)
-                return events.keys()
+            self._copy_keys(cursor, "event_key", events)
+            return events.keys()
         self._copy_keys(cursor, "incoming_key", events)
         cursor.execute(load_sql("postgres/intake/claim_keys"))
         self._all_new = cursor.rowcount == len(events)
@@ -348,16 +350,38 @@ class Lander:
                     (event_id, event.occurred_on, event.stream, event.stream_seq, event.received_at)
                 )
 
+    def _copy_rows(
+        self, cursor: psycopg.Cursor[Any], partition: str, events: list[Event], batch_id: int
+    ) -> None:
+        """Straight into the day's partition: PostgreSQL need not find it for each row."""
+        with cursor.copy(_COPY_INBOX.format(sql.Identifier(partition))) as copy:
+            copy.set_types(_INBOX_TYPES)
+            for event in events:
+                *envelope, payload, was_repaired, _ = msgspec.structs.astuple(event)
+                copy.write_row((*envelope, _JSONB_VERSION + payload, was_repaired, batch_id))
+
     def _keep(self, cursor: psycopg.Cursor[Any], name: str, rows: Sequence[dict[str, Any]]) -> None:
         if rows:
             cursor.executemany(load_sql(f"postgres/intake/{name}"), rows)
 
-    def _ensure_partitions(self, connection: psycopg.Connection[Any], days: set[date]) -> None:
-        for day in sorted(days - self._partitions):
+    def _ensure_partitions(
+        self, connection: psycopg.Connection[Any], days: set[date]
+    ) -> dict[date, str]:
+        for day in sorted(days - self._partitions.keys()):
             # A transaction of its own, so that no batch waits for another's partition.
             with connection.transaction():
-                connection.execute("SELECT ensure_day_partition('event_inbox', %s)", (day,))
-            self._partitions.add(day)
+                [(partition,)] = connection.execute(
+                    "SELECT ensure_day_partition('event_inbox', %s)", (day,)
+                ).fetchall()
+            self._partitions[day] = partition
+        return self._partitions
+
+
+def _by_day(events: Sequence[Event]) -> dict[date, list[Event]]:
+    days: dict[date, list[Event]] = {}
+    for event in events:
+        days.setdefault(event.occurred_on, []).append(event)
+    return days
 
 
 def _place(of: Message | Event) -> tuple[str, int, datetime]:

@@ -105,7 +105,7 @@ class IntakeLine:
                 "postgres_url": self.postgres.database_url(database),
                 "connect_timeout_s": 2.0,
                 "intake_ack_wait_s": 1.0,
-                "intake_batch_messages": 250,
+                "intake_batch_messages": 100,
                 "preview_rows": 0,
             }
         )

@@ -53,47 +53,47 @@ async def with_jetstream(settings: Settings, method: str, *arguments: Any) -> An
 
 
 def under_the_drain(settings: Settings, method: str, *arguments: Any) -> Drained:
-    """Do something to JetStream while a drain holds two batches, of which it lands the first."""
+    """Do something to JetStream while a drain holds three batches, of which it lands two."""
     with (
         concurrent.futures.ThreadPoolExecutor(1) as thread,
         connection_to(settings) as holding,
     ):
         holding.execute("LOCK TABLE event_key IN EXCLUSIVE MODE")
         draining = thread.submit(asyncio.run, drain(settings))
-        await_two_batches(settings)
+        await_three_batches(settings)
         asyncio.run(with_jetstream(settings, method, *arguments))
         holding.rollback()
         return draining.result()
 
 
-def await_two_batches(settings: Settings) -> None:
+def await_three_batches(settings: Settings) -> None:
     def held() -> bool:
         info = asyncio.run(
             with_jetstream(settings, "consumer_info", settings.nats_stream, settings.nats_durable)
         )
-        return bool(info.num_ack_pending == 2 * BATCH)
+        return bool(info.num_ack_pending == 3 * BATCH)
 
     with contextlib.suppress(FoundryError):
         asyncio.run(configuration.pending_count(settings))
-    wait_until(held, "two batches are on their way")
+    wait_until(held, "three batches are on their way")
 
 
 def test_a_queue_that_empties_midway(full: Settings) -> None:
     result = under_the_drain(full, "purge_stream", full.nats_stream).as_dict()
-    assert (result["status"], result["landed"]) == ("drained", 2 * BATCH)
+    assert (result["status"], result["landed"]) == ("drained", 3 * BATCH)
     assert drained(full)["status"] == "empty"
     with connection_to(full) as connection:
         proof = reconcile(full, connection, whole=True)
-    assert proof.missing == [(2 * BATCH + 1, EVENTS)]
+    assert proof.missing == [(3 * BATCH + 1, EVENTS)]
     assert "purge" in proof.explained()
 
 
 def test_a_consumer_deleted_under_the_drain(full: Settings) -> None:
     with pytest.raises(FoundryError, match=r"consumer .* was deleted while it was drained"):
         under_the_drain(full, "delete_consumer", full.nats_stream, full.nats_durable)
-    assert value(full, "SELECT count(*) FROM event_inbox") == 2 * BATCH
+    assert value(full, "SELECT count(*) FROM event_inbox") == 3 * BATCH
     again = drained(full)
-    assert (again["landed"], again["redelivered"]) == (EVENTS - 2 * BATCH, 2 * BATCH)
+    assert (again["landed"], again["redelivered"]) == (EVENTS - 3 * BATCH, 3 * BATCH)
     with connection_to(full) as connection:
         proof = reconcile(full, connection, whole=True)
     assert (proof.missing, proof.inbox) == ([], EVENTS)
@@ -102,7 +102,7 @@ def test_a_consumer_deleted_under_the_drain(full: Settings) -> None:
 def test_a_stream_deleted_under_the_drain(full: Settings) -> None:
     with pytest.raises(FoundryError, match=r"stream .* was deleted while it was drained"):
         under_the_drain(full, "delete_stream", full.nats_stream)
-    assert value(full, "SELECT count(*) FROM event_inbox") == 2 * BATCH
+    assert value(full, "SELECT count(*) FROM event_inbox") == 3 * BATCH
     publish(full, [event(event_id="of another life")])
     assert drained(full)["landed"] == 1
 
@@ -110,7 +110,7 @@ def test_a_stream_deleted_under_the_drain(full: Settings) -> None:
 def test_a_drain_that_is_cancelled_acknowledges_what_it_lands(full: Settings) -> None:
     async def cancel() -> None:
         draining = asyncio.create_task(drain(full))
-        await asyncio.to_thread(await_two_batches, full)
+        await asyncio.to_thread(await_three_batches, full)
         draining.cancel()
         await asyncio.sleep(0)
         holding.rollback()
@@ -120,9 +120,9 @@ def test_a_drain_that_is_cancelled_acknowledges_what_it_lands(full: Settings) ->
     with connection_to(full) as holding:
         holding.execute("LOCK TABLE event_key IN EXCLUSIVE MODE")
         asyncio.run(cancel())
-    assert value(full, "SELECT count(*) FROM event_inbox") == BATCH
+    assert value(full, "SELECT count(*) FROM event_inbox") == 2 * BATCH
     rest = drained(full)
-    assert (rest["landed"], rest["redelivered"]) == (EVENTS - BATCH, 0)
+    assert (rest["landed"], rest["redelivered"]) == (EVENTS - 2 * BATCH, 0)
 
 
 def test_a_drain_out_of_patience_gives_back_what_it_held(full: Settings) -> None:
