@@ -34,7 +34,9 @@ screenshots: $(VENV)/.installed ## Take the pictures of the README anew, from th
 	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py
 
 faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
-	@$(BIN)/pytest -q model_foundry_tests/faults --moments 20 --fault-events 50000 --timeout 3600
+	@$(BIN)/pytest -q model_foundry_tests/faults \
+	  model_foundry_tests/integration/test_flat_tables.py::test_drains_and_flattening_racing_agree_to_the_row \
+	  --moments 20 --fault-events 50000 --race-rounds 200 --timeout 3600
 
 lock: $(VENV)/.installed ## Compile requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

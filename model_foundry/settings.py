@@ -98,6 +98,15 @@ class Settings(BaseSettings):
         le=3_600,
         description="What a dead drain held comes again after this; longer than intake_retry_s.",
     )
+    partitions_ahead_days: int = Field(
+        3, ge=0, le=366, description="Days for which every drain makes partitions ahead."
+    )
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        description="PostgreSQL drops days that ended longer ago, once the lake has them; unset: "
+        "it keeps them.",
+    )
     preview_rows: int = Field(20, ge=0, le=200, description="Rows shown in the Dagster UI.")
 
     inference_request_timeout_s: float = Field(120.0, gt=0, description="One attempt.")

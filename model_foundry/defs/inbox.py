@@ -13,6 +13,7 @@ from model_foundry.intake.drain import Drained, drain
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, replay
 from model_foundry.settings import Settings
+from model_foundry.store import days
 
 _PREVIEW_COLUMNS = [("event_id", "text"), ("subject", "text"), ("correlation_id", "text")]
 _DAY_COLUMNS = [("day", "date"), ("events", "integer")]
@@ -48,8 +49,8 @@ def pipeline_event_inbox_record(
     `status: empty` and zeros. What cannot be accepted lies in `event_quarantine`.
     """
     settings = _bounded(foundry.settings, config)
-    with foundry.postgres():
-        pass  # migrations, before the first batch wants its tables
+    with foundry.postgres() as connection:
+        days.make_ahead(connection, settings)
     drained = asyncio.run(_carry(context, config, settings))
     value = drained.as_dict()
     shown = {name: value[name] for name in value if name not in {"touched_days", "preview"}}

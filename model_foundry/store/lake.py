@@ -2,7 +2,8 @@
 
 `<home>/lake/<table>/day=YYYY-MM-DD/data.parquet`, and `schema.parquet` beside the days, so that a
 table without rows still has its columns. A file says which version of the day it holds; a day is
-written again only when PostgreSQL's version differs.
+written again only when PostgreSQL's version differs. What PostgreSQL has dropped of a day lies
+beside it as `archived-N.parquet`, which nothing ever writes again.
 """
 
 import contextlib
@@ -37,9 +38,21 @@ class LakeDay(NamedTuple):
     refreshed: bool
 
 
+class Held(NamedTuple):
+    """What the lake's copy of PostgreSQL's rows of a day says: its version, its rows."""
+
+    version: str | None
+    rows: int
+
+
 def day_file(settings: Settings, table: str, day: date) -> Path:
-    """Where a day of a table lies, whether it exists or not."""
+    """Where PostgreSQL's rows of a day lie, or a summary's, whether they exist or not."""
     return table_folder(settings, table) / f"day={day.isoformat()}" / "data.parquet"
+
+
+def day_files(settings: Settings, table: str, day: date) -> list[Path]:
+    """All files of a day, what PostgreSQL has dropped included."""
+    return sorted(day_file(settings, table, day).parent.glob("*.parquet"))
 
 
 def table_folder(settings: Settings, table: str) -> Path:
@@ -49,8 +62,8 @@ def table_folder(settings: Settings, table: str) -> Path:
 
 def days_of(settings: Settings, table: str) -> list[date]:
     """The days of a table that the lake holds, ascending."""
-    found = table_folder(settings, table).glob("day=*/data.parquet")
-    return sorted(date.fromisoformat(path.parent.name.removeprefix("day=")) for path in found)
+    found = table_folder(settings, table).glob("day=*/*.parquet")
+    return sorted({date.fromisoformat(path.parent.name.removeprefix("day=")) for path in found})
 
 
 def refresh_day(settings: Settings, table: str, day: date) -> LakeDay:
@@ -61,31 +74,58 @@ def refresh_day(settings: Settings, table: str, day: date) -> LakeDay:
     """
     path = day_file(settings, table, day)
     with _snapshot(settings) as (connection, stream_day):
-        row = connection.execute(
+        [(version, archive_no, archived)] = connection.execute(
             load_sql("postgres/lake/version"), {"table": table, "day": day}
-        ).fetchone()
-        version = str(row[0]) if row else None
+        ).fetchall()
+        if archive_no is not None:
+            _set_aside(path, archive_no, archived)
         query = _select(connection, table)
         if not _is_current(settings, table, query):
             with stream_day(query, date.min) as reader:
                 _write(table_folder(settings, table) / "schema.parquet", reader, query)
-        if version is not None and _version_in(path) != version:
+        stale = version not in {None, archived} and _version_in(path) != version
+        if stale:
             with stream_day(query, day) as reader:
                 _write(path, reader, version)
-            return _described(table, day, path, refreshed=True)
-    return _described(table, day, path, refreshed=False)
+    files = day_files(settings, table, day)
+    rows = sum(pq.read_metadata(file).num_rows for file in files)
+    return LakeDay(table, day, rows, sum(file.stat().st_size for file in files), stale)
+
+
+def proven_day(settings: Settings, table: str, day: date) -> Held:
+    """What the lake's copy of PostgreSQL's rows holds, refreshed, from reading every one of them.
+
+    A damaged copy is made anew.
+    """
+    path = day_file(settings, table, day)
+    refresh_day(settings, table, day)
+    if not path.exists():
+        return Held(None, 0)
+    try:
+        return _read_whole(path)
+    except (OSError, pa.ArrowException):
+        path.unlink()
+        refresh_day(settings, table, day)
+        return _read_whole(path)
+
+
+def _read_whole(path: Path) -> Held:
+    with pq.ParquetFile(path) as file:
+        rows = sum(batch.num_rows for batch in file.iter_batches())
+    return Held(_version_in(path), rows)
+
+
+def _set_aside(path: Path, archive_no: int, version: str) -> None:
+    """PostgreSQL has dropped what this file holds: from now on it is the only copy."""
+    archive = path.with_name(f"archived-{archive_no}.parquet")
+    if not archive.exists() and _version_in(path) == version:
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            path.rename(archive)
 
 
 def _is_current(settings: Settings, table: str, query: str) -> bool:
     """Whether `schema.parquet` was written for these columns."""
     return _version_in(table_folder(settings, table) / "schema.parquet") == query
-
-
-def _described(table: str, day: date, path: Path, *, refreshed: bool) -> LakeDay:
-    if not path.exists():
-        return LakeDay(table, day, 0, 0, refreshed)
-    rows = pq.read_metadata(path).num_rows
-    return LakeDay(table, day, rows, path.stat().st_size, refreshed)
 
 
 def _version_in(path: Path) -> str | None:

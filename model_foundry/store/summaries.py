@@ -65,8 +65,7 @@ def summarize_day(
     connection.execute("SET TimeZone = 'UTC'")
     for table in input_tables(name):
         files = [lake.table_folder(settings, table) / "schema.parquet"]
-        file = lake.day_file(settings, table, day)
-        files += [file] if file.exists() else []
+        files += lake.day_files(settings, table, day)
         relation = connection.read_parquet([str(path) for path in files])
         relation.create_view(table, replace=True)
     result = connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()

@@ -232,8 +232,11 @@ def test_the_check_names_what_is_missing_and_blocks(settings: Settings) -> None:
     assert not result.asset_materializations_for_node("daily_tool_calls")
 
 
-def test_drains_and_flattening_racing_agree_to_the_row(settings: Settings) -> None:
-    rounds, drains, day = 10, 2, date.fromisoformat(DAY)
+def test_drains_and_flattening_racing_agree_to_the_row(
+    settings: Settings, request: pytest.FixtureRequest
+) -> None:
+    rounds: int = request.config.getoption("--race-rounds")
+    drains, day = 2, date.fromisoformat(DAY)
     small = settings.model_copy(update={"intake_batch_messages": 7})
     for _ in range(rounds):
         publish(settings, [event() for _ in range(60)])

@@ -29,7 +29,7 @@ BEGIN
 END
 $$;
 
--- A batch's rows lie together, so block ranges find them, at a tenth of what a B-tree's upkeep costs.
+-- A batch's rows lie together, so block ranges find them at a fraction of a B-tree's upkeep.
 DROP INDEX event_inbox_batch;
 CREATE INDEX event_inbox_batch ON event_inbox USING brin (batch_id) WITH (
     pages_per_range = 32, autosummarize = on

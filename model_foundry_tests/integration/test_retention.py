@@ -1,0 +1,210 @@
+"""Days that leave PostgreSQL: what the lake has of them stays whole, whatever comes after."""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from model_foundry.components.resource import Foundry
+from model_foundry.definitions import build_defs
+from model_foundry.events.envelope import Message
+from model_foundry.intake.drain import drain
+from model_foundry.intake.landing import Lander
+from model_foundry.intake.reconcile import reconcile
+from model_foundry.intake.replay import Stretch, replay
+from model_foundry.settings import Settings
+from model_foundry.store import days
+from model_foundry_tests.foundry import materialize
+from model_foundry_tests.line import connection_to, event, execute, publish, rows, value
+
+OLD = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
+DAY = "2026-01-10"
+TABLE = "llm_tool_call"
+SUMMARY = "daily_tool_calls"
+APPEND = {"ops": {TABLE: {"config": {"mode": "append"}}}}
+
+
+def come(settings: Settings, *event_ids: str, occurred_at: datetime = OLD) -> None:
+    publish(settings, [event(event_id=each, occurred_at=occurred_at) for each in event_ids])
+    asyncio.run(drain(settings))
+
+
+def drop_old_days(
+    settings: Settings, keep_days: int | None = 30
+) -> tuple[bool, list[dict[str, Any]]]:
+    job = build_defs({"foundry": Foundry(settings)}).resolve_job_def("drop_old_days")
+    config = {"ops": {"drop_days": {"config": {"keep_days": keep_days} if keep_days else {}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(config, instance=instance, raise_on_error=False)
+    if not result.success:
+        return False, []
+    [output] = [one for one in result.all_events if one.is_successful_output]
+    table = output.step_output_data.metadata["rows"]
+    assert isinstance(table, dg.TableMetadataValue)
+    return True, [dict(record.data) for record in table.records]
+
+
+def in_duckdb(settings: Settings, table: str) -> int:
+    with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
+        [(count,)] = connection.execute(
+            f"SELECT count(*) FROM {table} WHERE occurred_on = '{DAY}'"  # noqa: S608
+        ).fetchall()
+        return int(count)
+
+
+def calls(settings: Settings) -> int:
+    with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
+        [(count,)] = connection.execute(f"SELECT sum(calls) FROM {SUMMARY}").fetchall()  # noqa: S608
+        return int(count)
+
+
+def files(settings: Settings, table: str = TABLE) -> list[str]:
+    return sorted(path.name for path in folder(settings, table).iterdir())
+
+
+def folder(settings: Settings, table: str = TABLE) -> Path:
+    return settings.home / "lake" / table / f"day={DAY}"
+
+
+@pytest.fixture
+def dropped(settings: Settings) -> Settings:
+    """Three events of an old day, summarized and dropped; one of a recent day."""
+    come(settings, "a", "b", "c")
+    come(settings, "recent", occurred_at=datetime.now(UTC) - timedelta(days=1))
+    materialize(settings, TABLE, SUMMARY, "daily_events", day=DAY)
+    done, table = drop_old_days(settings)
+    assert done
+    # Three rows of the inbox, three of the flat table.
+    assert table == [{"day": DAY, "rows": 6, "status": "dropped"}]
+    return settings
+
+
+def test_a_dropped_day_stays_in_the_lake(dropped: Settings) -> None:
+    assert value(dropped, "SELECT count(*) FROM event_inbox") == 1
+    assert rows(dropped, "SELECT * FROM day_partition WHERE occurred_on = %s", DAY) == []
+    assert (in_duckdb(dropped, "event_inbox"), in_duckdb(dropped, TABLE)) == (3, 3)
+    assert files(dropped) == files(dropped, "event_inbox") == ["archived-1.parquet"]
+    materialize(dropped, TABLE, SUMMARY, day=DAY)
+    assert (in_duckdb(dropped, TABLE), calls(dropped)) == (3, 3)
+    with connection_to(dropped) as connection:
+        assert not reconcile(dropped, connection, whole=True).missing
+
+
+def test_what_had_landed_does_not_land_again(dropped: Settings) -> None:
+    again = asyncio.run(replay(dropped, Stretch(from_seq=1))).landed.counts
+    assert (again["landed"], again["redelivered"]) == (0, 4)
+
+
+def test_a_late_event_of_a_dropped_day_joins_it(dropped: Settings) -> None:
+    come(dropped, "late")
+    materialize(dropped, TABLE, SUMMARY, day=DAY, config=APPEND)
+    assert value(dropped, f"SELECT count(*) FROM {TABLE}") == 1  # noqa: S608
+    assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
+    materialize(dropped, TABLE, SUMMARY, "daily_events", day=DAY)  # a rebuild
+    assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
+    assert drop_old_days(dropped) == (True, [{"day": DAY, "rows": 2, "status": "dropped"}])
+    assert files(dropped) == ["archived-1.parquet", "archived-2.parquet"]
+    materialize(dropped, SUMMARY, day=DAY)
+    assert (in_duckdb(dropped, "event_inbox"), calls(dropped)) == (4, 4)
+
+
+def test_a_death_between_drop_and_rename_is_made_good(dropped: Settings) -> None:
+    (folder(dropped) / "archived-1.parquet").rename(folder(dropped) / "data.parquet")
+    assert in_duckdb(dropped, TABLE) == 3
+    come(dropped, "late")
+    materialize(dropped, TABLE, SUMMARY, day=DAY, config=APPEND)
+    assert files(dropped) == ["archived-1.parquet", "data.parquet"]
+    assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
+
+
+def test_what_the_flat_table_had_not_seen_is_in_the_lake_too(settings: Settings) -> None:
+    come(settings, "a", "b")
+    assert drop_old_days(settings) == (True, [{"day": DAY, "rows": 4, "status": "dropped"}])
+    materialize(settings, SUMMARY, "daily_events", day=DAY)
+    assert (in_duckdb(settings, TABLE), calls(settings)) == (2, 2)
+
+
+def test_a_damaged_copy_is_made_anew_before_the_day_is_dropped(settings: Settings) -> None:
+    come(settings, *(f"{number}" for number in range(500)))
+    materialize(settings, TABLE, "daily_events", SUMMARY, day=DAY)
+    copy = folder(settings) / "data.parquet"
+    whole = bytearray(copy.read_bytes())
+    whole[100:400] = bytes(300)
+    copy.write_bytes(whole)
+    with pytest.raises(duckdb.Error), duckdb.connect() as connection:
+        connection.read_parquet(str(copy)).fetchall()
+    assert drop_old_days(settings)[1][0]["status"] == "dropped"
+    with duckdb.connect() as connection:
+        found = connection.read_parquet(str(folder(settings) / "archived-1.parquet")).fetchall()
+    assert len(found) == 500
+
+
+def test_a_day_in_use_is_kept(settings: Settings) -> None:
+    come(settings, "a")
+    with connection_to(settings) as using:
+        using.execute("SELECT FROM event_inbox")
+        _, [day] = drop_old_days(settings)
+    assert day["status"].startswith("kept: PostgreSQL was busy")
+    assert value(settings, "SELECT count(*) FROM event_inbox") == 1
+    assert drop_old_days(settings)[1] == [{"day": DAY, "rows": 2, "status": "dropped"}]
+
+
+def test_a_day_that_is_written_to_meanwhile_is_kept(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come(settings, "a")
+    prove = days.lake.proven_day
+
+    def proven_and_touched(settings: Settings, table: str, day: Any) -> Any:
+        held = prove(settings, table, day)
+        if table == TABLE:
+            come(settings, "b")
+        return held
+
+    with monkeypatch.context() as patch:
+        patch.setattr(days.lake, "proven_day", proven_and_touched)
+        _, [day] = drop_old_days(settings)
+    assert day["status"] == "kept: event_inbox was written to meanwhile"
+    assert value(settings, "SELECT count(*) FROM event_inbox") == 2
+
+
+def test_a_drain_whose_day_is_dropped_goes_on(settings: Settings) -> None:
+    def message(seq: int) -> Message:
+        body = event(event_id=f"{seq}", occurred_at=OLD).body
+        return Message("llm.tool_call", body, None, settings.nats_stream, seq, datetime.now(UTC))
+
+    with contextlib.closing(Lander(settings)) as lander:
+        lander.land([message(1)])
+        execute(settings, "DROP TABLE event_inbox_p20260110")
+        assert lander.land([message(2)]).counts["landed"] == 1
+    assert value(settings, "SELECT count(*) FROM event_inbox") == 1
+
+
+def test_drains_make_partitions_ahead(settings: Settings) -> None:
+    materialize(settings, "pipeline_event_inbox_record")
+    today = datetime.now(UTC).date()
+    made = rows(settings, "SELECT occurred_on FROM day_partition WHERE table_name = %s", TABLE)
+    expected = [today + timedelta(days=ahead) for ahead in range(4)]
+    assert sorted(row["occurred_on"] for row in made) == expected
+
+
+def test_nothing_is_dropped_unless_somebody_says_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come(settings, "a")
+    assert drop_old_days(settings, keep_days=None) == (False, [])
+    assert value(settings, "SELECT count(*) FROM event_inbox") == 1
+
+    def status() -> dg.DefaultScheduleStatus:
+        return build_defs().resolve_schedule_def("old_days").default_status
+
+    assert status() == dg.DefaultScheduleStatus.STOPPED
+    monkeypatch.setenv("MODEL_FOUNDRY_RETENTION_DAYS", "30")
+    assert status() == dg.DefaultScheduleStatus.RUNNING
+    configured = settings.model_copy(update={"retention_days": 30})
+    assert drop_old_days(configured, keep_days=None)[1][0]["status"] == "dropped"
