@@ -109,6 +109,16 @@ class Settings(BaseSettings):
     )
     preview_rows: int = Field(20, ge=0, le=200, description="Rows shown in the Dagster UI.")
 
+    slot_benchmark_prompt_tokens: tuple[int, ...] = Field(
+        (128, 512, 2048), description="Lengths of the prompts that a slot is measured with."
+    )
+    slot_benchmark_answer_tokens: int = Field(64, ge=2, le=4096)
+    request_max_tokens: int = Field(
+        1024, ge=1, description="Of an answer to a request event that names no limit."
+    )
+    request_batch: int = Field(
+        10_000, ge=1, description="Request events that one run answers; the next takes the rest."
+    )
     inference_request_timeout_s: float = Field(120.0, gt=0, description="One attempt.")
     inference_max_attempts: int = Field(4, ge=1, le=20)
     inference_response_max_bytes: int = Field(8 * 1024 * 1024, ge=1024)

@@ -6,7 +6,6 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -172,7 +171,7 @@ class _Benchmark:
             self._report(f"preloading {self._size.preloaded:,} events with {ids} ids")
             self._line.preload(full_inbox, self._size.preloaded, ids)
             for number in range(1, self._size.rounds + 1):
-                self._publish(replace(self._events, number=number, ids=ids))
+                self._publish(Events(self._size.events, number=number, ids=ids))
                 with self._line.database() as empty_inbox:
                     [outcome] = self._measure(arm, empty_inbox, self._size.events)
                 empty.append(outcome.seconds / self._size.events * 1e6)
@@ -187,7 +186,6 @@ class _Benchmark:
             "full": harness.summary(full),
             "ratio": round(statistics.median(full) / statistics.median(empty), 3),
         }
-
 
     def _append(self, database: str) -> dict[str, Any]:
         """Seconds to rebuild the full inbox's day of a flat table, and to add new events to it."""

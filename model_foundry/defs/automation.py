@@ -12,37 +12,10 @@ import dagster as dg
 
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.components.resource import Foundry
+from model_foundry.components.runs import failed_lately, unfinished_partitions
 from model_foundry.intake.configuration import pending_count
 from model_foundry.store import flat
 from model_foundry.store.summaries import SUMMARIES
-
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-_RETRY_AFTER = timedelta(minutes=5)
-_PARTITION_TAG = "dagster/partition"
-
-
-def _unfinished(instance: dg.DagsterInstance, job: str) -> set[str]:
-    """Partitions (or "") of a job's runs that wait or run now."""
-    runs = instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=_UNFINISHED))
-    return {run.tags.get(_PARTITION_TAG, "") for run in runs}
-
-
-def _failed_lately(instance: dg.DagsterInstance, job: str, now: datetime) -> set[str]:
-    """Partitions of a job's runs that failed within the last minutes."""
-    runs = instance.get_runs(
-        filters=dg.RunsFilter(
-            job_name=job,
-            statuses=[dg.DagsterRunStatus.FAILURE],
-            updated_after=now - _RETRY_AFTER,
-        )
-    )
-    return {run.tags.get(_PARTITION_TAG, "") for run in runs}
 
 
 @dg.sensor(
@@ -54,7 +27,7 @@ def events_waiting(
     context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
 ) -> dg.RunRequest | dg.SkipReason:
     """Asks for a drain when messages wait on the durable consumer."""
-    if _unfinished(context.instance, "drain_inbox"):
+    if unfinished_partitions(context.instance, "drain_inbox"):
         return dg.SkipReason("A drain is under way.")
     waiting = asyncio.run(pending_count(foundry.settings))
     if waiting == 0:
@@ -79,8 +52,8 @@ def days_touched(
     settings = foundry.settings
     with foundry.postgres() as connection:
         stale = flat.stale_days(connection)
-    running = _unfinished(context.instance, "refresh_day")
-    failed = _failed_lately(context.instance, "refresh_day", datetime.now(UTC))
+    running = unfinished_partitions(context.instance, "refresh_day")
+    failed = failed_lately(context.instance, "refresh_day", datetime.now(UTC))
     asked, early, held = [], [], []
     for day in stale:
         key = day.isoformat()

@@ -4,6 +4,14 @@ CHAT = "llm.chat.persist"
 TOOL_CALL = "llm.tool_call"
 FLOW = "llm.flow.lineage"
 SEARCH = "obsidian.semantic_search"
+REQUESTS = {
+    "generation": "llm.generation.request",
+    "translation": "llm.translation.request",
+}
+RESULTS = {
+    "generation": "llm.generation.result",
+    "translation": "llm.translation.result",
+}
 
 OLD_NAMES = {
     "knowledge.chat.persist": CHAT,

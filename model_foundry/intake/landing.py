@@ -333,11 +333,15 @@ class Lander:
             return events.keys()
         self._copy_keys(cursor, "incoming_key", events)
         cursor.execute(load_sql("postgres/intake/claim_keys"))
-        self._all_new = cursor.rowcount == len(events)
+        written = cursor.rowcount
+        self._all_new = written == len(events)
         if self._all_new:
             return events.keys()
         cursor.execute(load_sql("postgres/intake/claimed_keys"))
-        return {row[0] for row in cursor.fetchall()}
+        claimed = {row[0] for row in cursor.fetchall()}
+        if len(claimed) != written:
+            raise AssertionError(f"{written} keys were written, {len(claimed)} are recognized")
+        return claimed
 
     def _copy_keys(self, cursor: psycopg.Cursor[Any], table: str, events: dict[str, Event]) -> None:
         # Sorted, so that drains that hold the same ids wait for each other instead of deadlocking,

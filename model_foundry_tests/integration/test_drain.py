@@ -1,12 +1,14 @@
 """From NATS to `event_inbox`: what lands, what is counted, what is quarantined."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import harness
 from model_foundry.errors import FoundryError
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.archive import import_file
@@ -252,3 +254,17 @@ def test_servers_out_of_reach_are_named_without_secrets(settings: Settings) -> N
     with pytest.raises(FoundryError, match="Nothing is lost") as refused:
         drained(lost)
     assert "secret" not in str(refused.value)
+
+
+def drain_of(settings: Settings) -> Callable[[], object]:
+    return lambda: asyncio.run(drain(settings))
+
+
+def test_memory_does_not_grow_with_the_backlog_or_its_messages(
+    settings: Settings, tmp_path: Path
+) -> None:
+    large = {"text": "What was asked and answered. " * 30_000}
+    publish(settings, [event("llm.tool_call", large) for _ in range(150)])
+    [outcome] = harness.measure(harness.Call(drain_of, settings), log=tmp_path / "log")
+    assert value(settings, "SELECT count(*) FROM event_inbox") == 150
+    assert outcome.peak_rss_mb < 300

@@ -18,7 +18,7 @@ from model_foundry.intake.landing import Lander
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, replay
 from model_foundry.settings import Settings
-from model_foundry.store import days
+from model_foundry.store import lake
 from model_foundry_tests.foundry import materialize
 from model_foundry_tests.line import connection_to, event, execute, publish, rows, value
 
@@ -52,14 +52,14 @@ def drop_old_days(
 def in_duckdb(settings: Settings, table: str) -> int:
     with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
         [(count,)] = connection.execute(
-            f"SELECT count(*) FROM {table} WHERE occurred_on = '{DAY}'"  # noqa: S608
+            f"SELECT count(*) FROM {table} WHERE occurred_on = '{DAY}'"
         ).fetchall()
         return int(count)
 
 
 def calls(settings: Settings) -> int:
     with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
-        [(count,)] = connection.execute(f"SELECT sum(calls) FROM {SUMMARY}").fetchall()  # noqa: S608
+        [(count,)] = connection.execute(f"SELECT sum(calls) FROM {SUMMARY}").fetchall()
         return int(count)
 
 
@@ -103,7 +103,7 @@ def test_what_had_landed_does_not_land_again(dropped: Settings) -> None:
 def test_a_late_event_of_a_dropped_day_joins_it(dropped: Settings) -> None:
     come(dropped, "late")
     materialize(dropped, TABLE, SUMMARY, day=DAY, config=APPEND)
-    assert value(dropped, f"SELECT count(*) FROM {TABLE}") == 1  # noqa: S608
+    assert value(dropped, f"SELECT count(*) FROM {TABLE}") == 1
     assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
     materialize(dropped, TABLE, SUMMARY, "daily_events", day=DAY)  # a rebuild
     assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
@@ -158,7 +158,7 @@ def test_a_day_that_is_written_to_meanwhile_is_kept(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     come(settings, "a")
-    prove = days.lake.proven_day
+    prove = lake.proven_day
 
     def proven_and_touched(settings: Settings, table: str, day: Any) -> Any:
         held = prove(settings, table, day)
@@ -167,7 +167,7 @@ def test_a_day_that_is_written_to_meanwhile_is_kept(
         return held
 
     with monkeypatch.context() as patch:
-        patch.setattr(days.lake, "proven_day", proven_and_touched)
+        patch.setattr(lake, "proven_day", proven_and_touched)
         _, [day] = drop_old_days(settings)
     assert day["status"] == "kept: event_inbox was written to meanwhile"
     assert value(settings, "SELECT count(*) FROM event_inbox") == 2

@@ -1,6 +1,7 @@
 """Frames come out of the wire as they went in, wherever the reads cut them."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_reads_may_cut_anywhere(items: list[Any], data: st.DataObject) -> None:
 
     async def read() -> None:
         edges = [0, *sorted(cuts), len(stream)]
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in itertools.pairwise(edges):
             await wire.parse(stream[first:last])
 
     asyncio.run(read())

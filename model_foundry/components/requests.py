@@ -1,0 +1,165 @@
+"""Requests that come as events: from a payload to jobs, and from their results to the reply.
+
+Belongs here: what a request may say, and what its reply says; docs/events.md tells it to producers.
+Does not: when they are answered (`defs.requests`), how (`inference`).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final, Literal
+
+import msgspec
+
+from model_foundry.events.subjects import RESULTS
+from model_foundry.inference.fleet import settings_fleet
+from model_foundry.inference.jobs import Job, Kind, Priority, Request
+from model_foundry.settings import Settings
+from model_foundry.translation.prompts import translation_request
+from model_foundry.translation.segments import segments
+
+RECIPE: Final = "request"
+Status = Literal["ok", "rejected", "failed", "refused"]
+
+
+class _Generation(msgspec.Struct, frozen=True):
+    messages: list[dict[str, Any]]
+    role: str = "worker"
+    priority: Priority = "interactive"
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: list[str] | None = None
+    response_format: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    thinking: bool | None = None
+
+
+class _Translation(msgspec.Struct, frozen=True):
+    text: str
+    source: str = msgspec.field(name="from")
+    target: str = msgspec.field(name="to")
+    role: str = "translator"
+    priority: Priority = "interactive"
+
+
+def jobs_of(kind: Kind, row: Mapping[str, Any], day: date, settings: Settings) -> list[Job]:
+    """The jobs that answer a row of llm_request: one, or one a line that is to be translated.
+
+    Raises:
+        ValueError: the payload is no such request; the text says why.
+        FoundryError: no slot serves the role.
+    """
+    asked: _Generation | _Translation
+    if kind == "generation":
+        asked = generation = msgspec.convert(row["request"], _Generation)
+        fields = {
+            name: getattr(generation, name)
+            for name in generation.__struct_fields__
+            if name not in {"role", "priority", "max_tokens"}
+        }
+        limit = generation.max_tokens or settings.request_max_tokens
+        parts = [("", Request(**fields, max_tokens=limit))]
+    else:
+        asked = translation = msgspec.convert(row["request"], _Translation)
+        prompt_format = settings_fleet(settings).prompt_format_of(asked.role, settings.profile)
+        parts = [
+            (
+                str(segment.number),
+                translation_request(
+                    segment.text,
+                    prompt_format=prompt_format,
+                    source=translation.source,
+                    target=translation.target,
+                    max_tokens=settings.request_max_tokens,
+                ),
+            )
+            for segment in segments(translation.text, translation.source)
+        ]
+    return [
+        Job(
+            recipe=RECIPE,
+            kind=kind,
+            role=asked.role,
+            priority=asked.priority,
+            occurred_on=day,
+            request=request,
+            source_event_id=row["event_id"],
+            source_part=part,
+            correlation_id=row["correlation_id"],
+        )
+        for part, request in parts
+    ]
+
+
+def reply(
+    kind: Kind,
+    row: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+    *,
+    refusal: str | None = None,
+) -> dict[str, Any]:
+    """The event that answers a request: its results, or why it was refused.
+
+    Its id follows from the request's, so that a reply that is published twice lands once.
+    """
+    digest = hashlib.sha256(row["event_id"].encode()).hexdigest()[:32]
+    payload: dict[str, Any] = {"request_event_id": row["event_id"]}
+    if refusal is not None:
+        payload |= {"status": "refused", "error": refusal}
+    else:
+        payload |= _answer(kind, row["request"], results)
+    return {
+        "event_id": f"result-{digest}",
+        "subject": RESULTS[kind],
+        "correlation_id": row["correlation_id"],
+        "causation_id": row["event_id"],
+        "source": "model-foundry",
+        "payload": payload,
+    }
+
+
+def _answer(
+    kind: Kind, request: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    bad = next((result for result in results if result["status"] != "ok"), None)
+    status: Status = bad["status"] if bad else "ok"
+    answer: dict[str, Any] = {
+        "status": status,
+        "error": f"{bad['error_kind']}: {bad['error']}" if bad else None,
+        "model": next((result["response_model"] for result in results), None),
+        "slots": sorted({result["slot"] for result in results if result["slot"]}),
+        "usage": {
+            "prompt_tokens": sum(result["input_tokens"] or 0 for result in results),
+            "completion_tokens": sum(result["output_tokens"] or 0 for result in results),
+        },
+    }
+    if kind == "translation":
+        return {**answer, "text": _put_back(request["text"], results)}
+    [result] = results
+    return {
+        **answer,
+        "text": result["response_text"],
+        "reasoning": result["reasoning_text"],
+        "tool_calls": result["tool_calls"],
+        "finish_reason": result["finish_reason"],
+        "timings": {
+            "ttft_ms": result["ttft_ms"],
+            "duration_ms": result["total_ms"],
+            "prompt_per_second": result["pp_tokens_per_s"],
+            "predicted_per_second": result["tg_tokens_per_s"],
+        },
+    }
+
+
+def _put_back(text: str, results: Sequence[Mapping[str, Any]]) -> str:
+    """The text with each line that has a translation replaced by it."""
+    lines = text.splitlines(keepends=True)
+    for result in results:
+        if result["status"] == "ok":
+            number = int(result["source_part"])
+            line = lines[number]
+            lines[number] = line.replace(line.strip(), result["response_text"].strip(), 1)
+    return "".join(lines)

@@ -1,0 +1,156 @@
+"""Requests that come as events, answered on the slots; the results go back over NATS.
+
+answer_requests    a day's requests without a reply    (sensor: there are some)
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, get_args
+
+import dagster as dg
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+
+from model_foundry.components.partitions import days
+from model_foundry.components.requests import RECIPE, jobs_of, reply
+from model_foundry.components.resource import Foundry
+from model_foundry.components.runs import failed_lately, unfinished_partitions
+from model_foundry.errors import FoundryError
+from model_foundry.inference.interrupts import run_interruptibly
+from model_foundry.inference.jobs import Job, Kind
+from model_foundry.inference.report import Progress
+from model_foundry.inference.results import run_jobs
+from model_foundry.intake.publish import publish_lines
+from model_foundry.settings import Settings
+from model_foundry.store.sql import load_sql
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_Rows = list[dict[str, Any]]
+
+
+def request_asset(kind: Kind, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset that answers requests of one kind."""
+
+    @dg.asset(
+        name=f"{kind}_{RECIPE}",
+        description=f"`llm.{kind}.request` events of a day, answered as `llm.{kind}.result`.",
+        group_name="requests",
+        kinds={"llm", "nats"},
+        deps=["llm_request"],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version="1",
+    )
+    def build(context: dg.AssetExecutionContext, foundry: dg.ResourceParam[Foundry]) -> None:
+        for key in context.partition_keys:
+            figures = _answer_day(context, foundry, kind, date.fromisoformat(key))
+            context.add_asset_metadata(figures, asset_key=f"{kind}_{RECIPE}", partition_key=key)
+
+    return build
+
+
+def _answer_day(
+    context: dg.AssetExecutionContext, foundry: Foundry, kind: Kind, day: date
+) -> dict[str, Any]:
+    settings = foundry.settings
+    key = {"kind": kind, "day": day}
+
+    def log(progress: Progress) -> None:
+        context.log.info(str(progress))
+
+    with foundry.postgres() as connection:
+        limit = {"max_rows": settings.request_batch}
+        waiting = _rows(connection, "open", {**key, **limit})
+        jobs, refusals = _jobs(kind, waiting, day, settings)
+        run_interruptibly(run_jobs(jobs, settings=settings, progress=log))
+        asked = [row["event_id"] for row in waiting]
+        wanted = {"recipe": RECIPE, "kind": kind, "event_ids": asked}
+        results: dict[str, _Rows] = {}
+        for result in _rows(connection, "results", wanted):
+            results.setdefault(result["source_event_id"], []).append(result)
+        replies = [
+            reply(
+                kind,
+                row,
+                results.get(row["event_id"], []),
+                refusal=refusals.get(row["event_id"]),
+            )
+            for row in waiting
+        ]
+        # Published first: a death in between publishes them again, and they land once.
+        publish_lines(settings, map(msgspec.json.encode, replies))
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany(
+                load_sql("postgres/requests/remember"),
+                [
+                    {
+                        **key,
+                        "event_id": one["causation_id"],
+                        "status": one["payload"]["status"],
+                    }
+                    for one in replies
+                ],
+            )
+    statuses = [one["payload"]["status"] for one in replies]
+    return {
+        "dagster/row_count": len(replies),
+        **{name: statuses.count(name) for name in ("ok", "rejected", "failed", "refused")},
+    }
+
+
+def _jobs(
+    kind: Kind, waiting: _Rows, day: date, settings: Settings
+) -> tuple[list[Job], dict[str, str]]:
+    """The jobs of all requests, and of those that are none, why."""
+    jobs: list[Job] = []
+    refusals: dict[str, str] = {}
+    for row in waiting:
+        try:
+            jobs += jobs_of(kind, row, day, settings)
+        except (ValueError, FoundryError) as error:
+            refusals[row["event_id"]] = str(error)
+    return jobs, refusals
+
+
+def _rows(connection: psycopg.Connection[Any], name: str, parameters: dict[str, Any]) -> _Rows:
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(load_sql(f"postgres/requests/{name}"), parameters).fetchall()
+
+
+@dg.sensor(
+    job_name="answer_requests",
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def requests_waiting(
+    context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
+) -> Sequence[dg.RunRequest] | dg.SkipReason:
+    """Asks for answers on the days that hold requests without a reply."""
+    running = unfinished_partitions(context.instance, "answer_requests")
+    running |= failed_lately(context.instance, "answer_requests", datetime.now(UTC))
+    with foundry.postgres() as connection:
+        found = {
+            row["occurred_on"]
+            for kind in KINDS
+            for row in _rows(connection, "open_days", {"kind": kind})
+        }
+    asked = sorted(
+        day.isoformat()
+        for day in found
+        if day >= foundry.settings.first_day and day.isoformat() not in running
+    )
+    return [dg.RunRequest(partition_key=key) for key in asked] or dg.SkipReason("0 requests wait.")
+
+
+@dg.definitions
+def requests() -> dg.Definitions:
+    """One asset a kind, their job and its sensor."""
+    partitions = days(Settings())
+    assets = [request_asset(kind, partitions) for kind in KINDS]
+    job = dg.define_asset_job(
+        "answer_requests",
+        selection=[f"{kind}_{RECIPE}" for kind in KINDS],
+        description="A day's requests, answered over NATS.",
+    )
+    return dg.Definitions(assets=assets, jobs=[job], sensors=[requests_waiting])

@@ -1,0 +1,123 @@
+"""How fast the slots are: measured on demand or hourly, plotted, compared with the fleet file."""
+
+from typing import Any
+
+import dagster as dg
+import msgspec
+
+from model_foundry.components import metadata, plots
+from model_foundry.components.resource import Foundry
+from model_foundry.inference.fleet import Slot, settings_fleet
+from model_foundry.inference.interrupts import run_interruptibly
+from model_foundry.inference.speeds import Speed, Unmeasured, measure
+from model_foundry.store.sql import load_sql
+
+CHECK = "speeds_as_expected"
+_COLUMNS = [
+    ("slot", "text"),
+    ("model", "text"),
+    ("provider_name", "text"),
+    ("measure", "text"),
+    ("input_tokens", "bigint"),
+    ("at_once", "integer"),
+    ("pp_tokens_per_s", "double precision"),
+    ("tg_tokens_per_s", "double precision"),
+    ("total_tokens_per_s", "double precision"),
+    ("ttft_ms", "double precision"),
+    ("timing_source", "text"),
+]
+
+
+@dg.asset(
+    group_name="slots",
+    kinds={"llm", "postgres"},
+    code_version="1",
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset="slot_benchmark",
+            description="Every slot of the profile answers, about as fast as the fleet file says.",
+        )
+    ],
+)
+def slot_benchmark(
+    context: dg.AssetExecutionContext, foundry: dg.ResourceParam[Foundry]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Prompt processing (PP) by prompt length, token generation (TG) by requests at once."""
+    settings = foundry.settings
+    slots = settings_fleet(settings).in_profile(settings.profile)
+    speeds, unmeasured = run_interruptibly(measure(slots, settings.environment(), settings))
+    rows = [msgspec.structs.asdict(speed) for speed in speeds]
+    with (
+        foundry.postgres() as connection,
+        connection.transaction(),
+        connection.cursor() as cursor,
+    ):
+        cursor.executemany(load_sql("postgres/slots/insert_speed"), rows)
+    for one in unmeasured:
+        context.log.warning(f"slot {one.slot}: {one.why}")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(rows),
+            "speeds": metadata.table([_shown(row) for row in rows], _COLUMNS),
+            "plot": _plot(speeds),
+            "unmeasured": {one.slot: one.why for one in unmeasured},
+        },
+        check_results=[_check(slots, speeds, unmeasured)],
+    )
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(value, 1) if isinstance(value, float) else value for name, value in row.items()
+    }
+
+
+def _plot(speeds: list[Speed]) -> dg.MarkdownMetadataValue:
+    pp: dict[str, list[tuple[float, float]]] = {}
+    one: dict[str, list[tuple[float, float]]] = {}
+    total: dict[str, list[tuple[float, float]]] = {}
+    for speed in speeds:
+        if speed.measure == "pp" and speed.pp_tokens_per_s is not None:
+            pp.setdefault(speed.slot, []).append((speed.input_tokens, speed.pp_tokens_per_s))
+        if speed.measure == "tg" and speed.total_tokens_per_s is not None:
+            total.setdefault(speed.slot, []).append((speed.at_once, speed.total_tokens_per_s))
+        if speed.measure == "tg" and speed.tg_tokens_per_s is not None:
+            one.setdefault(speed.slot, []).append((speed.at_once, speed.tg_tokens_per_s))
+    return plots.lines(
+        {
+            ("Prompt processing", "prompt tokens", "tokens/s"): pp,
+            ("Generation, one request", "requests at once", "tokens/s"): one,
+            ("Generation, all requests", "requests at once", "tokens/s"): total,
+        }
+    )
+
+
+def _check(
+    slots: tuple[Slot, ...], speeds: list[Speed], unmeasured: list[Unmeasured]
+) -> dg.AssetCheckResult:
+    faults = [f"{one.slot} was not measured: {one.why}" for one in unmeasured]
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=not faults,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(faults) or None,
+        metadata={"slots": len(slots), "measured": len({speed.slot for speed in speeds})},
+    )
+
+
+@dg.definitions
+def benchmark() -> dg.Definitions:
+    """The asset, its job, and the hourly schedule, which is off until it is switched on."""
+    job = dg.define_asset_job(
+        "measure_slots", selection=["slot_benchmark"], description="How fast the slots are now."
+    )
+    hourly = dg.ScheduleDefinition(
+        name="slots_hourly",
+        job=job,
+        cron_schedule="15 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Every hour, once it is switched on: the measurement takes the slots' places.",
+    )
+    return dg.Definitions(assets=[slot_benchmark], jobs=[job], schedules=[hourly])

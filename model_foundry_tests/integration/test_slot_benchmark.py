@@ -1,0 +1,66 @@
+"""The embedded slots, measured: every one by prompt length and by requests at once."""
+
+import base64
+
+import pytest
+
+from model_foundry.inference.fleet import settings_fleet
+from model_foundry.inference.speeds import counts
+from model_foundry.settings import Settings
+from model_foundry_tests.conftest import EmbeddedSlots
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of
+from model_foundry_tests.line import rows
+
+QUICK = {"slot_benchmark_prompt_tokens": (32, 96), "slot_benchmark_answer_tokens": 8}
+
+
+@pytest.fixture(autouse=True)
+def slots(slot_servers: EmbeddedSlots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded slots, where the fleet file looks for them."""
+    for name in slot_servers:
+        monkeypatch.setenv(f"MODEL_FOUNDRY_SLOT_{name.upper()}_URL", slot_servers[name].url)
+
+
+def test_every_slot_is_measured_and_plotted(settings: Settings) -> None:
+    quick = settings.model_copy(update=QUICK)
+    result = materialize(quick, "slot_benchmark")
+    measured = rows(settings, "SELECT * FROM slot_benchmark")
+    for slot in settings_fleet(settings).in_profile("standard"):
+        own = [row for row in measured if row["slot"] == slot.name]
+        prompts = sorted(row["input_tokens"] for row in own if row["measure"] == "pp")
+        assert len(prompts) == 2
+        assert prompts[0] < prompts[1]
+        tg = {row["at_once"]: row for row in own if row["measure"] == "tg"}
+        assert sorted(tg) == list(range(1, slot.parallel + 1))
+        for at_once, row in tg.items():
+            assert row["requests"] == 3 * at_once
+            assert 0 < row["total_tokens_per_s"] <= row["tg_tokens_per_s"] * at_once * 1.01
+        assert all(row["pp_tokens_per_s"] > 0 for row in own)
+        assert {row["timing_source"] for row in own} == {"server"}
+
+    shown = metadata_of(result, "slot_benchmark")
+    assert shown["dagster/row_count"] == len(measured)
+    picture = shown["plot"].split("base64,")[1].rstrip(")")
+    assert base64.b64decode(picture).startswith(b"<?xml")
+    assert shown["unmeasured"] == {}
+    assert [check.passed for check in checks_of(result)] == [True]
+
+
+def test_a_slot_that_is_down_stops_no_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_FOUNDRY_SLOT_TRANSLATOR_URL", "http://127.0.0.1:1")
+    quick = settings.model_copy(update={**QUICK, "profile": "minimal"})
+    result = materialize(quick, "slot_benchmark")
+    measured = {row["slot"] for row in rows(settings, "SELECT slot FROM slot_benchmark")}
+    assert measured == {"naughty"}
+    [check] = checks_of(result)
+    assert not check.passed
+    assert check.description is not None
+    assert "translator was not measured: connection" in check.description
+
+
+def test_many_places_are_measured_by_doubling() -> None:
+    assert counts(3) == [1, 2, 3]
+    assert counts(20) == [1, 2, 4, 8, 16, 20]
+    assert counts(16) == [1, 2, 4, 8, 16]

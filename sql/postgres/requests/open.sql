@@ -1,0 +1,13 @@
+-- The day's requests of a kind that have no reply yet, in the order in which they came.
+SELECT
+    asked.event_id,
+    asked.correlation_id,
+    asked.request
+FROM llm_request AS asked
+LEFT JOIN request_reply AS replied ON asked.event_id = replied.request_event_id
+WHERE
+    asked.occurred_on = %(day)s
+    AND asked.kind = %(kind)s
+    AND replied.request_event_id IS NULL
+ORDER BY asked.occurred_at, asked.event_id
+LIMIT %(max_rows)s;
