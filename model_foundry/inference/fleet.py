@@ -126,7 +126,9 @@ class KvLayers(_Strict):
     head_dim: int = Field(ge=1)
     bytes_per_element: float = Field(2, gt=0, description="2: F16, BF16; 1: FP8; 1.0625: Q8_0.")
     window_tokens: int | None = Field(
-        None, ge=1, description="Sliding window, where the server keeps no more than that."
+        None,
+        ge=1,
+        description="Of a sliding window, where the server keeps no more: window and batch.",
     )
 
 

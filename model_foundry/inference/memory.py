@@ -98,7 +98,7 @@ def memory_plan(fleet: Fleet, slots: Iterable[Slot]) -> MemoryPlan:
         for gpu in host.gpus:
             there = shares.get((host.name, gpu.name), [])
             devices.append(_device(host.name, gpu.name, gpu.memory_gib, gpu.reserve_gib, there))
-        if there := shares.get((host.name, None)):
+        if there := shares.get((host.name, None), []):
             devices.append(_device(host.name, None, host.memory_gib, host.reserve_gib, there))
     return MemoryPlan(devices=devices, unplaced=[slot.name for slot in slots if slot.host is None])
 
@@ -106,7 +106,7 @@ def memory_plan(fleet: Fleet, slots: Iterable[Slot]) -> MemoryPlan:
 def _shares(slot: Slot) -> Iterator[tuple[tuple[str, str | None], _Share]]:
     if slot.host is None:
         return
-    size = slot.weights and slot.weights.size_gib
+    size = slot.weights.size_gib if slot.weights else None
     in_ram = slot.weights.ram_gib if slot.weights else 0.0
     kv = (
         None

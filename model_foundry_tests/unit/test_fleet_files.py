@@ -41,6 +41,7 @@ slots:
     parallel: 2
     context_tokens: 4096
 """
+GPU = "      - { name: GPU0, memory_gib: 24 }\n"
 
 
 def load(directory: Path, text: str) -> Fleet:
@@ -52,8 +53,8 @@ def load(directory: Path, text: str) -> Fleet:
 def test_a_good_file_says_everything(tmp_path: Path) -> None:
     a, b = load(tmp_path, GOOD).slots
     assert a.expected is not None
-    assert a.expected.pp_tokens_per_s == (340, 340)
-    assert a.expected.tg_tokens_per_s == (12, 16)
+    speeds = [a.expected.pp_tokens_per_s, a.expected.tg_tokens_per_s]
+    assert speeds == [(340, 340), (12, 16)]
     assert (a.queue_ahead, b.queue_ahead) == (1, 0)
     assert (a.url({}), b.url({"B_URL": "http://x:1/"})) == ("http://127.0.0.1:8000", "http://x:1")
     assert not a.embedded
@@ -80,7 +81,7 @@ def test_a_good_file_says_everything(tmp_path: Path) -> None:
         ("[12, 16]", "[16, 12]", 22, "slots[0].expected.tg_tokens_per_s: the first number"),
         ("340", "-1", 22, "slots[0].expected.pp_tokens_per_s: Input should be greater than 0"),
         ("memory_gib: 24", "memory_gib: lots", 8, "hosts[0].gpus[0].memory_gib: Input should be"),
-        ("- name: b", "- name: a", 24, "slots[1].name: the name a is taken by an earlier one"),
+        (GPU, GPU * 2, 9, "hosts[0].gpus[1].name: the name GPU0 is taken by an earlier one"),
         ("[a, b]", "[a, c]", 3, "profiles.full: unknown slot: c; known: a, b"),
         ("full:", "Full:", 3, "profiles.Full: String should match"),
         ("name: test\n", "", 1, "name: Field required"),

@@ -50,7 +50,8 @@ def test_naughty_on_vllm() -> None:
         "--max-num-seqs", "3", "--max-model-len", "32768",
         "--enable-per-request-metrics", "--enable-prompt-tokens-details",
         "--host", "127.0.0.1", "--port", "8000",
-        "--enable-auto-tool-choice", "--tool-call-parser", "gemma4", "--reasoning-parser", "gemma4",
+        "--max-num-batched-tokens=2048", "--enable-auto-tool-choice",
+        "--tool-call-parser=gemma4", "--reasoning-parser=gemma4",
     ]  # fmt: skip
 
 
