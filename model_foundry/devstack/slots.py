@@ -18,7 +18,7 @@ MODULE: Final = "model_foundry.devstack.slot_server"
 
 
 class SlotServer(ServerProcess):
-    """The slot of a fleet that has `weights`, served on loopback; it ends when its parent does.
+    """An embedded slot (`weights.wheel`), served on loopback; it ends when its parent does.
 
     Args:
         slot: its `parallel`, `context_tokens` and `model` are what the server gets.
@@ -40,10 +40,11 @@ class SlotServer(ServerProcess):
 
     def _prepare(self) -> None:
         wanted_by = f"slot {self.slot.name}"
-        if self.slot.weights is None:
-            raise FoundryError(f"{wanted_by} has no `weights`: it is not for the embedded stack")
+        wheel = self.slot.weights.wheel if self.slot.weights else None
+        if wheel is None:
+            raise FoundryError(f"{wanted_by} has no `weights.wheel`: the embedded stack needs one")
         need_module("xllamacpp", wheel="xllamacpp", wanted_by=wanted_by)
-        self._model = model_files(self.slot.weights, self.directory, wanted_by=wanted_by)
+        self._model = model_files(wheel, self.directory, wanted_by=wanted_by)
 
     def serves_here(self, process: psutil.Process) -> bool:
         """Whether it is this slot's server, of the same home."""

@@ -49,7 +49,7 @@ def silent(_service: str, _state: str, _detail: str) -> None:
 
 
 class Stack:
-    """nats-server, PostgreSQL and the fleet's slots that have `weights`, in `settings.home`.
+    """nats-server, PostgreSQL and the fleet's embedded slots (`weights.wheel`), in `settings.home`.
 
     Args:
         settings: the home, ports and deadlines.
@@ -176,7 +176,7 @@ class Stack:
         )
         servers: dict[str, ServerProcess] = {"nats": nats, "postgres": postgres}
         for slot in self._fleet.slots:
-            if slot.weights is not None:
+            if slot.embedded:
                 servers[slot.name] = SlotServer(
                     slot,
                     directory=self.home / "models",
@@ -306,7 +306,7 @@ def _port_of(slot: Slot) -> int:
     parts = urlsplit(slot.endpoint)
     if parts.hostname not in ("127.0.0.1", "localhost") or parts.port is None:
         raise FoundryError(
-            f"slot {slot.name} has `weights`, so it runs on this machine: its endpoint must be "
-            f"http://127.0.0.1:PORT or {{env: NAME}}, not {slot.endpoint}"
+            f"slot {slot.name} has `weights.wheel`, so it runs on this machine: its endpoint must "
+            f"be http://127.0.0.1:PORT or {{env: NAME}}, not {slot.endpoint}"
         )
     return parts.port

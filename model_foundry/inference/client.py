@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Final, NamedTuple, Self, cast
 from urllib.parse import quote
 
 import httpx2
@@ -109,6 +109,26 @@ class SlotClient:
                 total_slots = msgspec.json.decode(response.content, type=_Props).total_slots
                 return min(self.slot.parallel, total_slots)
 
+    async def served(self) -> "Served":
+        """What the server says of itself.
+
+        Raises:
+            SlotError: the slot does not answer, is not ready, or answers something else.
+        """
+        with self._slot_errors():
+            async with asyncio.timeout(self._probe_s):
+                if self.slot.runtime != "openai":
+                    await self._openai.get(f"{self._url}/health", cast_to=httpx2.Response)
+                response = await self._openai.get("/models", cast_to=httpx2.Response)
+                listed = msgspec.json.decode(response.content, type=_Models).data
+                models = tuple(model.id for model in listed)
+                if self.slot.runtime != "llama.cpp":
+                    longest = [each.max_model_len for each in listed if each.id == self.slot.model]
+                    return Served(models, None, longest[0] if longest else None)
+                response = await self._openai.get(f"{self._url}/props", cast_to=httpx2.Response)
+                props = msgspec.json.decode(response.content, type=_Props)
+                return Served(models, props.total_slots, props.default_generation_settings.n_ctx)
+
     async def _whole(self, job: Job) -> Completion:
         started = time.perf_counter()
         response = await self._openai.post(
@@ -182,10 +202,32 @@ def _slot_error(error: Exception) -> SlotError:
             return SlotError("invalid_response", f"{type(error).__name__}: {error}")
 
 
+class Served(NamedTuple):
+    """What a server says of itself; None where its kind does not say."""
+
+    models: tuple[str, ...]
+    total_slots: int | None
+    context_tokens: int | None
+
+
+class _Model(msgspec.Struct):
+    id: str
+    max_model_len: int | None = None  # vLLM
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+class _Generation(msgspec.Struct):
+    n_ctx: int | None = None  # of one request
+
+
 class _Props(msgspec.Struct):
     """What llama.cpp's server says of itself."""
 
     total_slots: Annotated[int, msgspec.Meta(ge=1)]
+    default_generation_settings: _Generation = msgspec.field(default_factory=_Generation)
 
 
 class _LimitedTransport(httpx2.AsyncBaseTransport):

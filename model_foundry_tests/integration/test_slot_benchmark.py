@@ -3,9 +3,11 @@
 import base64
 
 import pytest
+import yaml
 
 from model_foundry.inference.fleet import settings_fleet
 from model_foundry.inference.speeds import counts
+from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
@@ -43,7 +45,7 @@ def test_every_slot_is_measured_and_plotted(settings: Settings) -> None:
     picture = shown["plot"].split("base64,")[1].rstrip(")")
     assert base64.b64decode(picture).startswith(b"<?xml")
     assert shown["unmeasured"] == {}
-    assert [check.passed for check in checks_of(result)] == [True]
+    assert all(check.passed for check in checks_of(result))
 
 
 def test_a_slot_that_is_down_stops_no_other(
@@ -54,10 +56,26 @@ def test_a_slot_that_is_down_stops_no_other(
     result = materialize(quick, "slot_benchmark")
     measured = {row["slot"] for row in rows(settings, "SELECT slot FROM slot_benchmark")}
     assert measured == {"naughty"}
-    [check] = checks_of(result)
+    [check] = [one for one in checks_of(result) if one.check_name == "speeds_as_expected"]
     assert not check.passed
     assert check.description is not None
     assert "translator was not measured: connection" in check.description
+
+
+def test_a_slot_slower_than_its_fleet_file_says_is_named(settings: Settings) -> None:
+    declared = yaml.safe_load((data_path("fleets") / "embedded.yaml").read_text(encoding="utf-8"))
+    [naughty] = [slot for slot in declared["slots"] if slot["name"] == "naughty"]
+    naughty["expected"] = {"pp_tokens_per_s": 1, "tg_tokens_per_s": [90_000, 95_000]}
+    fleet = settings.home / "fleet.yaml"
+    fleet.write_text(yaml.safe_dump(declared), encoding="utf-8")
+    quick = settings.model_copy(update={**QUICK, "fleet": fleet})
+    checks = {check.check_name: check for check in checks_of(materialize(quick, "slot_benchmark"))}
+    assert not checks["speeds_as_expected"].passed
+    description = checks["speeds_as_expected"].description or ""
+    assert "naughty: TG is" in description
+    assert "expects 90000" in description
+    assert "PP is" not in description
+    assert checks["slots_as_declared"].passed
 
 
 def test_many_places_are_measured_by_doubling() -> None:

@@ -1,0 +1,153 @@
+"""Fleet files: what is wrong is named by file, line and field; the shipped ones are whole."""
+
+from pathlib import Path
+
+import pytest
+
+from model_foundry.errors import FoundryError
+from model_foundry.inference.fleet import Fleet, load_fleet
+from model_foundry.paths import data_path
+
+GOOD = """\
+name: test
+profiles:
+  full: [a, b]
+hosts:
+  - name: box
+    memory_gib: 64
+    gpus:
+      - { name: GPU0, memory_gib: 24 }
+slots:
+  - name: a
+    roles: [worker]
+    runtime: vllm
+    endpoint: http://127.0.0.1:8000
+    model: m
+    licence: MIT
+    parallel: 2
+    context_tokens: 4096
+    host: box
+    gpus: [GPU0]
+    weights: { repo: o/m, format: BF16, size_gib: 10 }
+    kv_cache: { bytes_per_token: 1024 }
+    expected: { pp_tokens_per_s: 340, tg_tokens_per_s: [12, 16] }
+    queue_ahead: 1
+  - name: b
+    roles: [translator]
+    runtime: openai
+    endpoint: { env: B_URL }
+    model: m
+    licence: MIT
+    parallel: 2
+    context_tokens: 4096
+"""
+GPU = "      - { name: GPU0, memory_gib: 24 }\n"
+
+
+def load(directory: Path, text: str) -> Fleet:
+    path = directory / "fleet.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_fleet(path)
+
+
+def test_a_good_file_says_everything(tmp_path: Path) -> None:
+    a, b = load(tmp_path, GOOD).slots
+    assert a.expected is not None
+    speeds = [a.expected.pp_tokens_per_s, a.expected.tg_tokens_per_s]
+    assert speeds == [(340, 340), (12, 16)]
+    assert (a.queue_ahead, b.queue_ahead) == (1, 0)
+    assert (a.url({}), b.url({"B_URL": "http://x:1/"})) == ("http://127.0.0.1:8000", "http://x:1")
+    assert not a.embedded
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("    parallel: 2", "    parallel: 0", 16, "slots[0].parallel: Input should be greater"),
+        ("queue_ahead: 1", "queue_ahed: 1", 23, "slots[0].queue_ahed: Extra inputs"),
+        ("    licence: MIT\n", "", 10, "slots[0].licence: Field required"),
+        ("[worker]", "[worker, boss]", 11, "slots[0].roles[1]: Input should be 'orchestrator'"),
+        ("runtime: vllm", "runtime: sglang", 12, "slots[0].runtime: Input should be 'vllm'"),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000", 13, "slots[0].endpoint: must be a URL"),
+        ("http://127.0.0.1:8000", "http://h:99999", 13, "slots[0].endpoint: Port out of range"),
+        ("{ env: B_URL }", "{ env: b }", 27, "slots[1].endpoint.env: String should match"),
+        ("{ env: B_URL }", "{}", 27, "slots[1].endpoint.env: Field required"),
+        ("host: box", "host: bax", 18, "slots[0].host: unknown host: bax; known: box"),
+        ("    host: box\n", "", 18, "slots[0].gpus: GPUs of which host?"),
+        ("[GPU0]", "[GPU0, GPU1]", 19, "slots[0].gpus: unknown GPU of host box: GPU1; known: GPU0"),
+        ("repo: o/m, ", "", 20, "slots[0].weights: give exactly one of wheel, file and repo"),
+        ("size_gib: 10", "size_gib: 10, ram_gib: 11", 20, "slots[0].weights: ram_gib is a part"),
+        ("bytes_per_token: 1024", "", 21, "slots[0].kv_cache: give either bytes_per_token or"),
+        ("[12, 16]", "[16, 12]", 22, "slots[0].expected.tg_tokens_per_s: the first number"),
+        ("340", "-1", 22, "slots[0].expected.pp_tokens_per_s: Input should be greater than 0"),
+        ("memory_gib: 24", "memory_gib: lots", 8, "hosts[0].gpus[0].memory_gib: Input should be"),
+        (GPU, GPU * 2, 9, "hosts[0].gpus[1].name: the name GPU0 is taken by an earlier one"),
+        ("[a, b]", "[a, c]", 3, "profiles.full: unknown slot: c; known: a, b"),
+        ("full:", "Full:", 3, "profiles.Full: String should match"),
+        ("name: test\n", "", 1, "name: Field required"),
+        ("[a, b]", "[a, b", 4, "not YAML: "),
+        (GOOD, "", 1, "file: Input should be a valid dictionary"),
+    ],
+)
+def test_a_fault_is_named_by_file_line_and_field(
+    tmp_path: Path, old: str, new: str, line: int, said: str
+) -> None:
+    with pytest.raises(FoundryError) as caught:
+        load(tmp_path, GOOD.replace(old, new, 1))
+    assert f"{tmp_path / 'fleet.yaml'}:{line}: {said}" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_every_fault_has_its_line(tmp_path: Path) -> None:
+    text = GOOD.replace("vllm", "x").replace("memory_gib: 64", "memory_gib: -1")
+    with pytest.raises(FoundryError) as caught:
+        load(tmp_path, text)
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[1] for line in lines] == ["6", "12"]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FoundryError, match=r"none\.yaml: No such file"):
+        load_fleet(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(data_path("fleets").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_shipped_fleet_has_every_role_in_each_profile(path: Path) -> None:
+    fleet = load_fleet(path)
+    assert fleet.name == path.stem
+    assert {"full", "standard", "minimal"} <= fleet.profiles.keys()
+    for profile in fleet.profiles:
+        for role in ("orchestrator", "worker", "translator"):
+            assert fleet.with_role(role, profile)
+        assert fleet.prompt_format_of("translator", profile) != "chat"
+
+
+def test_the_reported_figures_stand_in_the_shipped_fleets() -> None:
+    gemma4 = load_fleet(data_path("fleets") / "gemma4.yaml")
+    slots = {slot.name: slot for slot in gemma4.slots}
+    naughty, kindergarten = slots["naughty"], slots["kindergarten"]
+    assert naughty.weights is not None
+    assert kindergarten.weights is not None
+    assert (naughty.runtime, naughty.weights.format, naughty.weights.size_gib) == (
+        "vllm", "NVFP4", 17,
+    )  # fmt: skip
+    assert (naughty.parallel, naughty.gpus) == (3, ("GPU0",))
+    assert (kindergarten.weights.format, kindergarten.weights.size_gib) == ("IQ4_XS", 13)
+    assert (kindergarten.parallel, kindergarten.gpus) == (5, ("GPU1",))
+    assert gemma4.profiles["standard"] == ("naughty", "kindergarten", "translator")
+    assert gemma4.profiles["minimal"] == ("naughty", "translator")
+    assert set(gemma4.profiles["full"]) == {"grandpa", "naughty", "kindergarten", "translator"}
+
+    speeds = {}
+    for slot in load_fleet(data_path("fleets") / "glm-qwen.yaml").slots:
+        assert slot.expected is not None
+        speeds[slot.name, *slot.gpus] = (
+            slot.expected.pp_tokens_per_s,
+            slot.expected.tg_tokens_per_s,
+        )
+    assert speeds == {
+        ("grandpa", "dev0"): ((340, 340), (12, 16)),
+        ("worker-0", "dev0"): ((2500, 2500), (114, 114)),
+        ("worker-1", "dev1"): ((5100, 5100), (161, 161)),
+        ("translator", "dev1"): ((100, 240), (35, 140)),
+    }
