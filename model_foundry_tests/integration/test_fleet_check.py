@@ -196,6 +196,15 @@ def test_render_says_who_starts_what(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.startswith("#") for line in lines] == [True, False] * 4
 
 
+def test_a_line_in_a_claude_md_switches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "CLAUDE.md"
+    monkeypatch.setenv("MODEL_FOUNDRY_PROFILE", str(path))
+    for line in ("naughty x translator", "kindergarten × naughty × translator"):
+        path.write_text(f"# familiar\n\n    {line}\n", encoding="utf-8")
+        _, shown = check()
+        assert {slot["slot"] for slot in shown["slots"]} == set(line.replace("×", "x").split(" x "))
+
+
 def test_an_error_is_one_line_for_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = changed(tmp_path, "naughty", parallel=0)
     monkeypatch.setenv("MODEL_FOUNDRY_FLEET", str(path))

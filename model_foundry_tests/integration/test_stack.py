@@ -39,7 +39,8 @@ def slot(name: str, **changes: object) -> Slot:
 
 def fleet_of(*slots: Slot) -> Fleet:
     names = tuple(slot.name for slot in slots)
-    return Fleet(name="test", slots=slots, profiles={"full": names})
+    hosts = embedded_fleet().hosts
+    return Fleet(name="test", hosts=hosts, slots=slots, profiles={"full": names})
 
 
 def settings_of(home: Path, **values: object) -> Settings:
