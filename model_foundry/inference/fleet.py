@@ -43,6 +43,7 @@ class Slot(_Strict):
     licence: str
     prompt_format: PromptFormat = "chat"
     parallel: int = Field(ge=1, le=4096)
+    queue_ahead: int = Field(0, ge=0, le=64, description="More that wait in the server's queue.")
     context_tokens: int = Field(ge=256, description="Per request, prompt and answer together.")
     api_key: FromEnvironment | None = None
     weights: Weights | None = Field(None, description="Only for slots of the embedded stack.")
