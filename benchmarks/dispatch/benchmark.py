@@ -62,8 +62,8 @@ FULL: Final = Size(
     dealt_jobs=100,
     rounds=3,
     delay_ms=400,
-    llama_jobs=60,
-    llama_tokens=48,
+    llama_jobs=30,
+    llama_tokens=32,
     many_jobs=100_000,
 )
 QUICK: Final = Size(

@@ -100,21 +100,23 @@ class _Work:
         self._peak = max(self._peak, self._in_flight)
         if self._free:
             self._free -= 1
-            self._work_on(connection)
+            self._work_on(connection, asyncio.get_running_loop().time())
         else:
             self._waiting.append(connection)
 
-    def _work_on(self, connection: "_Connection") -> None:
+    def _work_on(self, connection: "_Connection", since: float) -> None:
         if self._delay_s:
-            asyncio.get_running_loop().call_later(self._delay_s, self._end, connection)
+            due = since + self._delay_s
+            asyncio.get_running_loop().call_at(due, self._end, connection, due)
         else:
-            self._end(connection)
+            self._end(connection, since)
 
-    def _end(self, connection: "_Connection") -> None:
+    def _end(self, connection: "_Connection", due: float) -> None:
         self._in_flight -= 1
         connection.send(self._answer)
         if self._waiting:
-            self._work_on(self._waiting.popleft())
+            # From when its turn was due: no timer's delay adds up.
+            self._work_on(self._waiting.popleft(), due)
         else:
             self._free += 1
 

@@ -17,6 +17,8 @@ OURS: Final = "ours"
 GATHER: Final = "gather"
 SEMAPHORE: Final = "semaphore"
 BARE_LOOP: Final = "bare_loop"
+LAZY: Final = ("httpcore", "httpcore2", "anyio._backends._asyncio", "openai.resources.chat")
+"""What clients import with their first request: a matter of the process, not of the jobs."""
 PEERS: Final = ("litellm_router", "curator")
 
 
@@ -92,5 +94,7 @@ ARMS: Final = {
 
 def _prepare(named_task: tuple[str, Task]) -> Callable[[], Any]:
     name, task = named_task
+    for module in LAZY:
+        importlib.import_module(module)
     run: Callable[[], Any] = importlib.import_module(f"{__name__}.{name}").prepare(task)
     return run
