@@ -30,8 +30,9 @@ def test_a_run_that_is_stopped_lands_what_has_finished(
 ) -> None:
     with FakeSlot(parallel=PARALLEL, delay_ms=20) as fake:
         # By itself it would land nothing before its end.
-        limits = {"inference_land_s": 60, "inference_land_batch": 10_000}
-        process = start(settings, fake, count=COUNT, **limits)
+        process = start(
+            settings, fake, count=COUNT, inference_land_s=60, inference_land_batch=10_000
+        )
         until(lambda: fake.stats()["requests"] >= 50)
         assert landed(settings) == 0
         process.send_signal(how)

@@ -4,7 +4,10 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from model_foundry.devstack.postgres import PostgresServer
+from model_foundry.errors import FoundryError
 from model_foundry.inference.results import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
@@ -137,3 +140,23 @@ def test_after_a_restart_of_postgres_the_cap_still_holds(home: Path) -> None:
             assert asyncio.run(both(fake)) == [200, 200]
             assert fake.stats()["peak"] == 4
             assert fake.stats()["requests"] == 400
+
+
+def test_without_postgres_a_run_ends_after_a_while(home: Path) -> None:
+    with PostgresServer(home / "postgres", log=home / "logs" / "postgres.log") as server:
+        settings = quick(home, postgres_url=server.url, inference_land_retry_s=1)
+        with postgres.connect(settings) as connection:
+            postgres.migrate(connection)
+
+        async def run(fake: FakeSlot) -> None:
+            running = asyncio.create_task(
+                run_jobs([job("!fault=hang!")], settings=settings, slots=[fake.slot()])
+            )
+            await asyncio.to_thread(until, lambda: fake.stats()["busy"] == 1)
+            await asyncio.to_thread(server.kill)
+            async with asyncio.timeout(4):  # the attempt alone would take longer
+                await running
+
+        with FakeSlot() as fake, pytest.raises(FoundryError, match="places of the slots") as told:
+            asyncio.run(run(fake))
+        assert "LAND_RETRY_S" in str(told.value)
