@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 from benchmarks import harness
+from benchmarks.dispatch import benchmark as dispatch_benchmark
+from benchmarks.dispatch import tables as dispatch_tables
 from benchmarks.intake import benchmark, tables
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
@@ -51,12 +53,35 @@ def intake(
     console.print(tables.render(result), f"written to {path}")
 
 
+@app.command()
+def dispatch(
+    rounds: Rounds = dispatch_benchmark.FULL.rounds,
+    quick: Quick = False,
+    directory: Directory = None,
+    results: Results = None,
+) -> None:
+    """The dispatcher beside its peers: how full the slots are, what a request costs, memory."""
+    console = Console()
+    directory = directory or Settings().home / "benchmarks"
+    size = dispatch_benchmark.FULL._replace(rounds=rounds)
+    try:
+        result = dispatch_benchmark.run(
+            dispatch_benchmark.QUICK if quick else size, directory, console.log
+        )
+    except FoundryError as error:
+        console.print(f"[red]error:[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+    path = harness.write_result(results or (directory if quick else RESULTS), "dispatch", result)
+    console.print(dispatch_tables.render(result), f"written to {path}")
+
+
 @app.command(name="all")
 def all_benchmarks(
     quick: Quick = False, directory: Directory = None, results: Results = None
 ) -> None:
     """Every benchmark, one after the other."""
     intake(quick=quick, directory=directory, results=results)
+    dispatch(quick=quick, directory=directory, results=results)
 
 
 if __name__ == "__main__":

@@ -134,11 +134,11 @@ def rotated(names: Sequence[str], rounds: int) -> Iterator[list[str]]:
         yield [*names[first:], *names[:first]]
 
 
-def summary(rates: Sequence[float]) -> dict[str, Any]:
+def summary(rates: Sequence[float], digits: int = 1) -> dict[str, Any]:
     """Per-round figures and their median, as they stand in a result file."""
     return {
-        "median": round(statistics.median(rates), 1),
-        "rounds": [round(rate, 1) for rate in rates],
+        "median": round(statistics.median(rates), digits),
+        "rounds": [round(rate, digits) for rate in rates],
     }
 
 

@@ -132,6 +132,12 @@ class Settings(BaseSettings):
     inference_wait_s: float = Field(
         600.0, ge=0, description="A job turned away (429, 503) for so long fails."
     )
+    inference_deadline_s: float | None = Field(
+        None, gt=0, description="A job without an answer so long after it was taken fails."
+    )
+    inference_lease_s: float = Field(
+        0.2, gt=0, le=10, description="Between looks at a slot's places while runs share them."
+    )
     inference_probe_s: float = Field(1.0, gt=0, le=60, description="Between looks at a dead slot.")
     inference_slot_dead_s: float = Field(
         120.0, ge=0, description="When all slots of a role are dead for so long, its jobs fail."

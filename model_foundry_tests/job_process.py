@@ -1,4 +1,4 @@
-"""A process that asks jobs of a slot, to be stopped or killed: `python -m … COUNT SLOT_JSON`.
+"""Asks jobs of a slot, to be stopped or killed: `python -m … COUNT SLOT_JSON [TEXT]`.
 
 Settings come from the environment. SIGTERM raises in the main thread, as Dagster makes it do in a
 step's process.
@@ -27,4 +27,5 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, interrupt)
     slot = Slot.model_validate_json(sys.argv[2])
-    run_interruptibly(run_jobs(jobs(int(sys.argv[1])), settings=Settings(), slots=[slot]))
+    asked = jobs(int(sys.argv[1]), *sys.argv[3:])
+    run_interruptibly(run_jobs(asked, settings=Settings(), slots=[slot]))

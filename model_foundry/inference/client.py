@@ -52,13 +52,15 @@ class SlotClient:
         self._probe_s = settings.connect_timeout_s
         # Whether vLLM reports timings depends on how it was started; its first answer tells.
         self._streams = slot.runtime == "openai"
+        connections = slot.parallel + slot.queue_ahead + SPARE_CONNECTIONS
         http = httpx2.AsyncClient(
             transport=_LimitedTransport(
                 httpx2.AsyncHTTPTransport(
+                    # Certificates take 40 ms to load, and plain HTTP (redirects are off) has none.
+                    verify=self._url.startswith("https:"),
                     limits=httpx2.Limits(
-                        max_connections=slot.parallel + SPARE_CONNECTIONS,
-                        max_keepalive_connections=slot.parallel + SPARE_CONNECTIONS,
-                    )
+                        max_connections=connections, max_keepalive_connections=connections
+                    ),
                 ),
                 settings.inference_response_max_bytes,
             ),

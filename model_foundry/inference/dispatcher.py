@@ -6,12 +6,16 @@ is assigned ahead, so a slow slot gets less and no slot idles while a job of its
 - A failed attempt is repeated if it may succeed: at once on another slot of the role, or after a
   wait on the same one. Being turned away for lack of room (429, 503) spends none of the job's
   attempts; the place that met it rests, or the whole slot for as long as Retry-After says.
+- A slot has as many places as it works on at once, and `queue_ahead` more whose requests wait in
+  the server's own queue. With leases they are shared with other runs (`leases`).
+- A job that has no answer by its deadline fails, and its attempt is cancelled.
 - A slot that does not answer is paused and looked at until its health returns. When all slots of
   a role have been dead for too long, its jobs fail.
 - Results are handed to `land` in batches, one batch at a time. What has finished is landed even
   if the dispatch is cancelled.
 
-Belongs here: order, attempts, pauses. Does not: HTTP (`client`), where results go (`results`).
+Belongs here: order, attempts, pauses, deadlines. Does not: HTTP (`client`), which places there are
+(`leases`), where results go (`results`).
 """
 
 import asyncio
@@ -37,6 +41,7 @@ from model_foundry.inference.answers import Completion, ErrorKind, SlotError
 from model_foundry.inference.client import SlotClient
 from model_foundry.inference.fleet import Slot
 from model_foundry.inference.jobs import Job, Priority
+from model_foundry.inference.leases import Demand, Lease, Leases
 from model_foundry.inference.outcome import Result, Status, judged
 from model_foundry.inference.report import DispatchReport, Progress, SlotTally
 from model_foundry.settings import Settings
@@ -59,6 +64,7 @@ async def dispatch(
     land: Land,
     settings: Settings,
     progress: Callable[[Progress], None] | None = None,
+    leases: Leases | None = None,
 ) -> DispatchReport:
     """Ask every job on the slots of its role, and land each result once.
 
@@ -70,9 +76,10 @@ async def dispatch(
             it must be idempotent.
         settings: the limits, `inference_*`.
         progress: called every `inference_progress_s`, and at the end.
+        leases: of these slots; without them no other run may use the slots meanwhile.
 
     Raises:
-        FoundryError: a slot's endpoint or key is not set.
+        FoundryError: a slot's endpoint or key is not set; leases cannot be held any more.
         Exception: what `jobs` raised (after the jobs that it gave have ended), `land` or
             `progress` (at once).
     """
@@ -81,7 +88,7 @@ async def dispatch(
             await stack.enter_async_context(SlotClient(slot, environment, settings))
             for slot in slots
         ]
-        return await _Dispatch(clients, land, settings, progress).run(jobs)
+        return await _Dispatch(clients, land, settings, progress, leases).run(jobs)
 
 
 class _Open:
@@ -90,6 +97,7 @@ class _Open:
     __slots__ = (
         "asked_at",
         "attempts",
+        "deadline",
         "job",
         "order",
         "rested_at",
@@ -101,6 +109,7 @@ class _Open:
     def __init__(self, job: Job, order: int) -> None:
         self.job = job
         self.order = order
+        self.deadline: asyncio.TimerHandle | None = None
         self.attempts = 0
         self.spent = 0
         self.asked_at: datetime | None = None
@@ -130,7 +139,15 @@ class _Queue:
         if waiting.attempts:
             self._again.remove(waiting)
         else:
-            self._new.popleft()
+            self._new.remove(waiting)
+
+    def ready_for(self, slot: Slot, now: float) -> int:
+        """How many the slot may have."""
+        again = sum(one.slot is not slot or one.rested_at <= now for one in self._again)
+        return again + len(self._new)
+
+    def __contains__(self, waiting: _Open) -> bool:
+        return waiting in (self._again if waiting.attempts else self._new)
 
     def take_all(self) -> list[_Open]:
         taken = [*self._again, *self._new]
@@ -142,12 +159,14 @@ class _Queue:
 class _Served:
     """A slot as the dispatcher sees it. `cap` is 0 while it is paused."""
 
-    def __init__(self, client: SlotClient) -> None:
+    def __init__(self, client: SlotClient, lease: Lease | None) -> None:
         self.client = client
         self.slot = client.slot
+        self.lease = lease
         self.tally = SlotTally()
         self.cap = 0
         self.busy = 0
+        self.interactive = 0
         self.resting = 0
         self.rested_at = 0.0
         self.suspect = asyncio.Event()
@@ -158,8 +177,20 @@ class _Served:
         self.refuses = False
         self.trouble = "it was not reached yet"
 
+    @property
+    def places(self) -> int:
+        """Of all runs together."""
+        return self.cap + self.slot.queue_ahead if self.cap else 0
+
+    def open(self, now: float) -> int:
+        """How many more requests the slot can take, whoever has the places."""
+        return 0 if now < self.rested_at else max(0, self.places - self.busy - self.resting)
+
     def free(self, now: float) -> int:
-        return 0 if now < self.rested_at else self.cap - self.busy - self.resting
+        """How many more requests this run may send it."""
+        if self.lease is None:
+            return self.open(now)
+        return min(self.open(now), self.lease.usable - self.busy)
 
     def load(self) -> float:
         return self.busy / self.cap if self.cap else 1.0
@@ -181,8 +212,13 @@ class _Dispatch:
         land: Land,
         settings: Settings,
         progress: Callable[[Progress], None] | None,
+        leases: Leases | None,
     ) -> None:
-        self._served = [_Served(client) for client in clients]
+        self._leases = leases
+        self._served = [
+            _Served(client, None if leases is None else leases.of(client.slot))
+            for client in clients
+        ]
         self._by_role: dict[str, list[_Served]] = {}
         for served in self._served:
             for role in served.slot.roles:
@@ -193,7 +229,8 @@ class _Dispatch:
         self._progress = progress
         # A slot that gave no answer for so long, though every attempt had its time.
         self._failing_limit_s = settings.inference_wait_s + settings.inference_request_timeout_s
-        places = sum(served.slot.parallel for served in self._served)
+        slots = [client.slot for client in clients]
+        places = sum(slot.parallel + slot.queue_ahead for slot in slots)
         self._room = asyncio.Semaphore(
             max(settings.inference_queue_jobs, 2 * places) + 2 * settings.inference_land_batch
         )
@@ -214,6 +251,9 @@ class _Dispatch:
         for served in self._served:
             served.pause(self._started)
             self._spawn(self._watch(served))
+        if self._leases is not None:
+            by_name = {served.slot.name: served for served in self._served}
+            self._spawn(self._leases.keep(lambda name: self._demand(by_name[name]), self._pump))
         self._spawn(self._feed(jobs))
         self._spawn(self._land_as_they_finish())
         if self._progress is not None:
@@ -264,7 +304,9 @@ class _Dispatch:
                     self._taken += 1
                     self._open += 1
                     self._unlanded += 1
-                    self._put(_Open(job, self._taken))
+                    waiting = _Open(job, self._taken)
+                    self._set_deadline(waiting)
+                    self._put(waiting)
         except Exception as error:
             self._source_error = error
         self._source_ended = True
@@ -305,8 +347,30 @@ class _Dispatch:
             for served in sorted(self._served, key=_Served.load):
                 if served.free(now) > 0 and (waiting := self._next_for(served, now)):
                     served.busy += 1
+                    served.interactive += waiting.job.priority == "interactive"
                     self._spawn(self._attempt(served, waiting))
                     started = True
+        if self._leases is not None:
+            self._look_for_places(self._leases)
+
+    def _look_for_places(self, leases: Leases) -> None:
+        for served in self._served:
+            if served.lease is not None and served.lease.needs_look(self._demand(served)):
+                leases.look()
+
+    def _demand(self, served: _Served) -> Demand:
+        now = time.monotonic()
+        batch, interactive = (
+            sum(self._queues[role, rank].ready_for(served.slot, now) for role in served.slot.roles)
+            for rank in ("batch", "interactive")
+        )
+        wanted = served.busy + min(batch + interactive, served.open(now))
+        return Demand(
+            places=served.places,
+            in_use=served.busy,
+            wanted=wanted,
+            interactive=min(wanted, served.interactive + interactive),
+        )
 
     def _next_for(self, served: _Served, now: float) -> _Open | None:
         for priority in PRIORITIES:
@@ -327,12 +391,15 @@ class _Dispatch:
         waiting.asked_at = waiting.asked_at or datetime.now(UTC)
         served.tally.requests += 1
         started = time.monotonic()
+        expires_at = None if waiting.deadline is None else waiting.deadline.when()
         try:
-            answer: Completion | SlotError | Exception = await served.client.ask(waiting.job)
+            async with asyncio.timeout_at(expires_at):
+                answer: Completion | SlotError | Exception = await served.client.ask(waiting.job)
         except Exception as error:
             answer = error
         finally:
             served.busy -= 1
+            served.interactive -= waiting.job.priority == "interactive"
             served.tally.busy_s += time.monotonic() - started
         if isinstance(answer, Completion):
             # The place goes on first; the bookkeeping is done while the server works.
@@ -345,6 +412,9 @@ class _Dispatch:
             self._blame(served, answer)
             self._repeat_or_give_up(waiting, answer)
             self._pump()
+        elif isinstance(answer, TimeoutError):  # an attempt's own time limit is a SlotError
+            self._pump()
+            self._miss_deadline(waiting)
         else:
             log.error("job %s: %s", waiting.job.job_id, answer, exc_info=answer)
             self._give_up(waiting, "internal", f"{type(answer).__name__}: {answer}")
@@ -414,6 +484,28 @@ class _Dispatch:
 
         asyncio.get_running_loop().call_later(wait_s, wake)
 
+    # Deadlines.
+
+    def _set_deadline(self, waiting: _Open) -> None:
+        deadline_s = waiting.job.deadline_s
+        if deadline_s is None:
+            deadline_s = self._settings.inference_deadline_s
+        if deadline_s is not None:
+            loop = asyncio.get_running_loop()
+            waiting.deadline = loop.call_later(deadline_s, self._expire, waiting)
+
+    def _expire(self, waiting: _Open) -> None:
+        """End a job that waits; of one that is being asked, the attempt ends by itself."""
+        queue = self._queues[waiting.job.role, waiting.job.priority]
+        if waiting in queue:
+            queue.take(waiting)
+            self._miss_deadline(waiting)
+
+    def _miss_deadline(self, waiting: _Open) -> None:
+        last = "" if waiting.slot is None else f", last on slot {waiting.slot.name}"
+        asked = f"asked {waiting.attempts} times{last}" if waiting.attempts else "never asked"
+        self._give_up(waiting, "deadline", f"no answer by the job's deadline; {asked}")
+
     # Slots that do not answer.
 
     async def _watch(self, served: _Served) -> None:
@@ -468,6 +560,8 @@ class _Dispatch:
         error_kind: str | None,
         error: str | None,
     ) -> None:
+        if waiting.deadline is not None:
+            waiting.deadline.cancel()
         now = datetime.now(UTC)
         self._finished.append(
             Result(
@@ -537,7 +631,7 @@ class _Dispatch:
             failed=self._statuses["failed"],
             output_tokens=self._output_tokens,
             tokens_per_s=self._output_tokens / wall_s if wall_s > 0 else 0.0,
-            busy=sum(served.busy for served in self._served),
+            busy=sum(min(served.busy, served.cap) for served in self._served),
             places=sum(served.cap for served in self._served),
             eta_s=eta_s,
         )

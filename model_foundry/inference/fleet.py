@@ -167,7 +167,7 @@ class Slot(_Strict):
     prompt_format: PromptFormat = "chat"
     parallel: int = Field(ge=1, le=4096)
     queue_ahead: int = Field(
-        0, ge=0, le=4096, description="Requests that may wait in the server's own queue besides."
+        0, ge=0, le=64, description="Requests that may wait in the server's own queue besides."
     )
     context_tokens: int = Field(ge=256, description="Per request, prompt and answer together.")
     api_key: FromEnvironment | None = None

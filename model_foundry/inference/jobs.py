@@ -69,7 +69,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A request on behalf of a recipe. `occurred_on` is the UTC day of what it was made from.
 
-    `source_event_id` and `source_part` ("" or e.g. "message/2") say what that was.
+    `source_event_id` and `source_part` ("" or e.g. "message/2") say what that was. `deadline_s` is
+    counted from when the job is taken from its source; None for the setting `inference_deadline_s`.
     """
 
     recipe: str
@@ -81,6 +82,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     source_part: str = ""
     correlation_id: str | None = None
     priority: Priority = "batch"
+    deadline_s: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("source_event_id", "source_part", "correlation_id"):

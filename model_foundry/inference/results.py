@@ -32,6 +32,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.inference.dispatcher import dispatch, one_by_one
 from model_foundry.inference.fleet import Slot, settings_fleet
 from model_foundry.inference.jobs import Job, storable
+from model_foundry.inference.leases import Leases
 from model_foundry.inference.outcome import Result
 from model_foundry.inference.report import DispatchReport, Progress
 from model_foundry.inference.timings import Timings
@@ -69,6 +70,7 @@ async def run_jobs(
         slots = settings_fleet(settings).in_profile(settings.profile)
     async with await postgres.connect_async(settings):
         pass  # the error comes now, and at once
+    environment = settings.environment()
     unanswered = _Unanswered(jobs, settings)
 
     async def keep(results: Sequence[Result]) -> None:
@@ -78,9 +80,10 @@ async def run_jobs(
         report = await dispatch(
             todo,
             slots=slots,
-            environment=settings.environment(),
+            environment=environment,
             land=keep,
             settings=settings,
+            leases=Leases(slots, environment, settings),
             progress=progress,
         )
     return msgspec.structs.replace(report, cached=unanswered.cached)

@@ -1,12 +1,9 @@
 """Runs that are stopped or killed, and a database that goes away, while jobs are being asked."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,37 +14,12 @@ from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry_tests.asking import QUICK, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.line import rows
+from model_foundry_tests.faults.conftest import Moment
+from model_foundry_tests.faults.jobs_process import DEADLINE_S, landed, start, until
 
-DEADLINE_S = 30.0
 COUNT = 300
+DRILL_COUNT = 500
 PARALLEL = 4
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def landed(settings: Settings) -> int:
-    (row,) = rows(settings, "SELECT count(*) AS n FROM inference_result WHERE status = 'ok'")
-    return int(row["n"])
-
-
-def start(settings: Settings, fake: FakeSlot, **changes: object) -> subprocess.Popen[str]:
-    """A process that asks COUNT jobs of the fake slot."""
-    values = {"home": settings.home, "postgres_url": settings.require_postgres_url()}
-    values |= QUICK | changes
-    environment = {f"MODEL_FOUNDRY_{name.upper()}": str(value) for name, value in values.items()}
-    slot = fake.slot().model_dump_json()
-    return subprocess.Popen(
-        [sys.executable, "-m", "model_foundry_tests.job_process", str(COUNT), slot],
-        env=os.environ | environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +30,9 @@ def test_a_run_that_is_stopped_lands_what_has_finished(
 ) -> None:
     with FakeSlot(parallel=PARALLEL, delay_ms=20) as fake:
         # By itself it would land nothing before its end.
-        process = start(settings, fake, inference_land_s=60, inference_land_batch=10_000)
+        process = start(
+            settings, fake, count=COUNT, inference_land_s=60, inference_land_batch=10_000
+        )
         until(lambda: fake.stats()["requests"] >= 50)
         assert landed(settings) == 0
         process.send_signal(how)
@@ -69,21 +43,28 @@ def test_a_run_that_is_stopped_lands_what_has_finished(
     assert requests - PARALLEL <= landed(settings) <= requests
 
 
-def test_after_a_sigkill_only_what_did_not_land_is_asked_again(settings: Settings) -> None:
+def test_after_a_sigkill_only_what_did_not_land_is_asked_again(
+    settings: Settings, moment: Moment, came_to: Counter[str]
+) -> None:
     settings = settings.model_copy(update=QUICK)
     with FakeSlot(parallel=PARALLEL, delay_ms=10) as fake:
-        process = start(settings, fake)
-        until(lambda: landed(settings) >= 60)
+        process = start(settings, fake, count=DRILL_COUNT)
+        until(lambda: fake.stats()["requests"] >= max(1, moment.share * DRILL_COUNT))
+        time.sleep(moment.delay_s)
         process.kill()
         process.communicate()
         until(lambda: fake.stats()["busy"] == 0)
         kept, asked = landed(settings), fake.stats()["requests"]
-        report = asyncio.run(run_jobs(jobs(COUNT), settings=settings, slots=[fake.slot()]))
-        assert (report.cached, report.asked, report.ok) == (kept, COUNT - kept, COUNT - kept)
-        assert fake.stats()["requests"] == asked + COUNT - kept
+        report = asyncio.run(run_jobs(jobs(DRILL_COUNT), settings=settings, slots=[fake.slot()]))
+        without = DRILL_COUNT - kept
+        assert (report.cached, report.asked, report.ok) == (kept, without, without)
+        assert fake.stats()["requests"] == asked + without
     # At most what was in flight, and what had finished within inference_land_s.
     assert asked - kept <= PARALLEL + settings.inference_land_batch
-    assert landed(settings) == COUNT
+    assert landed(settings) == DRILL_COUNT
+    came_to["kills"] += 1
+    came_to["jobs that had landed"] += kept
+    came_to["jobs asked twice"] += asked - kept
 
 
 def test_results_wait_for_a_database_that_restarts(home: Path) -> None:

@@ -322,6 +322,68 @@ async def test_interactive_jobs_go_before_batch_jobs(limits: Settings) -> None:
     assert order[:6].count("interactive") >= 5  # one batch job may have begun already
 
 
+async def test_interactive_jobs_of_any_role_go_before_batch_jobs_of_another(
+    limits: Settings,
+) -> None:
+    with FakeSlot(parallel=1, delay_ms=5) as fake:
+        asked = [*jobs(30), *jobs(5, "now", role="orchestrator", priority="interactive")]
+        _, landed = await run(asked, [fake.slot(roles=["worker", "orchestrator"])], limits)
+    order = [result.job.priority for result in landed]
+    assert order[:6].count("interactive") >= 5
+
+
+async def test_queue_ahead_lets_more_wait_in_the_server_s_own_queue(tmp_path: Path) -> None:
+    limits = quick(tmp_path, inference_progress_s=0.02)
+    seen: list[Progress] = []
+    with FakeSlot(parallel=4, delay_ms=20) as fake:
+        await run(jobs(80), [fake.slot(queue_ahead=3)], limits, progress=seen.append)
+        assert fake.stats()["peak"] == 7
+    assert max(each.busy for each in seen) == 4  # those that wait there do not count as busy
+    assert max(each.places for each in seen) == 4
+
+
+async def test_queue_ahead_is_beyond_the_server_s_own_cap(limits: Settings) -> None:
+    with FakeSlot(parallel=8, total_slots=3, delay_ms=20) as fake:
+        await run(jobs(40), [fake.slot(queue_ahead=2)], limits)
+        assert fake.stats()["peak"] == 5
+
+
+async def test_a_job_beyond_its_deadline_fails_and_its_attempt_is_cancelled(
+    limits: Settings,
+) -> None:
+    with FakeSlot(parallel=2, delay_ms=10) as fake:
+        asked = [job("!fault=hang!", deadline_s=0.5), *jobs(40)]
+        report, landed = await run(asked, [fake.slot()], limits)
+    (late,) = (result for result in landed if result.status != "ok")
+    assert (late.error_kind, late.attempts) == ("deadline", 1)
+    assert "slot fake" in str(late.error)
+    assert 0.5 <= report.wall_s < 5  # not the attempt's own time limit
+    assert report.slots[0].errors == {}  # the slot is not to blame
+
+
+async def test_a_deadline_counts_while_a_job_waits(tmp_path: Path) -> None:
+    limits = quick(tmp_path, inference_deadline_s=0.4)
+    with FakeSlot(parallel=1, delay_ms=150) as fake:
+        asked = [*jobs(6), job("patient", deadline_s=60)]
+        _, landed = await run(asked, [fake.slot()], limits)
+        assert fake.stats()["requests"] <= 4
+    ends = {result.job.job_id: result for result in landed}
+    assert ends[asked[-1].job_id].status == "ok"
+    assert ends[asked[0].job_id].status == "ok"
+    never = ends[asked[5].job_id]
+    assert (never.status, never.error_kind, never.attempts) == ("failed", "deadline", 0)
+
+
+async def test_a_deadline_ends_the_wait_for_another_try(tmp_path: Path) -> None:
+    limits = quick(tmp_path, inference_backoff_s=30, inference_backoff_max_s=30)
+    with FakeSlot() as fake:
+        asked = [job("!fault=500!", deadline_s=0.3), *jobs(5)]
+        report, landed = await run(asked, [fake.slot()], limits)
+    assert landed.statuses() == {"ok": 5, "failed": 1}
+    assert report.error_kinds == {"deadline": 1}
+    assert report.wall_s < 10
+
+
 async def test_the_source_is_read_no_further_than_needed(tmp_path: Path) -> None:
     limits = quick(tmp_path, inference_queue_jobs=20, inference_land_batch=10)
     given = most_ahead = 0
