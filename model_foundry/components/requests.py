@@ -26,6 +26,7 @@ class _Generation(msgspec.Struct, frozen=True):
     messages: list[dict[str, Any]]
     role: str = "worker"
     priority: Priority = "interactive"
+    deadline_s: float | None = None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -43,6 +44,7 @@ class _Translation(msgspec.Struct, frozen=True):
     target: str = msgspec.field(name="to")
     role: str = "translator"
     priority: Priority = "interactive"
+    deadline_s: float | None = None
 
 
 def jobs_of(kind: Kind, row: Mapping[str, Any], day: date, settings: Settings) -> list[Job]:
@@ -58,7 +60,7 @@ def jobs_of(kind: Kind, row: Mapping[str, Any], day: date, settings: Settings) -
         fields = {
             name: getattr(generation, name)
             for name in generation.__struct_fields__
-            if name not in {"role", "priority", "max_tokens"}
+            if name not in {"role", "priority", "deadline_s", "max_tokens"}
         }
         limit = generation.max_tokens or settings.request_max_tokens
         parts = [("", Request(**fields, max_tokens=limit))]
@@ -84,6 +86,7 @@ def jobs_of(kind: Kind, row: Mapping[str, Any], day: date, settings: Settings) -
             kind=kind,
             role=asked.role,
             priority=asked.priority,
+            deadline_s=asked.deadline_s,
             occurred_on=day,
             request=request,
             source_event_id=row["event_id"],

@@ -37,7 +37,7 @@ from model_foundry.store.sql import load_sql
 CHANNEL: Final = "model_foundry_slot_places"
 # Between two looks while nobody lacks a place: connection and neighbours are well.
 QUIET_LOOK_S: Final = 1.0
-# What cannot be divided goes by lot, drawn anew so often.
+# What cannot be divided goes to another run so often.
 TURN_S: Final = 1.0
 # How long a server that has started gives places only to what is in flight.
 REHOLD_S: Final = 2.0
@@ -76,8 +76,8 @@ def shares(contenders: Sequence[Contender], places: int, turn: int) -> dict[int,
     """How many places each run may keep or take.
 
     Interactive jobs come first. The rest is max-min fair: who needs less than an equal part gets
-    what it needs, and the others share what it leaves. What cannot be divided goes by lot: every
-    run draws the same lots from `turn`.
+    what it needs, and the others share what it leaves. What cannot be divided goes round: to
+    another run with each `turn`, which every run counts alike.
     """
     urgent = {each.run: each.interactive if each.claims else 0 for each in contenders}
     first = _divided(urgent, places, turn)
@@ -90,11 +90,13 @@ def shares(contenders: Sequence[Contender], places: int, turn: int) -> dict[int,
 
 
 def _divided(demands: Mapping[int, int], places: int, turn: int) -> dict[int, int]:
-    def lot(run: int) -> tuple[int, bytes]:
-        return demands[run], hashlib.sha256(f"{turn} {run}".encode()).digest()
+    ranks = {run: rank for rank, run in enumerate(sorted(demands))}
+
+    def last_gets_the_rest(run: int) -> tuple[int, int]:
+        return demands[run], (ranks[run] + turn) % len(demands)
 
     divided = {}
-    for number, run in enumerate(sorted(demands, key=lot)):
+    for number, run in enumerate(sorted(demands, key=last_gets_the_rest)):
         divided[run] = min(demands[run], places // (len(demands) - number))
         places -= divided[run]
     return divided

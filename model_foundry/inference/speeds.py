@@ -18,6 +18,7 @@ from model_foundry.inference.client import SlotClient
 from model_foundry.inference.dispatcher import dispatch
 from model_foundry.inference.fleet import Slot
 from model_foundry.inference.jobs import Job, Request
+from model_foundry.inference.leases import Leases
 from model_foundry.inference.outcome import Result
 from model_foundry.settings import Settings
 
@@ -124,13 +125,15 @@ class _Asking(NamedTuple):
         async def keep(results: Sequence[Result]) -> None:
             landed.extend(results)
 
+        slots = [self.slot.model_copy(update={"parallel": self.at_once, "queue_ahead": 0})]
         started = time.monotonic()
         await dispatch(
             self._jobs(),
-            slots=[self.slot.model_copy(update={"parallel": self.at_once})],
+            slots=slots,
             environment=self.environment,
             land=keep,
             settings=self.settings,
+            leases=Leases(slots, self.environment, self.settings),
         )
         return landed, time.monotonic() - started
 
