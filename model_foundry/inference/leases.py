@@ -76,8 +76,9 @@ def shares(contenders: Sequence[Contender], places: int, turn: int) -> dict[int,
     """How many places each run may keep or take.
 
     Interactive jobs come first. The rest is max-min fair: who needs less than an equal part gets
-    what it needs, and the others share what it leaves. What cannot be divided goes round: to
-    another run with each `turn`, which every run counts alike.
+    what it needs, and the others share what it leaves. What cannot be divided goes round, to
+    another run with each `turn`, which all runs count alike; each round in an order drawn anew, so
+    that requests as long as a round do not always end in the same run's turn.
     """
     urgent = {each.run: each.interactive if each.claims else 0 for each in contenders}
     first = _divided(urgent, places, turn)
@@ -90,10 +91,15 @@ def shares(contenders: Sequence[Contender], places: int, turn: int) -> dict[int,
 
 
 def _divided(demands: Mapping[int, int], places: int, turn: int) -> dict[int, int]:
-    ranks = {run: rank for rank, run in enumerate(sorted(demands))}
+    count = max(1, len(demands))
+
+    def lot(run: int) -> bytes:
+        return hashlib.sha256(f"{turn // count} {run}".encode()).digest()
+
+    ranks = {run: rank for rank, run in enumerate(sorted(demands, key=lot))}
 
     def last_gets_the_rest(run: int) -> tuple[int, int]:
-        return demands[run], (ranks[run] + turn) % len(demands)
+        return demands[run], (ranks[run] + turn) % count
 
     divided = {}
     for number, run in enumerate(sorted(demands, key=last_gets_the_rest)):

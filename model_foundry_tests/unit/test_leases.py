@@ -38,6 +38,11 @@ def test_one_place_goes_from_run_to_run() -> None:
     )
     assert sum(winners.values()) == 300
     assert set(winners.values()) == {100}
+    # Also for requests that end in every third turn.
+    every_third = Counter(
+        run for turn in range(0, 900, 3) for run, got in shares(three, 1, turn).items() if got
+    )
+    assert min(every_third.values()) > 60
 
 
 @given(
