@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
+import uuid
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 import duckdb
@@ -16,7 +18,9 @@ from model_foundry.cli.line import Materialized, run_job
 from model_foundry.cli.stack import stack_where_needed
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.devstack.familiar import TrafficReport, run_sessions
+from model_foundry.events.subjects import REQUESTS
 from model_foundry.intake import configuration, jetstream
+from model_foundry.intake.publish import publish_lines
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.flat import FLAT_TABLES
@@ -26,6 +30,14 @@ _SPEEDS = (
     "SELECT origin, slot, model, requests, output_tokens, total_p50_ms, pp_tokens_per_s, "
     "tg_tokens_per_s FROM daily_slot_throughput WHERE day = ? ORDER BY origin, slot"
 )
+
+_REQUESTS: Final[dict[str, dict[str, Any]]] = {
+    "generation": {
+        "messages": [{"role": "user", "content": "In one sentence: what is a message queue?"}],
+        "max_tokens": 64,
+    },
+    "translation": {"text": "翻訳の品質は高いです。", "from": "ja", "to": "en"},
+}
 
 
 class _Stages:
@@ -63,6 +75,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
         traffic = hold_sessions(settings, sessions=sessions, seed=seed)
         for subject, count in sorted(traffic.events.items()):
             stages.add("published", subject, count)
+        _publish_requests(settings, stages)
         with dg.DagsterInstance.get() as instance:
             days = _drain(instance, stages)
             for day in days:
@@ -104,6 +117,20 @@ def hold_sessions(settings: Settings, *, sessions: int, seed: int) -> TrafficRep
     return report
 
 
+def _publish_requests(settings: Settings, stages: _Stages) -> None:
+    """A question and a translation, asked for over NATS, as any program may."""
+    for kind, payload in _REQUESTS.items():
+        request = {
+            "event_id": str(uuid.uuid4()),
+            "subject": REQUESTS[kind],
+            "correlation_id": "demo-requests",
+            "source": "demo",
+            "payload": payload,
+        }
+        published = publish_lines(settings, [json.dumps(request).encode()])
+        stages.add("published", REQUESTS[kind], published.published)
+
+
 def _drain(instance: dg.DagsterInstance, stages: _Stages) -> list[str]:
     console.print("\n[bold]drain_inbox[/] NATS → event_inbox")
     [drained] = run_job(instance, "drain_inbox")
@@ -133,6 +160,8 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
     for name in SUMMARIES:
         stages.add("summary", name, _rows(by_name, name), day)
     console.print(f"  {len(by_name)} assets materialized")
+    for one in run_job(instance, "answer_requests", partition=day):
+        stages.add("request", one.asset, one.metadata["dagster/row_count"], f"{day}: answered")
 
 
 def _rows(made: dict[str, Materialized], name: str) -> int:

@@ -69,6 +69,9 @@ def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
         assert not rows(settings, twice)
         kinds = rows(settings, "SELECT DISTINCT kind FROM inference_result")
         assert {row["kind"] for row in kinds} == {"generation", "translation"}
+        replied = rows(settings, "SELECT kind, status FROM request_reply ORDER BY kind")
+        assert [row["kind"] for row in replied] == ["generation"] * 2 + ["translation"] * 2
+        assert {row["status"] for row in replied} <= {"ok", "rejected"}
         # Each run asked only for what had no answer: together, each job once.
         for name in recipe_asset_names():
             asked = [asked_by(done.stdout, name) for done in (first, second)]

@@ -118,3 +118,18 @@ def test_the_lake_keeps_a_day_that_postgres_dropped_and_skips_one_that_did_not_c
     execute(settings, "DELETE FROM llm_tool_call")
     kept = lake.refresh_day(settings, "llm_tool_call", day)
     assert (kept.rows, kept.refreshed) == (1, False)
+
+
+def test_requests_of_a_day_wait_until_they_are_answered(settings: Settings) -> None:
+    land(
+        settings,
+        event("llm.generation.request", {"messages": []}),
+        event("llm.translation.request", {"text": "a", "from": "en", "to": "ja"}),
+        event("llm.translation.request", {"text": "b", "from": "en", "to": "ja"}),
+    )
+    materialize(settings, "llm_request", "daily_requests", day=DAY)
+    found = query(settings, "SELECT kind, requests, answered, waiting FROM daily_requests")
+    assert found == [
+        {"kind": "generation", "requests": 1, "answered": 0, "waiting": 1},
+        {"kind": "translation", "requests": 2, "answered": 0, "waiting": 2},
+    ]
