@@ -2,11 +2,13 @@
 
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from benchmarks import harness
 from benchmarks.dispatch import benchmark as dispatch_benchmark
@@ -32,6 +34,31 @@ Results = Annotated[
 ]
 
 
+class _Where(NamedTuple):
+    """Where a benchmark's servers live, and where its figures go."""
+
+    quick: bool
+    directory: Path | None
+    results: Path | None
+
+    def measure(
+        self,
+        name: str,
+        run: Callable[[Path, Callable[[str], None]], dict[str, Any]],
+        render: Callable[[dict[str, Any]], RenderableType],
+    ) -> None:
+        console = Console()
+        directory = self.directory or Settings().home / "benchmarks"
+        try:
+            result = run(directory, console.log)
+        except FoundryError as error:
+            console.print(f"[red]error:[/] {error}", highlight=False)
+            raise typer.Exit(1) from None
+        figures = self.results or (directory if self.quick else RESULTS)
+        path = harness.write_result(figures, name, result)
+        console.print(render(result), f"written to {path}")
+
+
 @app.command()
 def intake(
     events: Events = benchmark.FULL.events,
@@ -41,16 +68,9 @@ def intake(
     results: Results = None,
 ) -> None:
     """The drain beside its peers and COPY, into full inboxes, and in several processes."""
-    console = Console()
-    directory = directory or Settings().home / "benchmarks"
     size = benchmark.QUICK if quick else benchmark.full_size(events=events, rounds=rounds)
-    try:
-        result = benchmark.run(size, directory, console.log)
-    except FoundryError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(1) from None
-    path = harness.write_result(results or (directory if quick else RESULTS), "intake", result)
-    console.print(tables.render(result), f"written to {path}")
+    where = _Where(quick, directory, results)
+    where.measure("intake", partial(benchmark.run, size), tables.render)
 
 
 @app.command()
@@ -61,18 +81,10 @@ def dispatch(
     results: Results = None,
 ) -> None:
     """The dispatcher beside its peers: how full the slots are, what a request costs, memory."""
-    console = Console()
-    directory = directory or Settings().home / "benchmarks"
-    size = dispatch_benchmark.FULL._replace(rounds=rounds)
-    try:
-        result = dispatch_benchmark.run(
-            dispatch_benchmark.QUICK if quick else size, directory, console.log
-        )
-    except FoundryError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(1) from None
-    path = harness.write_result(results or (directory if quick else RESULTS), "dispatch", result)
-    console.print(dispatch_tables.render(result), f"written to {path}")
+    full = dispatch_benchmark.FULL._replace(rounds=rounds)
+    size = dispatch_benchmark.QUICK if quick else full
+    where = _Where(quick, directory, results)
+    where.measure("dispatch", partial(dispatch_benchmark.run, size), dispatch_tables.render)
 
 
 @app.command(name="all")

@@ -5,6 +5,7 @@ Belongs here: how something is measured. Does not: what is measured.
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -125,6 +126,11 @@ def peak_rss_mb() -> float:
     with open("/proc/self/status", encoding="ascii") as status:
         [peak] = [line for line in status if line.startswith("VmHWM:")]
     return int(peak.split()[1]) * 1024 / 1e6
+
+
+def installed(modules: Sequence[str]) -> bool:
+    """Whether all of these can be imported; none of them is."""
+    return all(importlib.util.find_spec(module) is not None for module in modules)
 
 
 def rotated(names: Sequence[str], rounds: int) -> Iterator[list[str]]:

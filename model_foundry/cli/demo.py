@@ -27,7 +27,7 @@ from model_foundry.store.flat import FLAT_TABLES
 from model_foundry.store.summaries import SUMMARIES
 
 _SPEEDS = (
-    "SELECT origin, slot, model, requests, output_tokens, total_p50_ms, pp_tokens_per_s, "
+    "SELECT origin, slot, requests, output_tokens, total_p50_ms, pp_tokens_per_s, "
     "tg_tokens_per_s FROM daily_slot_throughput WHERE day = ? ORDER BY origin, slot"
 )
 
@@ -161,7 +161,9 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
         stages.add("summary", name, _rows(by_name, name), day)
     console.print(f"  {len(by_name)} assets materialized")
     for one in run_job(instance, "answer_requests", partition=day):
-        stages.add("request", one.asset, one.metadata["dagster/row_count"], f"{day}: answered")
+        shown = one.metadata
+        detail = f"{day}: {shown['ok']} ok, {shown['rejected']} rejected, {shown['failed']} failed"
+        stages.add("request", one.asset, shown["dagster/row_count"], detail)
 
 
 def _rows(made: dict[str, Materialized], name: str) -> int:
@@ -199,14 +201,13 @@ def _speeds(settings: Settings, day: str) -> Table:
     for name in (
         "origin",
         "slot",
-        "model",
         "requests",
         "tokens out",
         "p50 ms",
         "PP tok/s",
         "TG tok/s",
     ):
-        table.add_column(name, justify="left" if name in {"origin", "slot", "model"} else "right")
+        table.add_column(name, justify="left" if name in {"origin", "slot"} else "right")
     with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
         for row in connection.execute(_SPEEDS, [day]).fetchall():
             table.add_row(*(_number(value) for value in row))

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from model_foundry.events.subjects import RESULTS
-from model_foundry.inference.fleet import settings_fleet
+from model_foundry.inference.fleet import Fleet
 from model_foundry.inference.jobs import Job, Kind, Priority, Request
 from model_foundry.settings import Settings
 from model_foundry.translation.prompts import translation_request
@@ -47,16 +47,19 @@ class _Translation(msgspec.Struct, frozen=True):
     deadline_s: float | None = None
 
 
-def jobs_of(kind: Kind, row: Mapping[str, Any], day: date, settings: Settings) -> list[Job]:
+def jobs_of(
+    kind: Kind, row: Mapping[str, Any], day: date, *, fleet: Fleet, settings: Settings
+) -> list[Job]:
     """The jobs that answer a row of llm_request: one, or one a line that is to be translated.
 
     Raises:
-        ValueError: the payload is no such request; the text says why.
-        FoundryError: no slot serves the role.
+        ValueError: the payload is no such request, or no slot serves its role; the text says why.
+        FoundryError: the fleet is wrong, which is no fault of the request.
     """
     asked: _Generation | _Translation
     if kind == "generation":
         asked = generation = msgspec.convert(row["request"], _Generation)
+        _check_role(asked.role, fleet, settings)
         fields = {
             name: getattr(generation, name)
             for name in generation.__struct_fields__
@@ -66,7 +69,8 @@ def jobs_of(kind: Kind, row: Mapping[str, Any], day: date, settings: Settings) -
         parts = [("", Request(**fields, max_tokens=limit))]
     else:
         asked = translation = msgspec.convert(row["request"], _Translation)
-        prompt_format = settings_fleet(settings).prompt_format_of(asked.role, settings.profile)
+        _check_role(asked.role, fleet, settings)
+        prompt_format = fleet.prompt_format_of(asked.role, settings.profile)
         parts = [
             (
                 str(segment.number),
@@ -95,6 +99,12 @@ def jobs_of(kind: Kind, row: Mapping[str, Any], day: date, settings: Settings) -
         )
         for part, request in parts
     ]
+
+
+def _check_role(role: str, fleet: Fleet, settings: Settings) -> None:
+    known = {each for slot in fleet.in_profile(settings.profile) for each in slot.roles}
+    if role not in known:
+        raise ValueError(f"no slot serves the role {role!r}; known: {', '.join(sorted(known))}")
 
 
 def reply(

@@ -16,7 +16,7 @@ from model_foundry.components.partitions import days
 from model_foundry.components.requests import RECIPE, jobs_of, reply
 from model_foundry.components.resource import Foundry
 from model_foundry.components.runs import failed_lately, unfinished_partitions
-from model_foundry.errors import FoundryError
+from model_foundry.inference.fleet import settings_fleet
 from model_foundry.inference.interrupts import run_interruptibly
 from model_foundry.inference.jobs import Job, Kind
 from model_foundry.inference.report import Progress
@@ -102,13 +102,17 @@ def _answer_day(
 def _jobs(
     kind: Kind, waiting: _Rows, day: date, settings: Settings
 ) -> tuple[list[Job], dict[str, str]]:
-    """The jobs of all requests, and of those that are none, why."""
+    """The jobs of all requests, and of those that are none, why.
+
+    A fleet that is wrong ends the run, and the requests wait: they are not refused for it.
+    """
+    fleet = settings_fleet(settings)
     jobs: list[Job] = []
     refusals: dict[str, str] = {}
     for row in waiting:
         try:
-            jobs += jobs_of(kind, row, day, settings)
-        except (ValueError, FoundryError) as error:
+            jobs += jobs_of(kind, row, day, fleet=fleet, settings=settings)
+        except ValueError as error:
             refusals[row["event_id"]] = str(error)
     return jobs, refusals
 

@@ -8,6 +8,7 @@ import pytest
 
 from model_foundry.components.resource import Foundry
 from model_foundry.definitions import build_defs
+from model_foundry.errors import FoundryError
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots
@@ -97,10 +98,20 @@ def test_what_is_no_request_is_told_so_and_stops_nothing(settings: Settings) -> 
     assert found["good"]["status"] in {"ok", "rejected"}  # it is cut off at 12 tokens
     assert found["no messages"]["status"] == found["empty"]["status"] == "refused"
     assert "messages" in found["no messages"]["error"]
-    assert found["no such role"]["status"] == "failed"
-    assert "poet" in found["no such role"]["error"]
+    assert found["no such role"]["status"] == "refused"
+    assert "'poet'; known: orchestrator, translator, worker" in found["no such role"]["error"]
     refused = replies(settings, "translation")["xx"]
     assert (refused["status"], "'xx' is not known" in refused["error"]) == ("refused", True)
+
+
+def test_requests_wait_while_the_fleet_file_is_wrong(settings: Settings) -> None:
+    come(settings, generation("one"))
+    wrong = settings.model_copy(update={"profile": "no-such-profile"})
+    with pytest.raises(FoundryError, match="no profile 'no-such-profile'"):
+        materialize(wrong, *ASSETS, day=DAY)
+    assert value(settings, "SELECT count(*) FROM request_reply") == 0
+    answer(settings)
+    assert list(replies(settings, "generation")) == ["one"]
 
 
 def test_a_reply_that_is_published_twice_lands_once(settings: Settings) -> None:

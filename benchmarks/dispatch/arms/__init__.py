@@ -5,11 +5,11 @@ Does not: anything about servers, checks or figures.
 """
 
 import importlib
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from benchmarks import harness
 from benchmarks.harness import Call
 from model_foundry.inference.fleet import Slot
 
@@ -72,7 +72,7 @@ class Arm(NamedTuple):
     @property
     def installed(self) -> bool:
         """Whether what it requires is there."""
-        return all(importlib.util.find_spec(module) is not None for module in self.requires)
+        return harness.installed(self.requires)
 
     def call(self, task: Task) -> Call:
         """The arm with a task, to be measured."""

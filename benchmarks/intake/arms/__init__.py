@@ -5,10 +5,10 @@ Does not: anything about servers, checks or figures.
 """
 
 import importlib
-import importlib.util
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from benchmarks import harness
 from benchmarks.harness import Call
 from benchmarks.intake.line import Task
 
@@ -43,7 +43,7 @@ class Arm(NamedTuple):
     @property
     def installed(self) -> bool:
         """Whether what it requires is there."""
-        return all(importlib.util.find_spec(module) is not None for module in self.requires)
+        return harness.installed(self.requires)
 
     def call(self, task: Task) -> Call:
         """The arm with a task, to be measured."""
