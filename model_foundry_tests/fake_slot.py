@@ -4,8 +4,8 @@
 the same port. What it does with one request stands in that request: a prompt that holds
 `!fault=NAME,times=N,retry_after=VALUE!` gets that fault the first N times that its job asks
 (always, without `times`), then an answer. `tell(say=[…])` gives the answers themselves: a job's
-first request gets the first, its last one every further request. It works on `parallel` requests at a time, each taking
-`delay_ms`; more wait in a queue.
+first request gets the first, the last one is for every further request. It works on `parallel`
+requests at a time, each taking `delay_ms`; more wait in a queue.
 """
 
 import argparse
@@ -245,9 +245,7 @@ class _Server:
                 else:
                     send_bytes(writer, 200, answer)
 
-    def completion(
-        self, path: str, fault: str | None, prompt: str, job_id: str
-    ) -> dict[str, Any]:
+    def completion(self, path: str, fault: str | None, prompt: str, job_id: str) -> dict[str, Any]:
         text = _TEXTS.get(fault, f"Answer to: {prompt}")
         said = self.say[min(self.asked[job_id], len(self.say)) - 1] if self.say else text
         calls = [] if isinstance(said, str) else said

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from model_foundry import definitions
 from model_foundry.components.resource import Foundry
 from model_foundry.inference.fleet import Slot
 from model_foundry.settings import Settings
@@ -59,12 +60,9 @@ def load(root: Path, settings: Settings | None = None) -> dg.Definitions:
         module = importlib.import_module(package.name)
     finally:
         sys.path.remove(str(package.parent))
-    tree = dg.ComponentTree.from_module(defs_module=module, project_root=package.parent)
     return dg.Definitions.merge(
-        tree.build_defs(),
-        dg.Definitions(
-            resources={"foundry": Foundry(settings)}, executor=dg.in_process_executor
-        ),
+        definitions.load(module, package.parent),
+        dg.Definitions(resources={"foundry": Foundry(settings)}, executor=dg.in_process_executor),
     )
 
 

@@ -89,7 +89,9 @@ class GenerationRecipe(Recipe):
         shape = self._shape(folder)
 
         def ask(row: Mapping[str, Any], _: Settings) -> Iterator[Asked]:
-            said = [(role, {"role": role, "content": prompt.filled(row)}) for role, prompt in prompts]
+            said = [
+                (role, {"role": role, "content": prompt.filled(row)}) for role, prompt in prompts
+            ]
             messages = [
                 *(message for role, message in said if role == "system"),
                 *(row.get("messages") or ()),

@@ -17,7 +17,6 @@ from model_foundry.components import metadata
 from model_foundry.components.folder import Folder
 from model_foundry.components.partitions import days
 from model_foundry.components.resource import Foundry
-from model_foundry.errors import FoundryError
 from model_foundry.inference.interrupts import run_interruptibly
 from model_foundry.inference.jobs import Job, Request
 from model_foundry.inference.report import DispatchReport, Progress
@@ -125,7 +124,9 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             reports, kept = {}, {}
             for key in context.partition_keys:
                 day = date.fromisoformat(key)
-                reports[key] = self._run_day(context, foundry, folder, source, asking, day)
+                reports[key] = self._run_day(
+                    context, foundry, folder, source=source, asking=asking, day=day
+                )
                 kept[key] = _kept(foundry, folder.recipe, day)
                 context.add_asset_metadata(
                     _metadata(reports[key], kept[key]), asset_key=asset_name, partition_key=key
@@ -139,6 +140,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         context: dg.AssetExecutionContext,
         foundry: Foundry,
         folder: Folder,
+        *,
         source: str,
         asking: Asking,
         day: date,

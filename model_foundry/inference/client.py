@@ -129,8 +129,7 @@ class SlotClient:
         async with await self._openai.post(
             _PATHS[request.endpoint],
             cast_to=object,
-            body=self._body(request)
-            | {"stream": True, "stream_options": {"include_usage": True}},
+            body=self._body(request) | {"stream": True, "stream_options": {"include_usage": True}},
             options={"headers": _headers(job)},
             stream=True,
             stream_cls=openai.AsyncStream[object],

@@ -1,6 +1,6 @@
-"""JSON schemas of answers and of tools' arguments: whether one is sound, and what does not match it.
+"""JSON schemas of answers and of tools' arguments: is one sound, and what does not match it. Pure.
 
-Pure. A schema may refer to its own parts only: nothing is ever fetched.
+A schema may refer to its own parts only: nothing is ever fetched.
 """
 
 import functools
@@ -13,7 +13,7 @@ from jsonschema.exceptions import SchemaError, best_match
 from jsonschema.validators import validator_for
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012, SPECIFICATIONS
+from referencing.jsonschema import DRAFT202012
 
 MISMATCH_MAX_CHARS: Final = 500
 # Schemas in use at once: those of the recipes, and of requests that come by event.
@@ -52,7 +52,7 @@ def _validator(encoded: bytes) -> Any:
     try:
         kind.check_schema(schema)
         root = Resource.from_contents(schema, default_specification=DRAFT202012)
-        resolver = SPECIFICATIONS.resolver_with_root(root)
+        resolver = Registry().resolver_with_root(root)
         for reference in _references(schema):
             resolver.lookup(reference)
     except SchemaError as error:

@@ -68,9 +68,7 @@ def chats(settings: Settings, fake: FakeSlot) -> Settings:
 
 
 def results(settings: Settings) -> list[dict[str, Any]]:
-    return rows(
-        settings, "SELECT * FROM inference_result ORDER BY source_event_id, source_part"
-    )
+    return rows(settings, "SELECT * FROM inference_result ORDER BY source_event_id, source_part")
 
 
 def test_json_that_fits_lands_and_was_asked_for_with_its_schema(
@@ -178,7 +176,7 @@ def test_a_repair_that_cannot_be_asked_for_leaves_the_answer_rejected(
     ],
 )
 def test_tool_calls_are_asked_for_and_checked(
-    root: Path, chats: Settings, fake: FakeSlot, say: list[Any], status: str, kind: str | None
+    root: Path, chats: Settings, fake: FakeSlot, *, say: list[Any], status: str, kind: str | None
 ) -> None:
     fake.tell(say=say)
     write(root, "look_up", attributes(tools="t.json", tool_choice="search"), t_json=[SEARCH])
@@ -219,9 +217,7 @@ def test_thinking_and_sampling_are_sent(
     run(root, chats, "generation_one")
     body = fake.stats()["body"]
     assert sampling.items() <= body.items()
-    assert body.get("chat_template_kwargs") == (
-        None if sent is None else {"enable_thinking": sent}
-    )
+    assert body.get("chat_template_kwargs") == (None if sent is None else {"enable_thinking": sent})
 
 
 def test_a_row_of_several_events_names_them_all_and_keeps_its_columns(

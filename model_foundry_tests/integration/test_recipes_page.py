@@ -1,4 +1,4 @@
-"""docs/recipes.md, followed: its files are written and its commands run in a copy of the project."""
+"""docs/recipes.md, followed: its files written and its commands run in a copy of the project."""
 
 import asyncio
 import json
@@ -60,7 +60,10 @@ def test_the_page_builds_a_recipe_from_nothing(
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(project),
         "MODEL_FOUNDRY_POSTGRES_URL": settings.require_postgres_url(),
-        **{f"MODEL_FOUNDRY_SLOT_{name.upper()}_URL": slot_servers[name].url for name in slot_servers},
+        **{
+            f"MODEL_FOUNDRY_SLOT_{name.upper()}_URL": slot_servers[name].url
+            for name in slot_servers
+        },
     }
     blocks = list(BLOCK.finditer(PAGE.read_text(encoding="utf-8")))
     assert [block["kind"] for block in blocks] == ["sh", "yaml", "sql", "jinja", "sh", "sh", "sh"]
@@ -89,4 +92,3 @@ def test_the_page_builds_a_recipe_from_nothing(
         assert {"topic", "is_question"} == set(json.loads(row["response_text"]))
     assert "is_question" in shown
     assert shown.count("[c") == 2
-

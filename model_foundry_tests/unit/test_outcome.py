@@ -113,7 +113,9 @@ def test_a_call_that_was_not_asked_for_or_did_not_come_is_rejected() -> None:
     for choice in ("required", chosen):
         request = asking(tools=[SEARCH, NOW], tool_choice=choice)
         assert judged(answer("It is noon."), request).error_kind == "no_tool_call"
-    other = judged(answer("", ("search", '{"query": "x"}')), asking(tools=[NOW, SEARCH], tool_choice=chosen))
+    other = judged(
+        answer("", ("search", '{"query": "x"}')), asking(tools=[NOW, SEARCH], tool_choice=chosen)
+    )
     assert other.error_kind == "unknown_tool"
     assert judged(answer("It is noon."), asking(tools=[NOW])).status == "ok"
     assert judged(answer("", ("now", "{}")), asking()).error_kind == "unknown_tool"
@@ -139,9 +141,16 @@ def test_a_repair_turn_is_the_conversation_and_what_is_wrong() -> None:
 
 
 def test_a_repaired_answer_has_the_figures_of_both() -> None:
-    figures = {"input_tokens": 30, "cached_tokens": 10, "output_tokens": 10, "ttft_ms": 5.0}
+    figures: dict[str, Any] = {
+        "input_tokens": 30,
+        "cached_tokens": 10,
+        "output_tokens": 10,
+        "ttft_ms": 5.0,
+    }
     first = answer("no", pp_tokens_per_s=100.0, tg_tokens_per_s=10.0, **figures)
-    last = answer("yes", pp_tokens_per_s=400.0, tg_tokens_per_s=40.0, **(figures | {"ttft_ms": 7.0}))
+    last = answer(
+        "yes", pp_tokens_per_s=400.0, tg_tokens_per_s=40.0, **(figures | {"ttft_ms": 7.0})
+    )
     both = repaired(first, last)
     assert both.text == "yes"
     assert (both.timings.input_tokens, both.timings.output_tokens) == (60, 20)
