@@ -1,13 +1,13 @@
 """The component for recipes that ask a chat model something about each source row."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import dagster as dg
 from pydantic import Field, model_validator
 
 from model_foundry.components.folder import Folder
-from model_foundry.components.recipe import Asked, Asking, Recipe
+from model_foundry.components.recipe import Asked, Asking, Recipe, described
 from model_foundry.inference.jobs import Request
 from model_foundry.settings import Settings
 
@@ -17,26 +17,29 @@ TOOL_CHOICES: Final = ("auto", "required", "none")
 class Sampling(dg.Model, dg.Resolvable):
     """How the model picks its tokens; what is not given is left to the server."""
 
-    temperature: float = Field(0.7, ge=0, le=5, description="0: always the likeliest token.")
-    top_p: float | None = Field(None, gt=0, le=1, description="Nucleus sampling.")
-    max_tokens: int = Field(
-        256,
-        ge=1,
-        description="Longest answer. One that reaches it is rejected: finish_reason is length.",
+    temperature: Annotated[float, described("0: always the likeliest token.")] = Field(
+        0.7, ge=0, le=5
     )
-    seed: int | None = Field(
-        None, ge=0, le=2**31, description="Makes sampling repeatable where the server keeps to it."
-    )
-    stop: list[str] | None = Field(None, description="Texts that end the answer.")
+    top_p: Annotated[float | None, described("Nucleus sampling.")] = Field(None, gt=0, le=1)
+    max_tokens: Annotated[
+        int, described("Longest answer. One that reaches it is rejected: finish_reason is length.")
+    ] = Field(256, ge=1)
+    seed: Annotated[
+        int | None, described("Makes sampling repeatable where the server keeps to it.")
+    ] = Field(None, ge=0, le=2**31)
+    stop: Annotated[list[str] | None, described("Texts that end the answer.")] = None
 
 
 class Output(dg.Model, dg.Resolvable):
     """What the answer must look like."""
 
-    json_schema: str | dict[str, Any] = Field(
-        description="A JSON schema: a file of the folder (.json, .yaml), or inline. It is sent as "
-        "`response_format`, and the answer is checked against it."
-    )
+    json_schema: Annotated[
+        str | dict[str, Any],
+        described(
+            "A JSON schema: a file of the folder (.json, .yaml), or inline. It is sent as "
+            "`response_format`, and the answer is checked against it."
+        ),
+    ]
 
 
 class GenerationRecipe(Recipe):
@@ -52,20 +55,19 @@ class GenerationRecipe(Recipe):
 
     kind: ClassVar[Literal["generation", "translation"]] = "generation"
 
-    sampling: Sampling = Field(Sampling(), description="How the model picks its tokens.")
-    output: Output | None = Field(None, description="The shape of the answer; without it: text.")
-    tools: str | None = Field(
-        None, description="A file of the folder with a list of tools as OpenAI shapes them."
-    )
-    tool_choice: str | None = Field(
-        None, description="auto, required, none, or the name of the tool that must be called."
-    )
-    samples: int = Field(
-        1,
-        ge=1,
-        le=1000,
-        description="Answers per row. Each further one has a seed and a source_part of its own.",
-    )
+    sampling: Annotated[Sampling, described("How the model picks its tokens.")] = Sampling()
+    output: Annotated[Output | None, described("The shape of the answer; without it: text.")] = None
+    tools: Annotated[
+        str | None, described("A file of the folder with a list of tools as OpenAI shapes them.")
+    ] = None
+    tool_choice: Annotated[
+        str | None,
+        described("auto, required, none, or the name of the tool that must be called."),
+    ] = None
+    samples: Annotated[
+        int,
+        described("Answers per row. Each further one has a seed and a source_part of its own."),
+    ] = Field(1, ge=1, le=1000)
 
     @model_validator(mode="after")
     def _fields_agree(self) -> "GenerationRecipe":

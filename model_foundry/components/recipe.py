@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 import dagster as dg
 import yaml
@@ -61,6 +61,12 @@ _REMEDIES: Final = {
 }
 
 
+def described(text: str) -> dg.Resolver:
+    """The description of a field: Dagster drops pydantic's own where there is a default."""
+    resolver: dg.Resolver = dg.Resolver.default(description=text)
+    return resolver
+
+
 class Recipe(dg.Component, dg.Model, dg.Resolvable):
     """Base of the recipe components. The folder's name is the recipe's; `source.sql` lies in it.
 
@@ -71,15 +77,17 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
 
     kind: ClassVar[Literal["generation", "translation"]]
 
-    description: str = Field(description="What the recipe makes, for the UI.")
-    role: str = Field(description="Which slots are asked: orchestrator, worker or translator.")
-    sources: list[str] = Field(description="The assets that source.sql reads.")
-    keep: list[str] = Field(
-        [], description="Columns of the source row that are kept beside the result, in source_row."
-    )
-    thinking: bool | Literal["default"] = Field(
-        "default", description="on, off, or default: what the model does by itself."
-    )
+    description: Annotated[str, described("What the recipe makes, for the UI.")]
+    role: Annotated[str, described("Which slots are asked: orchestrator, worker or translator.")]
+    sources: Annotated[list[str], described("The assets that source.sql reads.")]
+    keep: Annotated[
+        list[str],
+        described("Columns of the source row that are kept beside the result, in source_row."),
+    ] = Field([])
+    thinking: Annotated[
+        bool | Literal["default"],
+        described("on, off, or default: what the model does by itself."),
+    ] = "default"
 
     @abstractmethod
     def asking(self, folder: Folder) -> Asking:

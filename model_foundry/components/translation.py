@@ -1,13 +1,13 @@
 """The component for recipes that translate the text of each source row."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from pydantic import Field, field_validator
 
 from model_foundry.components.folder import Folder
-from model_foundry.components.recipe import Asked, Asking, Recipe
+from model_foundry.components.recipe import Asked, Asking, Recipe, described
 from model_foundry.inference.fleet import settings_fleet
 from model_foundry.settings import Settings
 from model_foundry.translation.prompts import LANGUAGES, translation_request
@@ -22,11 +22,11 @@ class TranslationRecipe(Recipe):
 
     kind: ClassVar[Literal["generation", "translation"]] = "translation"
 
-    source_language: str = Field(description=f"One of: {', '.join(LANGUAGES)}.")
-    target_language: str = Field(description=f"One of: {', '.join(LANGUAGES)}.")
-    max_tokens: int = Field(
-        256, ge=1, description="Longest translation of a line. One that reaches it is rejected."
-    )
+    source_language: Annotated[str, described(f"One of: {', '.join(LANGUAGES)}.")]
+    target_language: Annotated[str, described(f"One of: {', '.join(LANGUAGES)}.")]
+    max_tokens: Annotated[
+        int, described("Longest translation of a line. One that reaches it is rejected.")
+    ] = Field(256, ge=1)
 
     @field_validator("source_language", "target_language")
     @classmethod

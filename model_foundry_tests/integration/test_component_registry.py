@@ -35,7 +35,11 @@ def test_dg_lists_the_recipe_components_with_their_summaries() -> None:
 @pytest.mark.parametrize("component", [GenerationRecipe, TranslationRecipe])
 def test_dg_shows_a_schema_in_which_every_field_is_described(component: type[Any]) -> None:
     name = f"model_foundry.components.{component.__name__}"
-    schema = json.loads(dg("utils", "inspect-component", name, "--component-schema"))
+    description, _, schema_text = dg("utils", "inspect-component", name).partition(
+        "Component schema:"
+    )
+    assert str(component.__doc__).splitlines()[0] in description
+    schema = json.loads(schema_text)
     objects = [schema, *schema.get("$defs", {}).values()]
     fields = {
         (each["title"], field): declared

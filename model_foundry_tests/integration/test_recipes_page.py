@@ -30,8 +30,7 @@ def copy_of_the_project(to: Path) -> Path:
         shutil.copytree(ROOT / name, project / name, ignore=ignored)
     for name in ("pyproject.toml", "dagster.yaml"):
         shutil.copy(ROOT / name, project)
-    (project / ".venv").mkdir()
-    (project / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (project / ".venv").symlink_to(sys.prefix)
     dagster_home = project / ".foundry" / "dagster"  # `make dev` makes it
     dagster_home.mkdir(parents=True)
     shutil.copy(ROOT / "dagster.yaml", dagster_home)
