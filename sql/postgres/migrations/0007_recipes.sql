@@ -1,6 +1,6 @@
 -- What a recipe keeps of its source, and of an answer that had to be repaired.
 ALTER TABLE inference_result
-ADD COLUMN source_event_ids text [] NOT NULL DEFAULT '{}',
+ADD COLUMN source_event_ids text[] NOT NULL DEFAULT '{}',
 ADD COLUMN source_row jsonb,
 ADD COLUMN sent_back_text text;
 
