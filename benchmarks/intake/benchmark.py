@@ -188,6 +188,7 @@ class _Benchmark:
             "ratio": round(statistics.median(full) / statistics.median(empty), 3),
         }
 
+
     def _append(self, database: str) -> dict[str, Any]:
         """Seconds to rebuild the full inbox's day of a flat table, and to add new events to it."""
         with contextlib.closing(postgres.connect(self._line.task(database, 0).settings())) as open_:
