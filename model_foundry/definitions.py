@@ -3,6 +3,8 @@
 import importlib
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 
 import dagster as dg
 
@@ -10,15 +12,19 @@ from model_foundry.paths import PACKAGE
 from model_foundry.settings import Settings
 
 
-def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Everything under defs/, fresh; `resources` take the place of those of the same name."""
+def load(defs_module: ModuleType, project_root: Path) -> dg.Definitions:
+    """Everything under a package, modules and component folders, as Dagster loads defs/."""
     # Not `load_from_defs_folder`: it wants a pyproject.toml, which an installed wheel has not.
     with warnings.catch_warnings():
         for category in (dg.BetaWarning, dg.PreviewWarning):
             warnings.simplefilter("ignore", category)  # as it does
-        loaded = dg.ComponentTree.from_module(
-            defs_module=importlib.import_module("model_foundry.defs"), project_root=PACKAGE.parent
-        ).build_defs()
+        tree = dg.ComponentTree.from_module(defs_module=defs_module, project_root=project_root)
+        return tree.build_defs()
+
+
+def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Everything under defs/, fresh; `resources` take the place of those of the same name."""
+    loaded = load(importlib.import_module("model_foundry.defs"), PACKAGE.parent)
     executor = (
         dg.in_process_executor if Settings().executor == "in_process" else dg.multiprocess_executor
     )

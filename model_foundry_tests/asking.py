@@ -40,6 +40,12 @@ def job(text: str = "Hello", **changes: Any) -> Job:
     return Job(**fields | changes)
 
 
+def calling(text: str) -> Job:
+    """A chat job that may call the tool `search`."""
+    tool = {"type": "function", "function": {"name": "search"}}
+    return job(text, request=Request(messages=[{"role": "user", "content": text}], tools=[tool]))
+
+
 def jobs(count: int, text: str = "Hello", **changes: Any) -> Iterator[Job]:
     """Different jobs of one text."""
     for number in range(count):

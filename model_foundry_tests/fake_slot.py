@@ -3,8 +3,9 @@
 `FakeSlot` runs it in a process of its own, on loopback, and can kill it and start it again on
 the same port. What it does with one request stands in that request: a prompt that holds
 `!fault=NAME,times=N,retry_after=VALUE!` gets that fault the first N times that its job asks
-(always, without `times`), then an answer. It works on `parallel` requests at a time, each taking
-`delay_ms`; more wait in a queue.
+(always, without `times`), then an answer. `tell(say=[…])` gives the answers themselves: a job's
+first request gets the first, the last one is for every further request. It works on `parallel`
+requests at a time, each taking `delay_ms`; more wait in a queue.
 """
 
 import argparse
@@ -111,7 +112,8 @@ class FakeSlot:
         return self._control("stats")
 
     def tell(self, **changes: Any) -> None:
-        """Change `delay_ms`, `health` (a status) or `fault` (for every request) while it runs."""
+        """Change `delay_ms`, `health` (a status), `fault` (for every request) or `say` (answers:
+        a text, or a list of `{"name": …, "arguments": …}` that are called) while it runs."""
         self._control("tell", changes)
 
     def _control(self, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -131,6 +133,7 @@ class _Server:
         self.places = asyncio.Semaphore(arguments.parallel)
         self.health = 200
         self.fault: str | None = None
+        self.say: list[str | list[dict[str, str]]] = []
         self.requests = self.busy = self.peak = self.bytes_sent = 0
         self.asked: Counter[str] = Counter()
         self.last: dict[str, Any] = {}
@@ -159,6 +162,7 @@ class _Server:
             self.delay_s = changes.get("delay_ms", self.delay_s * 1000) / 1000
             self.health = changes.get("health", self.health)
             self.fault = changes.get("fault", self.fault)
+            self.say = changes.get("say", self.say)
             send(writer, 200, {})
         elif path == "/health":
             send(writer, self.health, {"status": "ok" if self.health == 200 else "loading"})
@@ -235,20 +239,25 @@ class _Server:
             elif body.get("stream"):
                 await self.stream(fault, prompt, writer)
             else:
-                answer = json.dumps(self.completion(path, fault, prompt)).encode()
+                answer = json.dumps(self.completion(path, fault, prompt, job_id)).encode()
                 if fault == "cut":
                     send_bytes(writer, 200, answer, cut=True)
                 else:
                     send_bytes(writer, 200, answer)
 
-    def completion(self, path: str, fault: str | None, prompt: str) -> dict[str, Any]:
+    def completion(self, path: str, fault: str | None, prompt: str, job_id: str) -> dict[str, Any]:
         text = _TEXTS.get(fault, f"Answer to: {prompt}")
+        said = self.say[min(self.asked[job_id], len(self.say)) - 1] if self.say else text
+        calls = [] if isinstance(said, str) else said
+        text = said if isinstance(said, str) else ""
         finish_reason = "length" if fault == "length" else "stop"
         if path.endswith("/chat/completions"):
             message: dict[str, Any] = {"role": "assistant", "content": text}
             if fault == "tool-call":
-                call = {"name": "search", "arguments": '{"query": "x"}'}
-                message = {"content": None, "tool_calls": [{"type": "function", "function": call}]}
+                calls = [{"name": "search", "arguments": '{"query": "x"}'}]
+            if calls:
+                tool_calls = [{"type": "function", "function": call} for call in calls]
+                message = {"content": None, "tool_calls": tool_calls}
                 finish_reason = "tool_calls"
             if fault == "reasoning":
                 name = "reasoning" if self.flavour.startswith("vllm") else "reasoning_content"

@@ -17,9 +17,13 @@ def materialize(
     days: tuple[str, str] | None = None,
     config: dict[str, Any] | None = None,
     raise_on_error: bool = True,
+    definitions: dg.Definitions | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Run the named assets in process: unpartitioned, for a day, or for days from A to B."""
-    definitions = build_defs({"foundry": Foundry(settings)})
+    """Run the named assets in process: unpartitioned, for a day, or for days from A to B.
+
+    `definitions` instead of the project's own must bring their resources.
+    """
+    definitions = definitions or build_defs({"foundry": Foundry(settings)})
     tags = {}
     if days is not None:
         tags = {

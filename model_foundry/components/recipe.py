@@ -2,19 +2,21 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 import dagster as dg
 import yaml
 from psycopg.rows import dict_row
+from pydantic import Field
 
 from model_foundry.components import metadata
+from model_foundry.components.folder import Folder
 from model_foundry.components.partitions import days
 from model_foundry.components.resource import Foundry
-from model_foundry.errors import FoundryError
 from model_foundry.inference.interrupts import run_interruptibly
 from model_foundry.inference.jobs import Job, Request
 from model_foundry.inference.report import DispatchReport, Progress
@@ -24,45 +26,87 @@ from model_foundry.settings import Settings
 from model_foundry.store.sql import load_sql
 
 CHECK = "every_job_answered"
-_SOURCE_COLUMNS = {"source_event_id", "source_part", "correlation_id"}
-_RESULT_COLUMNS = [
+# (part of the source row, request)
+Asked = tuple[str, Request]
+Asking = Callable[[Mapping[str, Any], Settings], Iterator[Asked]]
+
+_SOURCE_COLUMNS: Final = ("source_event_id", "source_part", "correlation_id")
+_RESULT_COLUMNS: Final = [
     ("job_id", "text"),
     ("slot", "text"),
     ("status", "text"),
+    ("error_kind", "text"),
     ("response_text", "text"),
     ("input_tokens", "bigint"),
     ("output_tokens", "bigint"),
     ("total_ms", "double precision"),
-    ("source_event_id", "text"),
+    ("source_event_ids", "text[]"),
     ("source_part", "text"),
 ]
+_UNFIT_COLUMNS: Final = [
+    ("status", "text"),
+    ("error_kind", "text"),
+    ("jobs", "bigint"),
+    ("example_job_id", "text"),
+    ("example_error", "text"),
+]
+_REMEDIES: Final = {
+    "finish_reason": "raise max_tokens, or ask for less",
+    "empty": "look at the prompt and at the stop texts",
+    "invalid_json": "use slots that enforce response_format, or a simpler schema",
+    "schema_mismatch": "use slots that enforce response_format, or a simpler schema",
+    "unknown_tool": "describe the tools better, or name one in tool_choice",
+    "invalid_arguments": "describe the tools' parameters better",
+    "no_tool_call": "use slots that enforce tool_choice",
+}
+
+
+def described(text: str) -> dg.Resolver:
+    """The description of a field: Dagster drops pydantic's own where there is a default."""
+    resolver: dg.Resolver = dg.Resolver.default(description=text)
+    return resolver
 
 
 class Recipe(dg.Component, dg.Model, dg.Resolvable):
     """Base of the recipe components. The folder's name is the recipe's; `source.sql` lies in it.
 
     The source SQL reads one day (`%(day)s`) and gives a row per job with at least the columns
-    `source_event_id`, `source_part` and `correlation_id`.
+    `source_event_id`, `source_part` and `correlation_id`. A row that was made from several events
+    names all of them in `source_event_ids` (text[]).
     """
 
     kind: ClassVar[Literal["generation", "translation"]]
 
-    description: str
-    role: str
-    sources: list[str]
+    description: Annotated[str, described("What the recipe makes, for the UI.")]
+    role: Annotated[str, described("Which slots are asked: orchestrator, worker or translator.")]
+    sources: Annotated[list[str], described("The assets that source.sql reads.")]
+    keep: Annotated[
+        list[str],
+        described("Columns of the source row that are kept beside the result, in source_row."),
+    ] = Field([])
+    thinking: Annotated[
+        bool | Literal["default"],
+        described("on, off, or default: what the model does by itself."),
+    ] = "default"
 
     @abstractmethod
-    def requests(
-        self, folder: Path, row: Mapping[str, Any], settings: Settings
-    ) -> Iterator[tuple[str, Request]]:
-        """(part of the row, request) for each job that a source row asks for."""
+    def asking(self, folder: Folder) -> Asking:
+        """What is asked about a source row, from the folder's files, which are read once.
+
+        Raises:
+            FoundryError: a file is missing or wrong.
+        """
+
+    def thinks(self) -> bool | None:
+        """`thinking` as a request says it."""
+        return None if self.thinking == "default" else self.thinking
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The recipe's daily asset, with the check that every job has an answer."""
-        folder = context.path
-        name = folder.name
-        asset_name = f"{self.kind}_{name}"
-        source = (folder / "source.sql").read_text(encoding="utf-8")
+        folder = Folder(context.path)
+        asset_name = f"{self.kind}_{folder.recipe}"
+        source = folder.text("source.sql")
+        asking = self.asking(folder)
 
         @dg.asset(
             name=asset_name,
@@ -74,22 +118,28 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             backfill_policy=dg.BackfillPolicy.single_run(),
             pool=f"slots_{self.role}",
             code_version="1",
-            check_specs=[dg.AssetCheckSpec(CHECK, asset=asset_name)],
+            check_specs=[
+                dg.AssetCheckSpec(
+                    CHECK,
+                    asset=asset_name,
+                    description="Each job of the day was answered, fit to be used or not.",
+                )
+            ],
         )
         def build(
             context: dg.AssetExecutionContext, foundry: dg.ResourceParam[Foundry]
         ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-            reports = {}
+            reports, kept = {}, {}
             for key in context.partition_keys:
                 day = date.fromisoformat(key)
-                report = self._run_day(context, foundry, folder, source, day)
-                reports[key] = report
-                context.add_asset_metadata(
-                    _metadata(foundry, name, day, report),
-                    asset_key=asset_name,
-                    partition_key=key,
+                reports[key] = self._run_day(
+                    context, foundry, folder, source=source, asking=asking, day=day
                 )
-            return dg.MaterializeResult(check_results=[_check(reports)])
+                kept[key] = _kept(foundry, folder.recipe, day)
+                context.add_asset_metadata(
+                    _metadata(reports[key], kept[key]), asset_key=asset_name, partition_key=key
+                )
+            return dg.MaterializeResult(check_results=[_check(reports, kept.values())])
 
         return dg.Definitions(assets=[build])
 
@@ -97,8 +147,10 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         self,
         context: dg.AssetExecutionContext,
         foundry: Foundry,
-        folder: Path,
+        folder: Folder,
+        *,
         source: str,
+        asking: Asking,
         day: date,
     ) -> DispatchReport:
         settings = foundry.settings
@@ -112,64 +164,101 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         ):
             cursor.execute(source, {"day": day})
             connection.commit()  # the rows are held; a long dispatch holds no transaction open
-            jobs = self._jobs(folder, cursor, day, settings)
+            jobs = self._jobs(folder, asking, cursor, day, settings)
             return run_interruptibly(run_jobs(jobs, settings=settings, progress=log))
 
     def _jobs(
-        self, folder: Path, rows: Iterator[dict[str, Any]], day: date, settings: Settings
+        self,
+        folder: Folder,
+        asking: Asking,
+        rows: Iterator[dict[str, Any]],
+        day: date,
+        settings: Settings,
     ) -> Iterator[Job]:
         for row in rows:
-            missing = _SOURCE_COLUMNS - row.keys()
+            missing = [name for name in (*_SOURCE_COLUMNS, *self.keep) if name not in row]
             if missing:
-                raise FoundryError(
-                    f"recipe {folder.name}: source.sql gives no column {', '.join(sorted(missing))}"
-                )
-            for part, request in self.requests(folder, row, settings):
+                raise folder.wrong("source.sql", f"gives no column {', '.join(missing)}")
+            for part, request in asking(row, settings):
                 yield Job(
-                    recipe=folder.name,
+                    recipe=folder.recipe,
                     kind=self.kind,
                     role=self.role,
                     occurred_on=day,
                     source_event_id=row["source_event_id"],
+                    source_event_ids=row.get("source_event_ids") or (),
                     source_part=part,
+                    source_row={name: row[name] for name in self.keep} or None,
                     correlation_id=row["correlation_id"],
                     request=request,
                 )
 
 
-def _metadata(
-    foundry: Foundry, recipe: str, day: date, report: DispatchReport
-) -> dict[str, object]:
+class _Kept(NamedTuple):
+    """What PostgreSQL has of a recipe's day: the latest results, and why some are not ok."""
+
+    results: list[dict[str, Any]]
+    unfit: list[dict[str, Any]]
+
+
+def _kept(foundry: Foundry, recipe: str, day: date) -> _Kept:
+    which = {"recipe": recipe, "day": day, "rows": foundry.settings.preview_rows}
     with foundry.postgres() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            load_sql("postgres/inference/preview"),
-            {"recipe": recipe, "day": day, "rows": foundry.settings.preview_rows},
-        ).fetchall()
+        return _Kept(
+            cursor.execute(load_sql("postgres/inference/preview"), which).fetchall(),
+            cursor.execute(load_sql("postgres/inference/unfit"), which).fetchall(),
+        )
+
+
+def _metadata(report: DispatchReport, kept: _Kept) -> dict[str, object]:
     return {
         "dagster/row_count": report.ok,
         "status": "empty" if report.total == 0 else "answered",
+        "done": f"{report.total - report.failed}/{report.total}",
         "asked": report.asked,
         "cached": report.cached,
         "rejected": report.rejected,
         "failed": report.failed,
+        "input_tokens": report.input_tokens,
+        "output_tokens": report.output_tokens,
+        "tokens_per_s": round(report.tokens_per_s, 1),
         "wall_s": round(report.wall_s, 3),
-        "results": metadata.table(rows, _RESULT_COLUMNS),
+        "not_ok": metadata.table(kept.unfit, _UNFIT_COLUMNS),
+        "results": metadata.table(kept.results, _RESULT_COLUMNS),
     }
 
 
-def _check(reports: Mapping[str, DispatchReport]) -> dg.AssetCheckResult:
+def _check(reports: Mapping[str, DispatchReport], kept: Iterable[_Kept]) -> dg.AssetCheckResult:
     failed = {key: report.failed for key, report in reports.items() if report.failed}
+    rejected: Counter[str] = Counter()
+    for row in (row for each in kept for row in each.unfit if row["status"] == "rejected"):
+        rejected[row["error_kind"]] += row["jobs"]
+    said = []
+    if failed:
+        said.append(
+            f"Without an answer: {', '.join(f'{n} on {key}' for key, n in failed.items())}. "
+            "See not_ok, or inference_result.error; materialize these days again: only what has "
+            "no answer is asked."
+        )
+    if rejected:
+        counted = "; ".join(
+            f"{n} {kind} ({_REMEDIES[kind]})" if kind in _REMEDIES else f"{n} {kind}"
+            for kind, n in sorted(rejected.items())
+        )
+        said.append(
+            f"Answered, but not fit to be used: {counted}. They are kept, and not asked again "
+            "unless the recipe changes."
+        )
     return dg.AssetCheckResult(
         check_name=CHECK,
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            f"Without an answer: {', '.join(f'{n} on {key}' for key, n in failed.items())}. "
-            "See inference_result.error; materialize these days again: only what has no answer "
-            "is asked."
-            if failed
-            else None
-        ),
+        description=" ".join(said) or None,
+        metadata={
+            "jobs": sum(report.total for report in reports.values()),
+            "failed": sum(failed.values()),
+            "rejected": rejected.total(),
+        },
     )
 
 

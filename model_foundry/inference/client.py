@@ -83,15 +83,16 @@ class SlotClient:
         """Close every connection; the slot notices and stops working on what is in flight."""
         await self._openai.close()
 
-    async def ask(self, job: Job) -> Completion:
-        """Send the job's request once.
+    async def ask(self, job: Job, request: Request | None = None) -> Completion:
+        """Send the job's request once, or another one on its behalf (a repair turn).
 
         Raises:
             SlotError: whatever went wrong.
         """
         with self._slot_errors():
             async with asyncio.timeout(self._attempt_s):
-                return await (self._streamed(job) if self._streams else self._whole(job))
+                ask = self._streamed if self._streams else self._whole
+                return await ask(job, request or job.request)
 
     async def capacity(self) -> int:
         """How many requests the slot works on at once: the fleet's figure, or the server's if less.
@@ -131,12 +132,12 @@ class SlotClient:
                 props = msgspec.json.decode(response.content, type=_Props)
                 return Served(models, props.total_slots, props.default_generation_settings.n_ctx)
 
-    async def _whole(self, job: Job) -> Completion:
+    async def _whole(self, job: Job, request: Request) -> Completion:
         started = time.perf_counter()
         response = await self._openai.post(
-            _PATHS[job.request.endpoint],
+            _PATHS[request.endpoint],
             cast_to=httpx2.Response,
-            body=self._body(job.request),
+            body=self._body(request),
             options={"headers": _headers(job)},
         )
         completion = whole_answer(response.content, _elapsed_ms(started))
@@ -144,14 +145,13 @@ class SlotClient:
             self._streams = True
         return completion
 
-    async def _streamed(self, job: Job) -> Completion:
+    async def _streamed(self, job: Job, request: Request) -> Completion:
         started = time.perf_counter()
         answer = StreamedAnswer()
         async with await self._openai.post(
-            _PATHS[job.request.endpoint],
+            _PATHS[request.endpoint],
             cast_to=object,
-            body=self._body(job.request)
-            | {"stream": True, "stream_options": {"include_usage": True}},
+            body=self._body(request) | {"stream": True, "stream_options": {"include_usage": True}},
             options={"headers": _headers(job)},
             stream=True,
             stream_cls=openai.AsyncStream[object],

@@ -9,6 +9,7 @@ is assigned ahead, so a slow slot gets less and no slot idles while a job of its
 - A slot has as many places as it works on at once, and `queue_ahead` more whose requests wait in
   the server's own queue. With leases they are shared with other runs (`leases`).
 - A job that has no answer by its deadline fails, and its attempt is cancelled.
+- An answer of the wrong shape is sent back once, as a further turn, to whichever slot is free.
 - A slot that does not answer is paused and looked at until its health returns. When all slots of
   a role have been dead for too long, its jobs fail.
 - Results are handed to `land` in batches, one batch at a time. What has finished is landed even
@@ -40,14 +41,15 @@ from typing import Final
 from model_foundry.inference.answers import Completion, ErrorKind, SlotError
 from model_foundry.inference.client import SlotClient
 from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Priority
+from model_foundry.inference.jobs import Job, Priority, Request
 from model_foundry.inference.leases import Demand, Lease, Leases
-from model_foundry.inference.outcome import Result, Status, judged
+from model_foundry.inference.outcome import Result, Status, judged, repair_turn, repaired, said
 from model_foundry.inference.report import DispatchReport, Progress, SlotTally
 from model_foundry.settings import Settings
 
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")
 TURNED_AWAY: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "unavailable"})
+UNASKABLE: Final[frozenset[ErrorKind]] = frozenset({"bad_request", "too_large"})
 PERHAPS_DEAD: Final[frozenset[ErrorKind]] = frozenset({"connection", "timeout", "unavailable"})
 # How many jobs of a plain iterable are taken before others get a turn.
 TAKEN_AT_ONCE: Final = 50
@@ -100,7 +102,9 @@ class _Open:
         "deadline",
         "job",
         "order",
+        "repair",
         "rested_at",
+        "sent_back",
         "slot",
         "spent",
         "turned_away_at",
@@ -114,6 +118,8 @@ class _Open:
         self.spent = 0
         self.asked_at: datetime | None = None
         self.slot: Slot | None = None
+        self.sent_back: Completion | None = None
+        self.repair: Request | None = None
         self.rested_at = 0.0
         self.turned_away_at: float | None = None
 
@@ -394,7 +400,9 @@ class _Dispatch:
         expires_at = None if waiting.deadline is None else waiting.deadline.when()
         try:
             async with asyncio.timeout_at(expires_at):
-                answer: Completion | SlotError | Exception = await served.client.ask(waiting.job)
+                answer: Completion | SlotError | Exception = await served.client.ask(
+                    waiting.job, waiting.repair
+                )
         except Exception as error:
             answer = error
         finally:
@@ -406,8 +414,9 @@ class _Dispatch:
             served.answers()
             self._pump()
             served.tally.add(answer.timings)
-            status, error_kind, error_text = judged(answer)
-            self._settle(waiting, status, answer, error_kind, error_text)
+            self._input_tokens += answer.timings.input_tokens or 0
+            self._output_tokens += answer.timings.output_tokens or 0
+            self._judge(waiting, answer)
         elif isinstance(answer, SlotError):
             self._blame(served, answer)
             self._repeat_or_give_up(waiting, answer)
@@ -549,7 +558,25 @@ class _Dispatch:
 
     # Results.
 
+    def _judge(self, waiting: _Open, answer: Completion) -> None:
+        request = waiting.job.request
+        verdict = judged(answer, request)
+        if waiting.sent_back is not None:
+            answer = repaired(waiting.sent_back, answer)
+        elif verdict.repairable and request.endpoint == "chat":
+            waiting.sent_back = answer
+            waiting.repair = repair_turn(request, answer, str(verdict.error))
+            self._put(waiting)
+            return
+        self._settle(waiting, verdict.status, answer, verdict.error_kind, verdict.error)
+
     def _give_up(self, waiting: _Open, error_kind: str, error: str) -> None:
+        if waiting.sent_back is not None and error_kind in UNASKABLE:
+            # The repair cannot be asked for: the answer stays as unfit as it was.
+            unfit = judged(waiting.sent_back, waiting.job.request)
+            error = f"{unfit.error} (asked to repair it: {error})"
+            self._settle(waiting, "rejected", waiting.sent_back, unfit.error_kind, error)
+            return
         self._settle(waiting, "failed", None, error_kind, error)
 
     def _settle(
@@ -574,15 +601,13 @@ class _Dispatch:
                 attempts=waiting.attempts,
                 created_at=waiting.asked_at or now,
                 completed_at=now,
+                sent_back=said(waiting.sent_back) if waiting.sent_back else None,
             )
         )
         self._open -= 1
         self._statuses[status] += 1
         if error_kind is not None:
             self._error_kinds[error_kind] += 1
-        if completion is not None:
-            self._input_tokens += completion.timings.input_tokens or 0
-            self._output_tokens += completion.timings.output_tokens or 0
         self._any_finished.set()
         if len(self._finished) >= self._settings.inference_land_batch:
             self._land_now.set()

@@ -69,8 +69,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A request on behalf of a recipe. `occurred_on` is the UTC day of what it was made from.
 
-    `source_event_id` and `source_part` ("" or e.g. "message/2") say what that was. `deadline_s` is
-    counted from when the job is taken from its source; None for the setting `inference_deadline_s`.
+    `source_event_id` and `source_part` ("" or e.g. "message/2") say what that was;
+    `source_event_ids` names all of the events, if there were several. `source_row` is what is kept
+    of the source row beside the result. `deadline_s` is counted from when the job is taken from its
+    source; None for the setting `inference_deadline_s`.
     """
 
     recipe: str
@@ -80,12 +82,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     request: Request
     source_event_id: str | None = None
     source_part: str = ""
+    source_event_ids: Sequence[str] = ()
+    source_row: Mapping[str, Any] | None = None
     correlation_id: str | None = None
     priority: Priority = "batch"
     deadline_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("source_event_id", "source_part", "correlation_id"):
+        if not self.source_event_ids and self.source_event_id is not None:
+            msgspec.structs.force_setattr(self, "source_event_ids", [self.source_event_id])
+        for name in (
+            "source_event_id",
+            "source_event_ids",
+            "source_part",
+            "source_row",
+            "correlation_id",
+        ):
             msgspec.structs.force_setattr(self, name, storable(getattr(self, name)))
 
     @cached_property

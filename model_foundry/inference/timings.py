@@ -8,11 +8,12 @@ are taken as they come, so whatever is no finite number counts as not known.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 _BIGINT = 2**63
+N = TypeVar("N", int, float)
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +93,43 @@ def timings_of(
         pp_tokens_per_s=_speed(read, ttft_ms),
         tg_tokens_per_s=_speed(written, generation_ms),
     )
+
+
+def together(first: Timings, last: Timings) -> Timings:
+    """Figures of two answers that one result took: tokens and times added up.
+
+    Speeds weigh the answers by their tokens; the time to the first token is the last one's.
+    """
+    read = [_less(each.input_tokens, each.cached_tokens) for each in (first, last)]
+    return Timings(
+        timing_source=last.timing_source,
+        total_ms=first.total_ms + last.total_ms,
+        input_tokens=_sum(first.input_tokens, last.input_tokens),
+        output_tokens=_sum(first.output_tokens, last.output_tokens),
+        cached_tokens=_sum(first.cached_tokens, last.cached_tokens),
+        queue_ms=_sum(first.queue_ms, last.queue_ms),
+        ttft_ms=last.ttft_ms,
+        pp_tokens_per_s=_mean_speed(
+            (read[0], first.pp_tokens_per_s), (read[1], last.pp_tokens_per_s)
+        ),
+        tg_tokens_per_s=_mean_speed(
+            (first.output_tokens, first.tg_tokens_per_s), (last.output_tokens, last.tg_tokens_per_s)
+        ),
+    )
+
+
+def _less(tokens: int | None, cached: int | None) -> int | None:
+    return None if tokens is None else tokens - (cached or 0)
+
+
+def _sum(first: N | None, last: N | None) -> N | None:
+    return last if first is None else first if last is None else first + last
+
+
+def _mean_speed(*parts: tuple[int | None, float | None]) -> float | None:
+    timed = [(tokens, speed) for tokens, speed in parts if tokens and tokens > 0 and speed]
+    elapsed_ms = sum(tokens / speed for tokens, speed in timed) * 1000
+    return _speed(sum(tokens for tokens, _ in timed), elapsed_ms)
 
 
 def _speed(tokens: int | None, elapsed_ms: float | None) -> float | None:

@@ -15,7 +15,7 @@ from model_foundry.inference.jobs import Job
 from model_foundry.inference.outcome import Result
 from model_foundry.inference.report import DispatchReport, Progress
 from model_foundry.settings import Settings
-from model_foundry_tests.asking import job, jobs, quick
+from model_foundry_tests.asking import calling, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
 
 DEADLINE_S = 20.0
@@ -182,7 +182,7 @@ async def test_a_lasting_fault_ends_one_job_and_stops_no_other(
 
 async def test_a_tool_call_needs_no_text(limits: Settings) -> None:
     with FakeSlot() as fake:
-        _, landed = await run([job("!fault=tool-call!")], [fake.slot()], limits)
+        _, landed = await run([calling("!fault=tool-call!")], [fake.slot()], limits)
     assert landed.one().status == "ok"
 
 

@@ -91,7 +91,9 @@ async def test_a_row_holds_the_whole_job_and_its_figures(limits: Settings) -> No
         "occurred_on": DAY,
         "correlation_id": "session-1",
         "source_event_id": "event-1",
+        "source_event_ids": ["event-1"],
         "source_part": "message/2",
+        "source_row": None,
         "request": {
             "messages": [{"role": "user", "content": "Hi"}],
             "temperature": 0.0,
@@ -101,6 +103,7 @@ async def test_a_row_holds_the_whole_job_and_its_figures(limits: Settings) -> No
         "response_model": "fake-model-v1",
         "provider_name": "vllm",
         "licence": "Apache-2.0",
+        "sent_back_text": None,
         "response_text": "Answer to: Hi",
         "reasoning_text": None,
         "tool_calls": None,

@@ -8,7 +8,7 @@ SELECT
     input_tokens,
     output_tokens,
     total_ms,
-    source_event_id,
+    source_event_ids,
     source_part
 FROM inference_result
 WHERE recipe = %(recipe)s AND occurred_on = %(day)s

@@ -1,0 +1,84 @@
+"""Recipes made for a test: a package of folders, loaded as Dagster loads defs/."""
+
+import importlib
+import json
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from model_foundry import definitions
+from model_foundry.components.resource import Foundry
+from model_foundry.inference.fleet import Slot
+from model_foundry.settings import Settings
+from model_foundry_tests.foundry import materialize
+
+DAY = "2026-11-20"
+SOURCE = """
+SELECT event_id AS source_event_id, '' AS source_part, correlation_id, user_text
+FROM llm_chat WHERE occurred_on = %(day)s ORDER BY event_id;
+"""
+
+
+def attributes(**changes: Any) -> dict[str, Any]:
+    """What a recipe over chats needs at least."""
+    return {"description": "A test.", "sources": ["llm_chat"], "role": "worker", **changes}
+
+
+def write(
+    root: Path,
+    name: str,
+    declared: Mapping[str, Any],
+    *,
+    component: str = "GenerationRecipe",
+    **files: Any,
+) -> Path:
+    """A recipe's folder under root; a file `prompt_md` is `prompt.md`, what is no text is JSON."""
+    folder = root / name
+    folder.mkdir(parents=True)
+    recipe = {"type": f"model_foundry.components.{component}", "attributes": dict(declared)}
+    texts = {"defs_yaml": yaml.safe_dump(recipe, sort_keys=False), "source_sql": SOURCE}
+    texts |= {"prompt_md": "{{ user_text }}"} | files
+    for file, content in texts.items():
+        if content is not None:
+            text = content if isinstance(content, str) else json.dumps(content)
+            stem, _, suffix = file.rpartition("_")
+            (folder / f"{stem}.{suffix}").write_text(text, encoding="utf-8")
+    return folder
+
+
+def load(root: Path, settings: Settings | None = None) -> dg.Definitions:
+    """The recipes under root, as a package of its own, so that nothing is loaded from a cache."""
+    package = root.rename(root.with_name(f"recipes_{uuid.uuid4().hex}"))
+    (package / "__init__.py").touch()
+    sys.path.insert(0, str(package.parent))
+    try:
+        module = importlib.import_module(package.name)
+    finally:
+        sys.path.remove(str(package.parent))
+    return dg.Definitions.merge(
+        definitions.load(module, package.parent),
+        dg.Definitions(resources={"foundry": Foundry(settings)}, executor=dg.in_process_executor),
+    )
+
+
+def run(root: Path, settings: Settings, *assets: str) -> dg.ExecuteInProcessResult:
+    """Load the recipes under root and materialize the day of some."""
+    return materialize(settings, *assets, day=DAY, definitions=load(root, settings))
+
+
+def with_slots(settings: Settings, *slots: Slot) -> Settings:
+    """The settings with a fleet of these slots."""
+    declared = [slot.model_dump(mode="json", exclude_none=True) for slot in slots]
+    fleet = {
+        "name": "test",
+        "slots": declared,
+        "profiles": {"standard": [slot.name for slot in slots]},
+    }
+    path = settings.home / f"fleet-{uuid.uuid4().hex}.yaml"
+    path.write_text(yaml.safe_dump(fleet), encoding="utf-8")
+    return settings.model_copy(update={"fleet": path})
