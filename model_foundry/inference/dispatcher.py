@@ -15,36 +15,38 @@ is assigned ahead, so a slow slot gets less and no slot idles while a job of its
 - Results are handed to `land` in batches, one batch at a time. What has finished is landed even
   if the dispatch is cancelled.
 
-Belongs here: order, attempts, pauses, deadlines. Does not: HTTP (`client`), which places there are
-(`leases`), where results go (`results`).
+Belongs here: attempts, pauses, deadlines. Does not: the order of the waiting (`queue`), HTTP
+(`client`), which places there are (`leases`), where results go (`landing`, `results`).
 """
 
 import asyncio
 import logging
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    Awaitable,
     Callable,
     Coroutine,
     Iterable,
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Final
 
 from model_foundry.inference.answers import Completion, ErrorKind, SlotError
 from model_foundry.inference.client import SlotClient
 from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Priority, Request
-from model_foundry.inference.leases import Demand, Lease, Leases
+from model_foundry.inference.jobs import Job, Priority
+from model_foundry.inference.landing import Land, Landing
+from model_foundry.inference.leases import Demand, Leases
 from model_foundry.inference.outcome import Result, Status, judged, repair_turn, repaired, said
-from model_foundry.inference.report import DispatchReport, Progress, SlotTally
+from model_foundry.inference.queue import Queue, Waiting
+from model_foundry.inference.report import DispatchReport, Progress
+from model_foundry.inference.served_slot import ServedSlot
 from model_foundry.settings import Settings
 
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")
@@ -54,7 +56,6 @@ PERHAPS_DEAD: Final[frozenset[ErrorKind]] = frozenset({"connection", "timeout", 
 # How many jobs of a plain iterable are taken before others get a turn.
 TAKEN_AT_ONCE: Final = 50
 
-Land = Callable[[Sequence[Result]], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
@@ -93,124 +94,6 @@ async def dispatch(
         return await _Dispatch(clients, land, settings, progress, leases).run(jobs)
 
 
-class _Open:
-    """A job that was taken from the source and has no result yet."""
-
-    __slots__ = (
-        "asked_at",
-        "attempts",
-        "deadline",
-        "job",
-        "order",
-        "repair",
-        "rested_at",
-        "sent_back",
-        "slot",
-        "spent",
-        "turned_away_at",
-    )
-
-    def __init__(self, job: Job, order: int) -> None:
-        self.job = job
-        self.order = order
-        self.deadline: asyncio.TimerHandle | None = None
-        self.attempts = 0
-        self.spent = 0
-        self.asked_at: datetime | None = None
-        self.slot: Slot | None = None
-        self.sent_back: Completion | None = None
-        self.repair: Request | None = None
-        self.rested_at = 0.0
-        self.turned_away_at: float | None = None
-
-
-class _Queue:
-    """The waiting jobs of one role and priority: those that come again, then the new ones."""
-
-    def __init__(self) -> None:
-        self._again: list[_Open] = []
-        self._new: deque[_Open] = deque()
-
-    def put(self, waiting: _Open) -> None:
-        (self._again if waiting.attempts else self._new).append(waiting)
-
-    def first_for(self, slot: Slot, now: float) -> _Open | None:
-        """The next one that the slot may have: not yet the one that it has just failed."""
-        for waiting in self._again:
-            if waiting.slot is not slot or waiting.rested_at <= now:
-                return waiting
-        return self._new[0] if self._new else None
-
-    def take(self, waiting: _Open) -> None:
-        if waiting.attempts:
-            self._again.remove(waiting)
-        else:
-            self._new.remove(waiting)
-
-    def ready_for(self, slot: Slot, now: float) -> int:
-        """How many the slot may have."""
-        again = sum(one.slot is not slot or one.rested_at <= now for one in self._again)
-        return again + len(self._new)
-
-    def __contains__(self, waiting: _Open) -> bool:
-        return waiting in (self._again if waiting.attempts else self._new)
-
-    def take_all(self) -> list[_Open]:
-        taken = [*self._again, *self._new]
-        self._again.clear()
-        self._new.clear()
-        return taken
-
-
-class _Served:
-    """A slot as the dispatcher sees it. `cap` is 0 while it is paused."""
-
-    def __init__(self, client: SlotClient, lease: Lease | None) -> None:
-        self.client = client
-        self.slot = client.slot
-        self.lease = lease
-        self.tally = SlotTally()
-        self.cap = 0
-        self.busy = 0
-        self.interactive = 0
-        self.resting = 0
-        self.rested_at = 0.0
-        self.suspect = asyncio.Event()
-        self.paused_at: float | None = None
-        self.failing_at: float | None = None
-        self.failed_at = 0.0
-        self.failures = 0
-        self.refuses = False
-        self.trouble = "it was not reached yet"
-
-    @property
-    def places(self) -> int:
-        """Of all runs together."""
-        return self.cap + self.slot.queue_ahead if self.cap else 0
-
-    def open(self, now: float) -> int:
-        """How many more requests the slot can take, whoever has the places."""
-        return 0 if now < self.rested_at else max(0, self.places - self.busy - self.resting)
-
-    def free(self, now: float) -> int:
-        """How many more requests this run may send it."""
-        if self.lease is None:
-            return self.open(now)
-        return min(self.open(now), self.lease.usable - self.busy)
-
-    def load(self) -> float:
-        return self.busy / self.cap if self.cap else 1.0
-
-    def pause(self, now: float) -> None:
-        self.cap = 0
-        self.paused_at = now if self.paused_at is None else self.paused_at
-        self.suspect.set()
-
-    def answers(self) -> None:
-        self.failures = 0
-        self.failing_at = None
-
-
 class _Dispatch:
     def __init__(
         self,
@@ -222,15 +105,15 @@ class _Dispatch:
     ) -> None:
         self._leases = leases
         self._served = [
-            _Served(client, None if leases is None else leases.of(client.slot))
+            ServedSlot(client, None if leases is None else leases.of(client.slot))
             for client in clients
         ]
-        self._by_role: dict[str, list[_Served]] = {}
+        self._by_role: dict[str, list[ServedSlot]] = {}
         for served in self._served:
             for role in served.slot.roles:
                 self._by_role.setdefault(role, []).append(served)
-        self._queues = {(role, rank): _Queue() for role in self._by_role for rank in PRIORITIES}
-        self._land = land
+        self._queues = {(role, rank): Queue() for role in self._by_role for rank in PRIORITIES}
+        self._landing = Landing(land, settings, self._landed)
         self._settings = settings
         self._progress = progress
         # A slot that gave no answer for so long, though every attempt had its time.
@@ -243,9 +126,6 @@ class _Dispatch:
         self._taken = self._open = self._unlanded = 0
         self._source_ended = False
         self._source_error: Exception | None = None
-        self._finished: list[Result] = []
-        self._any_finished, self._land_now = asyncio.Event(), asyncio.Event()
-        self._land_failed = False
         self._statuses: Counter[Status] = Counter()
         self._error_kinds: Counter[str] = Counter()
         self._input_tokens = self._output_tokens = 0
@@ -261,7 +141,7 @@ class _Dispatch:
             by_name = {served.slot.name: served for served in self._served}
             self._spawn(self._leases.keep(lambda name: self._demand(by_name[name]), self._pump))
         self._spawn(self._feed(jobs))
-        self._spawn(self._land_as_they_finish())
+        self._spawn(self._landing.keep_on())
         if self._progress is not None:
             self._spawn(self._tell(self._progress))
         try:
@@ -271,8 +151,7 @@ class _Dispatch:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if not self._land_failed:
-                await self._land_finished()
+            await self._landing.land_rest()
         if self._progress is not None:
             self._progress(self._stand())
         return DispatchReport(
@@ -310,7 +189,7 @@ class _Dispatch:
                     self._taken += 1
                     self._open += 1
                     self._unlanded += 1
-                    waiting = _Open(job, self._taken)
+                    waiting = Waiting(job, self._taken)
                     self._set_deadline(waiting)
                     self._put(waiting)
         except Exception as error:
@@ -318,7 +197,7 @@ class _Dispatch:
         self._source_ended = True
         self._end_if_done()
 
-    def _put(self, waiting: _Open) -> None:
+    def _put(self, waiting: Waiting) -> None:
         role = waiting.job.role
         if role not in self._by_role:
             served = ", ".join(sorted(self._by_role))
@@ -332,7 +211,7 @@ class _Dispatch:
         if not self._source_ended or self._end.done():
             return
         if self._open == 0:
-            self._land_now.set()
+            self._landing.hurry()
         if self._unlanded > 0:
             return
         if self._source_error is not None:
@@ -350,7 +229,7 @@ class _Dispatch:
         started = True
         while started:
             started = False
-            for served in sorted(self._served, key=_Served.load):
+            for served in sorted(self._served, key=ServedSlot.load):
                 if served.free(now) > 0 and (waiting := self._next_for(served, now)):
                     served.busy += 1
                     served.interactive += waiting.job.priority == "interactive"
@@ -364,7 +243,7 @@ class _Dispatch:
             if served.lease is not None and served.lease.needs_look(self._demand(served)):
                 leases.look()
 
-    def _demand(self, served: _Served) -> Demand:
+    def _demand(self, served: ServedSlot) -> Demand:
         now = time.monotonic()
         batch, interactive = (
             sum(self._queues[role, rank].ready_for(served.slot, now) for role in served.slot.roles)
@@ -378,9 +257,9 @@ class _Dispatch:
             interactive=min(wanted, served.interactive + interactive),
         )
 
-    def _next_for(self, served: _Served, now: float) -> _Open | None:
+    def _next_for(self, served: ServedSlot, now: float) -> Waiting | None:
         for priority in PRIORITIES:
-            first: tuple[_Open, _Queue] | None = None
+            first: tuple[Waiting, Queue] | None = None
             for role in served.slot.roles:
                 queue = self._queues[role, priority]
                 waiting = queue.first_for(served.slot, now)
@@ -391,7 +270,7 @@ class _Dispatch:
                 return first[0]
         return None
 
-    async def _attempt(self, served: _Served, waiting: _Open) -> None:
+    async def _attempt(self, served: ServedSlot, waiting: Waiting) -> None:
         waiting.attempts += 1
         waiting.slot = served.slot
         waiting.asked_at = waiting.asked_at or datetime.now(UTC)
@@ -431,7 +310,7 @@ class _Dispatch:
 
     # Attempts that failed.
 
-    def _blame(self, served: _Served, error: SlotError) -> None:
+    def _blame(self, served: ServedSlot, error: SlotError) -> None:
         """What a failed attempt means for its slot."""
         now = time.monotonic()
         served.tally.errors[error.kind] += 1
@@ -460,7 +339,7 @@ class _Dispatch:
         if error.kind in PERHAPS_DEAD:
             served.pause(now)
 
-    def _repeat_or_give_up(self, waiting: _Open, error: SlotError) -> None:
+    def _repeat_or_give_up(self, waiting: Waiting, error: SlotError) -> None:
         now = time.monotonic()
         if error.kind in TURNED_AWAY:
             waiting.turned_away_at = waiting.turned_away_at or now
@@ -483,7 +362,7 @@ class _Dispatch:
         wait_s = self._settings.inference_backoff_s * 2.0 ** min(times - 1, 30)
         return min(longest_s, wait_s) * random.uniform(0.75, 1.0)  # noqa: S311
 
-    def _later(self, wait_s: float, served: _Served | None = None) -> None:
+    def _later(self, wait_s: float, served: ServedSlot | None = None) -> None:
         """Look for work again after a wait; a place of `served` rests until then."""
 
         def wake() -> None:
@@ -495,7 +374,7 @@ class _Dispatch:
 
     # Deadlines.
 
-    def _set_deadline(self, waiting: _Open) -> None:
+    def _set_deadline(self, waiting: Waiting) -> None:
         deadline_s = waiting.job.deadline_s
         if deadline_s is None:
             deadline_s = self._settings.inference_deadline_s
@@ -503,21 +382,21 @@ class _Dispatch:
             loop = asyncio.get_running_loop()
             waiting.deadline = loop.call_later(deadline_s, self._expire, waiting)
 
-    def _expire(self, waiting: _Open) -> None:
+    def _expire(self, waiting: Waiting) -> None:
         """End a job that waits; of one that is being asked, the attempt ends by itself."""
         queue = self._queues[waiting.job.role, waiting.job.priority]
         if waiting in queue:
             queue.take(waiting)
             self._miss_deadline(waiting)
 
-    def _miss_deadline(self, waiting: _Open) -> None:
+    def _miss_deadline(self, waiting: Waiting) -> None:
         last = "" if waiting.slot is None else f", last on slot {waiting.slot.name}"
         asked = f"asked {waiting.attempts} times{last}" if waiting.attempts else "never asked"
         self._give_up(waiting, "deadline", f"no answer by the job's deadline; {asked}")
 
     # Slots that do not answer.
 
-    async def _watch(self, served: _Served) -> None:
+    async def _watch(self, served: ServedSlot) -> None:
         while True:
             await served.suspect.wait()
             served.suspect.clear()
@@ -548,7 +427,7 @@ class _Dispatch:
             for waiting in self._queues[role, priority].take_all():
                 self._give_up(waiting, "no_slot", f"no slot of role {role} answers ({troubles})")
 
-    def _dead(self, served: _Served, now: float) -> bool:
+    def _dead(self, served: ServedSlot, now: float) -> bool:
         paused, failing = served.paused_at, served.failing_at
         return (
             served.refuses
@@ -558,7 +437,7 @@ class _Dispatch:
 
     # Results.
 
-    def _judge(self, waiting: _Open, answer: Completion) -> None:
+    def _judge(self, waiting: Waiting, answer: Completion) -> None:
         request = waiting.job.request
         verdict = judged(answer, request)
         if waiting.sent_back is not None:
@@ -570,7 +449,7 @@ class _Dispatch:
             return
         self._settle(waiting, verdict.status, answer, verdict.error_kind, verdict.error)
 
-    def _give_up(self, waiting: _Open, error_kind: str, error: str) -> None:
+    def _give_up(self, waiting: Waiting, error_kind: str, error: str) -> None:
         if waiting.sent_back is not None and error_kind in UNASKABLE:
             # The repair cannot be asked for: the answer stays as unfit as it was.
             unfit = judged(waiting.sent_back, waiting.job.request)
@@ -581,7 +460,7 @@ class _Dispatch:
 
     def _settle(
         self,
-        waiting: _Open,
+        waiting: Waiting,
         status: Status,
         completion: Completion | None,
         error_kind: str | None,
@@ -590,7 +469,7 @@ class _Dispatch:
         if waiting.deadline is not None:
             waiting.deadline.cancel()
         now = datetime.now(UTC)
-        self._finished.append(
+        self._landing.add(
             Result(
                 job=waiting.job,
                 status=status,
@@ -608,33 +487,13 @@ class _Dispatch:
         self._statuses[status] += 1
         if error_kind is not None:
             self._error_kinds[error_kind] += 1
-        self._any_finished.set()
-        if len(self._finished) >= self._settings.inference_land_batch:
-            self._land_now.set()
         self._end_if_done()
 
-    async def _land_as_they_finish(self) -> None:
-        while True:
-            await self._any_finished.wait()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.inference_land_s):
-                    await self._land_now.wait()
-            self._any_finished.clear()
-            self._land_now.clear()
-            await self._land_finished()
-            self._end_if_done()
-
-    async def _land_finished(self) -> None:
-        while batch := self._finished[: self._settings.inference_land_batch]:
-            try:
-                await self._land(batch)
-            except Exception:
-                self._land_failed = True
-                raise
-            del self._finished[: len(batch)]
-            self._unlanded -= len(batch)
-            for _ in batch:
-                self._room.release()
+    def _landed(self, results: int) -> None:
+        self._unlanded -= results
+        for _ in range(results):
+            self._room.release()
+        self._end_if_done()
 
     # Progress.
 
