@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check bench faults screenshots lock clean
+.PHONY: help run dev test check bench bench-peers faults screenshots lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Install, then carry real traffic through the whole line once
 	@$(BIN)/model-foundry demo
@@ -28,7 +29,10 @@ check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
 	@PYTHONWARNINGS=ignore $(BIN)/dagster definitions validate -w workspace.yaml --log-level warning
 
 bench: $(VENV)/.installed ## Ours, the naive way and the peers, side by side; results in benchmarks/results
+	-@$(MAKE) --no-print-directory --keep-going bench-peers
 	@$(BIN)/python -m benchmarks all
+
+bench-peers: $(PEERS:%=.peers/%/.installed) ## What `make bench` compares with, each in a venv of its own
 
 screenshots: $(VENV)/.installed ## Take the pictures of the README anew, from the running project
 	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py
@@ -38,12 +42,15 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	  model_foundry_tests/integration/test_flat_tables.py::test_drains_and_flattening_racing_agree_to_the_row \
 	  --moments 20 --fault-events 50000 --race-rounds 200 --timeout 3600
 
-lock: $(VENV)/.installed ## Compile requirements.lock anew from pyproject.toml
+lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmarks' peers anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --all-extras --python-version 3.11 pyproject.toml --output-file requirements.lock
+	@for peer in $(PEERS:%=benchmarks/peers/%); do $(BIN)/uv pip compile --quiet --universal \
+	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
+	  --output-file $$peer.txt || exit 1; done
 
-clean: ## Remove the virtual environment and what the embedded stack has kept
-	rm -rf $(VENV) .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+clean: ## Remove the virtual environments and what the embedded stack has kept
+	rm -rf $(VENV) .peers .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
@@ -54,4 +61,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+.peers/%/.installed: benchmarks/peers/%.txt | $(VENV)/.installed
+	@echo "Installing $* into .peers/$* …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .peers/$*
+	@$(BIN)/uv pip install --quiet --python .peers/$*/bin/python --no-deps -r $<
 	@touch $@

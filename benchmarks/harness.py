@@ -5,39 +5,26 @@ Belongs here: how something is measured. Does not: what is measured.
 
 import contextlib
 import importlib.metadata
-import importlib.util
 import json
-import multiprocessing
 import os
 import platform
 import statistics
-import sys
-import time
-import traceback
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import psutil
 
+from benchmarks.measured import Call
 from model_foundry.errors import FoundryError
 
+ROOT: Final = Path(__file__).parents[1]
 LIMIT_S: Final = 300.0
 LOG_TAIL_CHARS: Final = 4_000
-
-Run = Callable[[], object]
-Prepare = Callable[[Any], Run]
-"""Makes everything ready (imports, input) and returns what is measured; importable by name."""
-
-
-class Call(NamedTuple):
-    """One process to be: `prepare(task)` in it, then the run that this returned."""
-
-    prepare: Prepare
-    task: Any
 
 
 class Outcome(NamedTuple):
@@ -53,48 +40,45 @@ class Outcome(NamedTuple):
     ended: float
 
 
-def measure(*calls: Call, log: Path, limit_s: float = LIMIT_S) -> list[Outcome]:
+def measure(
+    *calls: Call, log: Path, limit_s: float = LIMIT_S, ready: Callable[[], object] = lambda: None
+) -> list[Outcome]:
     """Run each call in a fresh process, all from the same moment on, once all are prepared.
 
     Args:
         calls: what runs side by side; usually one.
-        log: file that the processes' output is appended to.
+        log: file that the processes' output is appended to; its folder is their working folder
+            and their home.
         limit_s: within which they must be prepared, and then done.
+        ready: called once all are prepared, before they run.
 
     Raises:
         FoundryError: a process failed (with its traceback), ended, or took longer.
     """
-    context = multiprocessing.get_context("spawn")
     with contextlib.ExitStack() as stack:
+        output = stack.enter_context(log.open("ab"))  # what peers print is no part of our output
         connections: list[Connection] = []
         for call in calls:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, call, log))
-            process.start()
+            ours, theirs = Pipe()
+            process = subprocess.Popen(
+                [call.python, "-m", "benchmarks.measured", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=log.parent,
+                env={**os.environ, "HOME": str(log.parent), "PYTHONPATH": str(ROOT)},
+            )
             stack.callback(_end, process)
             theirs.close()
+            ours.send((call.prepare, call.task))
             connections.append(ours)
         for connection in connections:
             _receive(connection, limit_s, log)
+        ready()
         for connection in connections:
             connection.send(None)
-        return [_receive(connection, limit_s, log) for connection in connections]
-
-
-def _serve(connection: Connection, call: Call, log: Path) -> None:
-    with log.open("ab") as file:  # what peers print is no part of our output
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
-    try:
-        run = call.prepare(call.task)
-        connection.send(None)
-        connection.recv()
-        started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
-        run()
-        seconds, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
-        connection.send(Outcome(seconds, cpu_s, peak_rss_mb(), started, started + seconds))
-    except BaseException:
-        connection.send(traceback.format_exc())
+        return [Outcome(*_receive(connection, limit_s, log)) for connection in connections]
 
 
 def _receive(connection: Connection, limit_s: float, log: Path) -> Any:
@@ -116,21 +100,9 @@ def _tail(log: Path) -> str:
     return f" Its output ends with:\n{text}" if text else ""
 
 
-def _end(process: BaseProcess) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()  # its answer is there, or not wanted any more
-    process.join()
-
-
-def peak_rss_mb() -> float:
-    """Peak resident memory of this process, in MB (10^6 bytes)."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        [peak] = [line for line in status if line.startswith("VmHWM:")]
-    return int(peak.split()[1]) * 1024 / 1e6
-
-
-def installed(modules: Sequence[str]) -> bool:
-    """Whether all of these can be imported; none of them is."""
-    return all(importlib.util.find_spec(module) is not None for module in modules)
+    process.wait()
 
 
 def rotated(names: Sequence[str], rounds: int) -> Iterator[list[str]]:

@@ -11,20 +11,31 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks import harness
-from benchmarks.dispatch.arms import ARMS, BARE_LOOP, GATHER, OURS, PEERS, SEMAPHORE, Task
+from benchmarks import harness, peers
+from benchmarks.dispatch.arms import (
+    ARMS,
+    BARE_LOOP,
+    GATHER,
+    LITELLM,
+    LITELLM_WEIGHTED,
+    OURS,
+    PEERS,
+    SEMAPHORE,
+    Slot,
+    Task,
+)
 from benchmarks.dispatch.server import ExactServer, Seen
 from benchmarks.harness import Outcome
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Slot, load_fleet
+from model_foundry.inference.fleet import load_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
 NAME: Final = "dispatch"
-DISTRIBUTIONS: Final = ("openai", "httpx", "httpx2", "psycopg", "xllamacpp", "litellm")
+DISTRIBUTIONS: Final = ("openai", "httpx", "httpx2", "psycopg", "xllamacpp")
 LIMIT_S: Final = 1_800.0
 QUEUE_AHEAD: Final = 4
 SHORT_TOKENS: Final = 8
@@ -105,7 +116,7 @@ def comparisons(size: Size) -> dict[str, Comparison]:
     """Those on exact servers, by the name that they have in the result file."""
     delay = size.delay_ms
     all_of = {name: (name, 0) for name in (OURS, GATHER, SEMAPHORE, *PEERS)}
-    dealt = {name: (name, 0) for name in (OURS, SEMAPHORE, "litellm_router")}
+    dealt = {name: (name, 0) for name in (OURS, SEMAPHORE, LITELLM, LITELLM_WEIGHTED)}
     ahead = {
         OURS: (OURS, QUEUE_AHEAD),
         f"{OURS}_without_queue_ahead": (OURS, 0),
@@ -138,7 +149,9 @@ def run(size: Size, directory: Path, report: Report) -> dict[str, Any]:
             connection.commit()
             version = connection.info.server_version
         facts = harness.machine_facts(
-            DISTRIBUTIONS, postgresql=f"{version // 10000}.{version % 10000}"
+            DISTRIBUTIONS,
+            postgresql=f"{version // 10000}.{version % 10000}",
+            **peers.versions(arm.peer for arm in ARMS.values()),
         )
         return {"machine": facts, **_Benchmark(size, directory, server.url, report).run()}
 
@@ -154,7 +167,7 @@ class _Benchmark:
     def run(self) -> dict[str, Any]:
         for arm in ARMS.values():
             if not arm.installed:
-                self._report(f"[bold red]SKIPPED: {arm.name} is not installed; its figure is null")
+                self._report(peers.skipped(arm.name, arm.peer))
         measured: dict[str, Any] = {
             name: self._compare(name, comparison)
             for name, comparison in comparisons(self._size).items()
@@ -184,7 +197,7 @@ class _Benchmark:
         there = [arm for arm, (module, _) in comparison.arms.items() if ARMS[module].installed]
         utilizations: dict[str, list[float]] = {arm: [] for arm in there}
         outcomes: dict[str, list[Outcome]] = {arm: [] for arm in there}
-        peaks: dict[str, int] = dict.fromkeys(there, 0)
+        peaks = {arm: [0] * len(comparison.servers) for arm in there}
         with self._servers(comparison.servers) as servers:
             for order in harness.rotated(there, self._size.rounds):
                 for arm in order:
@@ -193,7 +206,9 @@ class _Benchmark:
                     outcome, seen = self._ask(module, servers, jobs, queue_ahead)
                     outcomes[arm].append(outcome)
                     utilizations[arm].append(comparison.ideal_s(jobs) / outcome.seconds)
-                    peaks[arm] = max(peaks[arm], *(one.peak for one in seen))
+                    peaks[arm] = [
+                        max(peak, one.peak) for peak, one in zip(peaks[arm], seen, strict=True)
+                    ]
                     self._report(f"{name}, {arm}: {utilizations[arm][-1]:.3f} of the ideal")
         return {
             arm: {
@@ -208,7 +223,7 @@ class _Benchmark:
         }
 
     def _jobs(self, arm: str, comparison: Comparison) -> int:
-        dealt = len(comparison.servers) > 1 and arm != OURS
+        dealt = len(comparison.servers) > 1 and arm == SEMAPHORE
         return self._size.dealt_jobs if dealt else self._size.jobs
 
     @contextlib.contextmanager
@@ -223,10 +238,13 @@ class _Benchmark:
         self, module: str, servers: Sequence[ExactServer], jobs: int, queue_ahead: int = 0
     ) -> tuple[Outcome, list[Seen]]:
         """One run of an arm; what the servers saw is checked."""
-        for server in servers:
-            server.seen()
         slots = [server.slot(queue_ahead) for server in servers]
-        outcome = self._measure(module, slots, jobs, SHORT_TOKENS)
+
+        def forget() -> None:  # what was asked while it was prepared
+            for server in servers:
+                server.seen()
+
+        outcome = self._measure(module, slots, jobs, SHORT_TOKENS, forget)
         seen = [server.seen() for server in servers]
         asked = sum(one.requests for one in seen)
         if asked != jobs:
@@ -236,7 +254,14 @@ class _Benchmark:
                 raise FoundryError(f"ours had {one.peak} requests at once on slot {slot.name}")
         return outcome, seen
 
-    def _measure(self, module: str, slots: Sequence[Slot], jobs: int, tokens: int) -> Outcome:
+    def _measure(
+        self,
+        module: str,
+        slots: Sequence[Slot],
+        jobs: int,
+        tokens: int,
+        ready: Callable[[], object] = lambda: None,
+    ) -> Outcome:
         task = Task(
             slots=tuple(slots),
             jobs=jobs,
@@ -245,7 +270,8 @@ class _Benchmark:
             postgres_url=self._postgres_url,
             directory=self._directory,
         )
-        [outcome] = harness.measure(ARMS[module].call(task), log=self._log, limit_s=LIMIT_S)
+        call = ARMS[module].call(task)
+        [outcome] = harness.measure(call, log=self._log, limit_s=LIMIT_S, ready=ready)
         return outcome
 
     def _llama_cpp(self) -> dict[str, Any]:
@@ -253,16 +279,27 @@ class _Benchmark:
         slots = load_fleet(data_path("fleets") / "embedded.yaml").slots
         [declared] = [slot for slot in slots if slot.name == LLAMA_SLOT]
         rates: dict[str, list[float]] = {OURS: [], BARE_LOOP: []}
+        before: list[float] = []
         log = self._directory / "llama.log"
         with SlotServer(declared, directory=self._directory / "models", log=log) as server:
-            slot = declared.model_copy(update={"endpoint": server.url})
+            slot = Slot(
+                name=declared.name,
+                endpoint=server.url,
+                model=declared.model,
+                parallel=declared.parallel,
+                context_tokens=declared.context_tokens,
+            )
             self._measure(BARE_LOOP, [slot], slot.parallel, SHORT_TOKENS)  # the first is slower
             for order in harness.rotated(list(rates), self._size.rounds):
                 for arm in order:
-                    before = _generated(server.url)
-                    jobs, tokens = self._size.llama_jobs, self._size.llama_tokens
-                    outcome = self._measure(arm, [slot], jobs, tokens)
-                    rates[arm].append((_generated(server.url) - before) / outcome.seconds)
+                    outcome = self._measure(
+                        arm,
+                        [slot],
+                        self._size.llama_jobs,
+                        self._size.llama_tokens,
+                        lambda: before.append(_generated(server.url)),
+                    )
+                    rates[arm].append((_generated(server.url) - before[-1]) / outcome.seconds)
                     self._report(f"llama.cpp, {arm}: {rates[arm][-1]:.1f} tokens/s")
         medians = {arm: statistics.median(values) for arm, values in rates.items()}
         return {

@@ -15,7 +15,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from model_foundry.inference.fleet import Slot
+from benchmarks.dispatch.arms import Slot
 
 MODEL: Final = "exact"
 OUTPUT_TOKENS: Final = 8
@@ -62,18 +62,9 @@ class ExactServer:
         self._process.communicate(timeout=_STOP_S)
 
     def slot(self, queue_ahead: int = 0) -> Slot:
-        """As a fleet file would declare it."""
-        return Slot(
-            name=self.name,
-            roles=("worker",),
-            runtime="llama.cpp",
-            endpoint=f"http://127.0.0.1:{self.port}",
-            model=MODEL,
-            licence="none",
-            parallel=self.parallel,
-            queue_ahead=queue_ahead,
-            context_tokens=4096,
-        )
+        """As the arms are told of it."""
+        endpoint = f"http://127.0.0.1:{self.port}"
+        return Slot(self.name, endpoint, MODEL, self.parallel, queue_ahead)
 
     def seen(self) -> Seen:
         """Since the last look."""

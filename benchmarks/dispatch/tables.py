@@ -31,14 +31,14 @@ def _arms(name: str, result: dict[str, Any]) -> Table:
         table.add_column(column, justify="left" if column == "arm" else "right")
     for arm, figures in result["arms"][name].items():
         if figures is None:
-            table.add_row(arm, "", "not installed", "", "", style="red")
+            table.add_row(arm, "", "make bench-peers", "", "", style="red")
             continue
         table.add_row(
             arm,
             f"{figures['jobs']:,}",
             f"{figures['utilization']['median']:.3f}",
             f"{figures['client_cpu_ms_per_request']['median']:.2f}",
-            str(figures["peak_in_flight"]),
+            " + ".join(map(str, figures["peak_in_flight"])),
         )
     return table
 

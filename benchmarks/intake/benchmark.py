@@ -11,12 +11,12 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from benchmarks import harness
+from benchmarks import harness, peers
 from benchmarks.harness import Outcome
 from benchmarks.intake import arms
 from benchmarks.intake.arms import ARMS, Arm
 from benchmarks.intake.events import START, Events, Ids
-from benchmarks.intake.line import Line
+from benchmarks.intake.line import Line, settings_of
 from model_foundry.errors import FoundryError
 from model_foundry.intake.drain import drain
 from model_foundry.store import flat, postgres
@@ -31,9 +31,6 @@ DISTRIBUTIONS: Final = (
     "msgspec",
     "psycopg",
     "pydantic",
-    "faststream",
-    "dlt",
-    "uvloop",
 )
 
 Report = Callable[[str], None]
@@ -91,7 +88,11 @@ class _Benchmark:
         costs = {ids: self._cost(ids) for ids in ("ordered", "random")}
         assert self._appended is not None
         return {
-            "machine": harness.machine_facts(DISTRIBUTIONS, **self._line.versions()),
+            "machine": harness.machine_facts(
+                DISTRIBUTIONS,
+                **self._line.versions(),
+                **peers.versions(arm.peer for arm in ARMS.values()),
+            ),
             "size": self._size._asdict(),
             "arms": measured,
             "processes": processes,
@@ -116,7 +117,7 @@ class _Benchmark:
         """Every arm into an empty database, in rotated order; None for a peer that is not there."""
         for arm in ARMS.values():
             if not arm.installed:
-                self._report(f"[bold red]SKIPPED: {arm.name} is not installed; its figure is null")
+                self._report(peers.skipped(arm.name, arm.peer))
         outcomes: dict[str, list[Outcome]] = {name: [] for name in ARMS if ARMS[name].installed}
         for order in harness.rotated(list(outcomes), self._size.rounds):
             for name in order:
@@ -189,14 +190,16 @@ class _Benchmark:
 
     def _append(self, database: str) -> dict[str, Any]:
         """Seconds to rebuild the full inbox's day of a flat table, and to add new events to it."""
-        with contextlib.closing(postgres.connect(self._line.task(database, 0).settings())) as open_:
+        with contextlib.closing(
+            postgres.connect(settings_of(self._line.task(database, 0)))
+        ) as open_:
             rebuilt = _flatten(open_, rebuild=True)
             self._report(f"{FLAT_TABLE}: {rebuilt.rows:,} rows rebuilt in {rebuilt.seconds:.1f} s")
             added = []
             for number in range(self._size.rounds):
                 self._publish(Events(APPENDED, number=self._size.rounds + 1 + number))
                 with self._line.consumer(APPENDED):
-                    settings = self._line.task(database, APPENDED).settings()
+                    settings = settings_of(self._line.task(database, APPENDED))
                     asyncio.run(drain(settings))
                 added.append(_flatten(open_, rebuild=False))
                 if added[-1].rows != APPENDED:

@@ -6,17 +6,19 @@ Does not: how an arm carries events (`arms`), what is measured when (`benchmark`
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import psycopg
 from nats.aio.client import Client
 from psycopg import sql
 
+from benchmarks.intake.arms import DURABLE, Task
 from benchmarks.intake.events import START, Events, Ids
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
@@ -26,7 +28,6 @@ from model_foundry.intake import configuration, jetstream
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
-DURABLE: Final = "benchmark"
 TEMPLATE: Final = "benchmark_template"
 BYTES_PER_ROW: Final = 2_000
 """What a preloaded event takes on disk, its share of the write-ahead log included."""
@@ -36,31 +37,18 @@ _PUBLISH_WINDOW: Final = 500
 _ACK_S: Final = 5.0
 
 
-class Task(NamedTuple):
-    """What an arm is told: where to take how many messages, and where to put them.
-
-    `events` is None where several processes share the messages: each runs until none is left.
-    """
-
-    nats_url: str
-    stream: str
-    postgres_url: str
-    directory: Path
-    source: Events
-    events: int | None
-
-    def settings(self, **more: Any) -> Settings:
-        """The same for model-foundry."""
-        return Settings.model_validate(
-            {
-                "home": self.directory,
-                "nats_url": self.nats_url,
-                "nats_stream": self.stream,
-                "nats_durable": DURABLE,
-                "postgres_url": self.postgres_url,
-                **more,
-            }
-        )
+def settings_of(task: Task, **more: Any) -> Settings:
+    """Where a task takes its messages and puts them, as model-foundry is told."""
+    return Settings.model_validate(
+        {
+            "home": task.directory,
+            "nats_url": task.nats_url,
+            "nats_stream": task.stream,
+            "nats_durable": DURABLE,
+            "postgres_url": task.postgres_url,
+            **more,
+        }
+    )
 
 
 class Line:
@@ -81,7 +69,7 @@ class Line:
             stack.enter_context(self._postgres)
             self._statement("CREATE DATABASE {}", TEMPLATE)
             task = self.task(TEMPLATE, None)
-            with contextlib.closing(postgres.connect(task.settings())) as connection:
+            with contextlib.closing(postgres.connect(settings_of(task))) as connection:
                 postgres.migrate(connection)
                 connection.execute(load("peer_inbox"))
                 connection.commit()
@@ -94,7 +82,8 @@ class Line:
     def task(self, database: str, events: int | None) -> Task:
         """To carry so many of the published events into a database."""
         url = self._postgres.database_url(database)
-        return Task(self._nats.url, "FOUNDRY", url, self.directory, self._source, events)
+        source = dataclasses.astuple(self._source)
+        return Task(self._nats.url, "FOUNDRY", CHAT, url, self.directory, source, events)
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
@@ -162,7 +151,7 @@ class Line:
 
     @contextlib.asynccontextmanager
     async def _client(self) -> AsyncIterator[tuple[Client, Settings]]:
-        settings = self.task("postgres", None).settings()
+        settings = settings_of(self.task("postgres", None))
         client = await jetstream.connect(settings, name="benchmark")
         try:
             yield client, settings

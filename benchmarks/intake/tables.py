@@ -48,7 +48,7 @@ def _rates(result: dict[str, Any]) -> Table:
     table.add_column("", width=_BAR_WIDTH)
     for title, rate, colour in rows:
         if rate is None:
-            table.add_row(title, "not installed", "", "", style="red")
+            table.add_row(title, "make bench-peers", "", "", style="red")
             continue
         rounds = " ".join(f"{one / 1000:.1f}k" for one in rate["rounds"])
         bar = Bar(largest, 0, rate["median"], width=_BAR_WIDTH, color=colour)

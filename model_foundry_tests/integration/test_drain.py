@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import harness
+from benchmarks.measured import Call
 from model_foundry.errors import FoundryError
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.archive import import_file
@@ -265,6 +266,6 @@ def test_memory_does_not_grow_with_the_backlog_or_its_messages(
 ) -> None:
     large = {"text": "What was asked and answered. " * 30_000}
     publish(settings, [event("llm.tool_call", large) for _ in range(150)])
-    [outcome] = harness.measure(harness.Call(drain_of, settings), log=tmp_path / "log")
+    [outcome] = harness.measure(Call(drain_of, settings), log=tmp_path / "log")
     assert value(settings, "SELECT count(*) FROM event_inbox") == 150
     assert outcome.peak_rss_mb < 300

@@ -1,7 +1,8 @@
 """One module an arm, each with `prepare(task)`: what that returns asks every job of the task.
 
 Belongs here: how one tool is used, as well as it can reasonably be, and which arms there are.
-Does not: anything about servers, checks or figures.
+Does not: anything about servers, checks or figures. The standard library is all that is imported
+here, since a peer's interpreter may have no more.
 """
 
 import importlib
@@ -9,17 +10,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks import harness
-from benchmarks.harness import Call
-from model_foundry.inference.fleet import Slot
+from benchmarks import peers
+from benchmarks.measured import Call
 
 OURS: Final = "ours"
 GATHER: Final = "gather"
 SEMAPHORE: Final = "semaphore"
 BARE_LOOP: Final = "bare_loop"
-LAZY: Final = ("httpcore", "httpcore2", "anyio._backends._asyncio", "openai.resources.chat")
-"""What clients import with their first request: a matter of the process, not of the jobs."""
-PEERS: Final = ("litellm_router", "curator")
+LITELLM: Final = "litellm_router"
+LITELLM_WEIGHTED: Final = "litellm_weighted"
+PEERS: Final = (LITELLM, "curator", "data_designer")
+"""Those that know one slot; `LITELLM_WEIGHTED` is for several."""
+
+
+class Slot(NamedTuple):
+    """Where an arm asks: a server, what it serves, and how much at once.
+
+    `queue_ahead` more may wait in the server's own queue; `endpoint` is without `/v1`.
+    """
+
+    name: str
+    endpoint: str
+    model: str
+    parallel: int
+    queue_ahead: int = 0
+    context_tokens: int = 4096
 
 
 class Task(NamedTuple):
@@ -63,20 +78,20 @@ class Task(NamedTuple):
 class Arm(NamedTuple):
     """An arm as the benchmark knows it, without importing it; it is the module of its name here.
 
-    `requires` are modules that it needs and model-foundry does not.
+    `peer` is whose interpreter it needs (`benchmarks.peers`), if not ours.
     """
 
     name: str
-    requires: tuple[str, ...] = ()
+    peer: str | None = None
 
     @property
     def installed(self) -> bool:
-        """Whether what it requires is there."""
-        return harness.installed(self.requires)
+        """Whether its interpreter is there."""
+        return peers.installed(self.peer)
 
     def call(self, task: Task) -> Call:
         """The arm with a task, to be measured."""
-        return Call(_prepare, (self.name, task))
+        return Call(_prepare, (self.name, task), peers.python(self.peer))
 
 
 ARMS: Final = {
@@ -86,15 +101,18 @@ ARMS: Final = {
         Arm(GATHER),
         Arm(SEMAPHORE),
         Arm(BARE_LOOP),
-        Arm("litellm_router", requires=("litellm",)),
-        Arm("curator", requires=("bespokelabs",)),
+        Arm(LITELLM, peer="litellm"),
+        Arm(LITELLM_WEIGHTED, peer="litellm"),
+        Arm("curator", peer="bespokelabs-curator"),
+        Arm("data_designer", peer="data-designer"),
     )
 }
 
 
 def _prepare(named_task: tuple[str, Task]) -> Callable[[], Any]:
     name, task = named_task
-    for module in LAZY:
-        importlib.import_module(module)
-    run: Callable[[], Any] = importlib.import_module(f"{__name__}.{name}").prepare(task)
+    arm = importlib.import_module(f"{__name__}.{name}")
+    # What a tool imports and makes with its first request is a matter of the process, not of jobs.
+    arm.prepare(task._replace(jobs=1, salt=f"{task.salt}-first"))()
+    run: Callable[[], Any] = arm.prepare(task)
     return run

@@ -14,7 +14,7 @@ def prepare(task: Task) -> Callable[[], object]:
     async def run() -> None:
         [slot] = task.slots
         numbers = iter(range(task.jobs))
-        async with httpx.AsyncClient(base_url=str(slot.endpoint), timeout=120) as http:
+        async with httpx.AsyncClient(base_url=slot.endpoint, timeout=120) as http:
 
             async def work() -> None:
                 for number in numbers:

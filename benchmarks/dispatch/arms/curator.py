@@ -1,7 +1,12 @@
-"""Bespoke Curator: its `LLM` over a list of prompts, on the openai backend, without its cache."""
+"""Bespoke Curator: its `LLM` over a list of prompts, on the openai backend, without its cache.
+
+That backend with `base_url` is what it documents for servers with OpenAI's API. Limits per minute
+are set beyond reach, so that only `max_concurrent_requests` bounds it.
+"""
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks.dispatch.arms import Task
@@ -14,10 +19,14 @@ def prepare(task: Task) -> Callable[[], object]:
         "CURATOR_CACHE_DIR": str(task.directory / f"curator-{task.salt}"),
         "CURATOR_DISABLE_CACHE": "1",
         "CURATOR_DISABLE_RICH_DISPLAY": "1",
-        "TELEMETRY_ENABLED": "0",
-        "OPENAI_API_KEY": "none",
-    }
-    from bespokelabs import curator  # noqa: PLC0415 (it reads the environment when imported)
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "TELEMETRY_ENABLED": "false",
+    }  # read when imported
+    import litellm  # noqa: PLC0415 (it carries the tokenizer that Curator would fetch)
+
+    tokenizers = Path(litellm.__file__).parent / "litellm_core_utils" / "tokenizers"
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(tokenizers)
+    from bespokelabs import curator  # noqa: PLC0415
 
     llm: Any = curator.LLM(
         model_name=slot.model,

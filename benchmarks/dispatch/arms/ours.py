@@ -7,6 +7,7 @@ from typing import Final
 
 from benchmarks.dispatch.arms import Task
 from model_foundry.errors import FoundryError
+from model_foundry.inference.fleet import Slot
 from model_foundry.inference.jobs import Job, Request
 from model_foundry.inference.results import run_jobs
 from model_foundry.settings import Settings
@@ -15,11 +16,15 @@ _DAY: Final = date(2026, 11, 20)
 
 
 def prepare(task: Task) -> Callable[[], object]:
-    """The settings."""
+    """The settings, and the slots as a fleet file would declare them."""
     settings = Settings.model_validate({"home": task.directory, "postgres_url": task.postgres_url})
+    slots = tuple(
+        Slot(roles=("worker",), runtime="llama.cpp", licence="none", **slot._asdict())
+        for slot in task.slots
+    )
 
     async def ask() -> None:
-        report = await run_jobs(_jobs(task), settings=settings, slots=task.slots)
+        report = await run_jobs(_jobs(task), settings=settings, slots=slots)
         # A short answer that was cut at max_tokens is rejected, and was answered.
         if report.ok + report.rejected != task.jobs:
             raise FoundryError(f"{report.failed} jobs failed: {report.error_kinds}")

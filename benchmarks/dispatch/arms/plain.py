@@ -2,8 +2,7 @@
 
 import openai
 
-from benchmarks.dispatch.arms import Task
-from model_foundry.inference.fleet import Slot
+from benchmarks.dispatch.arms import Slot, Task
 
 
 def client(slot: Slot) -> openai.AsyncOpenAI:

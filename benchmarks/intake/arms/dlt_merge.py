@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from benchmarks.intake import peers
-from benchmarks.intake.line import DURABLE, Task
+from benchmarks.intake.arms import DURABLE, Task
 
 _LOAD: Final = 50_000
 _MOMENT: Final = pa.timestamp("us", tz="UTC")

@@ -15,8 +15,7 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.aio.msg import Msg
 
 from benchmarks.intake import peers
-from benchmarks.intake.line import DURABLE, Task
-from model_foundry.events.subjects import CHAT
+from benchmarks.intake.arms import DURABLE, Task
 
 _BATCH: Final = 5_000
 
@@ -34,7 +33,7 @@ def prepare(task: Task) -> Callable[[], object]:
         done = asyncio.Event()
 
         @broker.subscriber(
-            CHAT,
+            task.subject,
             durable=DURABLE,
             stream=JStream(task.stream, declare=False),
             pull_sub=PullSub(batch_size=batch, batch=True),

@@ -8,7 +8,7 @@ import nats
 import psycopg
 
 from benchmarks.intake import peers
-from benchmarks.intake.line import DURABLE, Task
+from benchmarks.intake.arms import DURABLE, Task
 
 
 def prepare(task: Task) -> Callable[[], object]:

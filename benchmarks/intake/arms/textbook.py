@@ -9,7 +9,7 @@ import psycopg
 from pydantic import AwareDatetime, BaseModel
 
 from benchmarks.intake import peers
-from benchmarks.intake.line import DURABLE, Task
+from benchmarks.intake.arms import DURABLE, Task
 
 
 class Envelope(BaseModel):
