@@ -167,6 +167,8 @@ class SlotClient:
                 body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
             elif not request.thinking:
                 body["reasoning_effort"] = "none"
+        if request.tools and self.slot.runtime == "vllm":
+            body["tools"] = [_strict(tool) for tool in request.tools]
         return body
 
     @contextlib.contextmanager
@@ -189,7 +191,7 @@ def _slot_error(error: Exception) -> SlotError:
         case TimeoutError() | openai.APITimeoutError():
             return SlotError("timeout", "no whole answer within the time limit")
         case openai.APIStatusError():
-            said = error.body.get("message") if isinstance(error.body, Mapping) else None
+            said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
             return SlotError(
                 kind_of_status(error.status_code),
                 f"HTTP {error.status_code}: {said or error.message}",
@@ -267,6 +269,17 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _strict(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tool, its arguments held to their schema unless it says otherwise.
+
+    llama.cpp always does so; vLLM lets arguments be any JSON where `strict` is not set.
+    """
+    function = tool.get("function")
+    if not isinstance(function, Mapping):
+        return tool
+    return {**tool, "function": {"strict": True, **function}}
 
 
 def _headers(job: Job) -> dict[str, str]:

@@ -146,6 +146,20 @@ async def test_the_request_says_who_asks_and_what(
     assert sent["headers"]["x-correlation-id"] == "r%C3%A4ksm%C3%B6rg%C3%A5s%0D%0AX-Evil: 1"
 
 
+async def test_vllm_is_told_to_hold_tool_calls_to_their_schema(
+    fakes: Mapping[str, FakeSlot], limits: Settings
+) -> None:
+    tools = [
+        {"type": "function", "function": {"name": "a", "parameters": {"type": "object"}}},
+        {"type": "function", "function": {"name": "b", "strict": False}},
+    ]
+    asked = job(request=Request(messages=[{"role": "user", "content": "Hi"}], tools=tools))
+    for flavour, strict in (("llama.cpp", None), ("vllm", True), ("openai", None)):
+        await ask(fakes[flavour].slot(), asked, limits)
+        sent = [tool["function"].get("strict") for tool in fakes[flavour].stats()["body"]["tools"]]
+        assert sent == [strict, False]
+
+
 async def test_a_completion_goes_to_its_own_endpoint(
     fakes: Mapping[str, FakeSlot], limits: Settings
 ) -> None:
