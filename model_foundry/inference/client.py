@@ -26,7 +26,7 @@ from model_foundry.inference.answers import (
     kind_of_status,
     whole_answer,
 )
-from model_foundry.inference.fleet import Slot
+from model_foundry.inference.fleet import Runtime, Slot
 from model_foundry.inference.jobs import Job, Request
 from model_foundry.settings import Settings
 
@@ -167,9 +167,7 @@ class SlotClient:
                 body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
             elif not request.thinking:
                 body["reasoning_effort"] = "none"
-        if request.tools and self.slot.runtime == "vllm":
-            body["tools"] = [_strict(tool) for tool in request.tools]
-        return body
+        return body | _tools(request, self.slot.runtime)
 
     @contextlib.contextmanager
     def _slot_errors(self) -> Iterator[None]:
@@ -271,15 +269,24 @@ class _LimitedStream(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
-def _strict(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The tool, its arguments held to their schema unless it says otherwise.
+def _tools(request: Request, runtime: Runtime) -> dict[str, Any]:
+    """The tools of a request body, as far as a runtime wants them otherwise than OpenAI does."""
+    tools = [(_function(tool), tool) for tool in request.tools or ()]
+    if runtime == "vllm" and tools:
+        # Unless `strict` is set, it takes any JSON for a call's arguments.
+        strict = [{**tool, "function": {"strict": True, **function}} for function, tool in tools]
+        return {"tools": strict}
+    if runtime == "llama.cpp" and isinstance(request.tool_choice, Mapping):
+        # It does not know a tool by name: the one that must be called is the only one.
+        chosen = _function(request.tool_choice).get("name")
+        if only := [tool for function, tool in tools if function.get("name") == chosen]:
+            return {"tools": only, "tool_choice": "required"}
+    return {}
 
-    llama.cpp always does so; vLLM lets arguments be any JSON where `strict` is not set.
-    """
+
+def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     function = tool.get("function")
-    if not isinstance(function, Mapping):
-        return tool
-    return {**tool, "function": {"strict": True, **function}}
+    return function if isinstance(function, Mapping) else {}
 
 
 def _headers(job: Job) -> dict[str, str]:
