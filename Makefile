@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .vllm
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check bench faults screenshots lock clean
+.PHONY: help run dev test test-vllm check bench faults screenshots lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Install, then carry real traffic through the whole line once
 	@$(BIN)/model-foundry demo
@@ -18,6 +19,9 @@ dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:30
 
 test: check ## All checks and tests
 	@$(BIN)/pytest
+
+test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in an environment of its own (2.6 GB, kept)
+	@$(BIN)/pytest model_foundry_tests/vllm
 
 check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
 	@$(BIN)/ruff format --check --quiet
@@ -42,8 +46,8 @@ lock: $(VENV)/.installed ## Compile requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --all-extras --python-version 3.11 pyproject.toml --output-file requirements.lock
 
-clean: ## Remove the virtual environment and what the embedded stack has kept
-	rm -rf $(VENV) .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+clean: ## Remove the virtual environments and what the embedded stack has kept
+	rm -rf $(VENV) $(VLLM) .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
@@ -54,4 +58,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# pip, not uv: torch's CPU build comes from an index (or a folder of wheels) that pip is configured with.
+$(VLLM)/.installed: model_foundry_tests/vllm/requirements.txt model_foundry_tests/vllm/name_vllm.py
+	@echo "Installing vLLM into $(VLLM) (2.6 GB the first time) …"
+	@$(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@$(VLLM)/bin/python model_foundry_tests/vllm/name_vllm.py
 	@touch $@
