@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
+VLLM := .vllm
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check bench bench-peers faults screenshots lock clean
+.PHONY: help run dev test test-vllm check bench bench-peers faults screenshots lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +20,9 @@ dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:30
 
 test: check ## All checks and tests
 	@$(BIN)/pytest
+
+test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in an environment of its own (2.6 GB, kept)
+	@$(BIN)/pytest model_foundry_tests/vllm
 
 check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
 	@$(BIN)/ruff format --check --quiet
@@ -50,7 +54,7 @@ lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmark
 	  --output-file $$peer.txt || exit 1; done
 
 clean: ## Remove the virtual environments and what the embedded stack has kept
-	rm -rf $(VENV) .peers .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VLLM) .peers .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
@@ -67,4 +71,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "Installing $* into .peers/$* …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .peers/$*
 	@$(BIN)/uv pip install --quiet --python .peers/$*/bin/python --no-deps -r $<
+	@touch $@
+
+# pip, not uv: torch's CPU build comes from an index (or a folder of wheels) that pip is configured with.
+$(VLLM)/.installed: model_foundry_tests/vllm/requirements.txt model_foundry_tests/vllm/name_vllm.py
+	@echo "Installing vLLM into $(VLLM) (2.6 GB the first time) …"
+	@$(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@$(VLLM)/bin/python model_foundry_tests/vllm/name_vllm.py
 	@touch $@

@@ -25,6 +25,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
 TEMPLATE = "migrated"
+collect_ignore = ["vllm"]  # unless it is asked for: it wants an environment of its own
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

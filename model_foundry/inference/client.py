@@ -26,7 +26,7 @@ from model_foundry.inference.answers import (
     kind_of_status,
     whole_answer,
 )
-from model_foundry.inference.fleet import Slot
+from model_foundry.inference.fleet import Runtime, Slot
 from model_foundry.inference.jobs import Job, Request
 from model_foundry.settings import Settings
 
@@ -167,7 +167,7 @@ class SlotClient:
                 body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
             elif not request.thinking:
                 body["reasoning_effort"] = "none"
-        return body
+        return body | _tools(request, self.slot.runtime)
 
     @contextlib.contextmanager
     def _slot_errors(self) -> Iterator[None]:
@@ -189,7 +189,7 @@ def _slot_error(error: Exception) -> SlotError:
         case TimeoutError() | openai.APITimeoutError():
             return SlotError("timeout", "no whole answer within the time limit")
         case openai.APIStatusError():
-            said = error.body.get("message") if isinstance(error.body, Mapping) else None
+            said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
             return SlotError(
                 kind_of_status(error.status_code),
                 f"HTTP {error.status_code}: {said or error.message}",
@@ -267,6 +267,26 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _tools(request: Request, runtime: Runtime) -> dict[str, Any]:
+    """The tools of a request body, as far as a runtime wants them otherwise than OpenAI does."""
+    tools = [(_function(tool), tool) for tool in request.tools or ()]
+    if runtime == "vllm" and tools:
+        # Unless `strict` is set, it takes any JSON for a call's arguments.
+        strict = [{**tool, "function": {"strict": True, **function}} for function, tool in tools]
+        return {"tools": strict}
+    if runtime == "llama.cpp" and isinstance(request.tool_choice, Mapping):
+        # It does not know a tool by name: the one that must be called is the only one.
+        chosen = _function(request.tool_choice).get("name")
+        if only := [tool for function, tool in tools if function.get("name") == chosen]:
+            return {"tools": only, "tool_choice": "required"}
+    return {}
+
+
+def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    function = tool.get("function")
+    return function if isinstance(function, Mapping) else {}
 
 
 def _headers(job: Job) -> dict[str, str]:

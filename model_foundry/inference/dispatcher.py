@@ -319,6 +319,8 @@ class _Dispatch:
             served.refuses = True
             served.cap = 0
             log.error("slot %s refuses requests and is left alone: %s", served.slot.name, error)
+            for role in served.slot.roles:
+                self._give_up_if_dead(role)
         elif not error.retryable:
             served.answers()
         if not error.retryable:

@@ -146,6 +146,40 @@ async def test_the_request_says_who_asks_and_what(
     assert sent["headers"]["x-correlation-id"] == "r%C3%A4ksm%C3%B6rg%C3%A5s%0D%0AX-Evil: 1"
 
 
+TOOLS = [
+    {"type": "function", "function": {"name": "a", "parameters": {"type": "object"}}},
+    {"type": "function", "function": {"name": "b", "strict": False}},
+]
+
+
+@pytest.mark.parametrize(
+    ("flavour", "strict"), [("llama.cpp", None), ("vllm", True), ("openai", None)]
+)
+async def test_vllm_is_told_to_hold_tool_calls_to_their_schema(
+    fakes: Mapping[str, FakeSlot], limits: Settings, flavour: str, strict: bool | None
+) -> None:
+    asked = job(request=Request(messages=[{"role": "user", "content": "Hi"}], tools=TOOLS))
+    await ask(fakes[flavour].slot(), asked, limits)
+    sent = fakes[flavour].stats()["body"]["tools"]
+    assert [tool["function"].get("strict") for tool in sent] == [strict, False]
+
+
+@pytest.mark.parametrize("flavour", ["llama.cpp", "vllm", "openai"])
+async def test_a_tool_that_must_be_called_is_llama_cpp_s_only_one(
+    fakes: Mapping[str, FakeSlot], limits: Settings, flavour: str
+) -> None:
+    choice = {"type": "function", "function": {"name": "b"}}
+    messages = [{"role": "user", "content": "Hi"}]
+    asked = job(request=Request(messages=messages, tools=TOOLS, tool_choice=choice))
+    await ask(fakes[flavour].slot(), asked, limits)
+    sent = fakes[flavour].stats()["body"]
+    named = [tool["function"]["name"] for tool in sent["tools"]]
+    if flavour == "llama.cpp":
+        assert (named, sent["tool_choice"]) == (["b"], "required")
+    else:
+        assert (named, sent["tool_choice"]) == (["a", "b"], choice)
+
+
 async def test_a_completion_goes_to_its_own_endpoint(
     fakes: Mapping[str, FakeSlot], limits: Settings
 ) -> None:

@@ -246,6 +246,17 @@ async def test_a_slot_that_refuses_the_key_is_left_alone(limits: Settings) -> No
     assert not any("sk-a-secret" in str(result.error) for result in landed)
 
 
+async def test_a_slot_that_refuses_lets_the_jobs_of_all_its_roles_go(limits: Settings) -> None:
+    with FakeSlot(name="locked", parallel=1) as locked, FakeSlot(name="open") as other:
+        locked.tell(fault="401")
+        slots = [locked.slot(roles=["orchestrator", "worker"]), other.slot(roles=["worker"])]
+        asked = [*jobs(20), *jobs(2, "Only there", role="orchestrator")]
+        async with asyncio.timeout(20):
+            _, landed = await run(asked, slots, limits)
+    assert landed.statuses() == {"ok": 20, "failed": 2}
+    assert {result.error_kind for result in landed if result.status == "failed"} == {"no_slot"}
+
+
 async def test_a_slot_that_dies_and_returns_is_used_again(limits: Settings) -> None:
     with FakeSlot(parallel=4, delay_ms=20) as fake:
         landed = Landed()
