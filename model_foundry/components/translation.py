@@ -8,12 +8,17 @@ from model_foundry.components.recipe import Recipe
 from model_foundry.inference.fleet import settings_fleet
 from model_foundry.inference.jobs import Request
 from model_foundry.settings import Settings
-from model_foundry.translation.prompts import translation_request
-from model_foundry.translation.segments import segments
+from model_foundry.translation.document import Document
+from model_foundry.translation.languages import written_in
+from model_foundry.translation.prompts import keeps_marks, translation_request
 
 
 class TranslationRecipe(Recipe):
-    """Translates the column `text` of each source row line by line; code is left alone."""
+    """Translates the column `text` of each source row, which is Markdown, in segments.
+
+    Code, links' targets, HTML and math are never asked for, nor is a segment without a letter of
+    the source language's script.
+    """
 
     kind: ClassVar[Literal["generation", "translation"]] = "translation"
 
@@ -24,11 +29,13 @@ class TranslationRecipe(Recipe):
     def requests(
         self, folder: Path, row: Mapping[str, Any], settings: Settings
     ) -> Iterator[tuple[str, Request]]:
-        """One request a line, in the way that the role's slots want to be asked."""
+        """One request a segment, in the way that the role's slots want to be asked."""
         prompt_format = settings_fleet(settings).prompt_format_of(self.role, settings.profile)
-        for segment in segments(row["text"], self.source_language):
+        for segment in Document(row["text"], marks=keeps_marks(prompt_format)).segments:
+            if not written_in(segment.text, self.source_language):
+                continue
             yield (
-                f"{row['source_part']}/{segment.number}",
+                f"{row['source_part']}/{segment.part}",
                 translation_request(
                     segment.text,
                     prompt_format=prompt_format,
