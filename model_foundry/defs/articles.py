@@ -6,6 +6,7 @@ translate_articles    articles that are new or have changed    (sensor: there ar
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +32,6 @@ from model_foundry.translation.article import (
 from model_foundry.translation.languages import base
 from model_foundry.translation.publish import (
     Outcome,
-    Wanted,
     find_wanted,
     glossary_of,
     publish,
@@ -156,7 +156,7 @@ def _translated(
     def log(progress: Progress) -> None:
         context.log.info(str(progress))
 
-    wanted = [_wanted(settings, name, language) for name, language in keys]
+    wanted = [find_wanted(settings, name, language) for name, language in keys]
     with foundry.postgres() as connection:
         outcomes = publish(
             wanted,
@@ -172,13 +172,6 @@ def _translated(
             f"{outcome.wanted.article.name} → {outcome.wanted.language} {outcome.status}{said}"
         )
     return outcomes
-
-
-def _wanted(settings: Settings, name: str, language: str) -> Wanted:
-    try:
-        return find_wanted(settings, name, language)
-    except FoundryError:  # gone since: `publish` says so
-        return Wanted(Article(name, settings.articles_root / name), language)
 
 
 # What a materialization shows.
@@ -377,19 +370,12 @@ def _observation(found: _Found) -> dg.AssetObservation:
 def _run_requests(
     order: Sequence[str], languages: Sequence[str], stale: Collection[tuple[str, str]]
 ) -> list[dg.RunRequest]:
-    """A run for each stretch of stale partitions: their segments share the slots."""
-    stretches: list[list[str]] = []
-    fresh = True
-    for name in order:
-        for language in languages:
-            if (name, language) not in stale:
-                fresh = True
-                continue
-            if fresh:
-                stretches.append([])
-            stretches[-1].append(f"{name}|{language}")
-            fresh = False
-    return [
-        dg.RunRequest(tags=dict(zip(_RANGE, (stretch[0], stretch[-1]), strict=True)))
-        for stretch in stretches
-    ]
+    """A run for each stretch of articles that are stale in a language: it shares the slots well."""
+    requests = []
+    for language in languages:
+        for is_stale, stretch in groupby(order, key=lambda name: (name, language) in stale):
+            if is_stale:
+                names = list(stretch)
+                bounds = [f"{name}|{language}" for name in (names[0], names[-1])]
+                requests.append(dg.RunRequest(tags=dict(zip(_RANGE, bounds, strict=True))))
+    return requests

@@ -45,12 +45,16 @@ _KEPT: Final = {
 
 
 class Wanted(NamedTuple):
-    """An article and the language it is wanted in; `source` is its own, where that is said."""
+    """An article and the language it is wanted in; `source` is its own, where that is said.
+
+    `folder` is where the translation goes, if not beside it; `refusal` says why it is not read.
+    """
 
     article: Article
     language: str
     source: str | None = None
     folder: Path | None = None
+    refusal: str | None = None
 
 
 @dataclass
@@ -149,12 +153,11 @@ def publish(
 
 
 def find_wanted(settings: Settings, name: str, language: str) -> Wanted:
-    """An article of the articles' folder.
-
-    Raises:
-        FoundryError: it is not there, or leads out of the folder.
-    """
-    return Wanted(article(settings, name), language)
+    """An article of the articles' folder; refused if it is not there, or leads out of it."""
+    try:
+        return Wanted(article(settings, name), language)
+    except FoundryError as error:
+        return Wanted(Article(name, settings.articles_root / name), language, refusal=str(error))
 
 
 def record(connection: psycopg.Connection[Any], outcomes: Sequence[Outcome]) -> date:
@@ -181,11 +184,12 @@ def record(connection: psycopg.Connection[Any], outcomes: Sequence[Outcome]) -> 
 def _begun(wanted: Wanted, settings: Settings) -> tuple[Outcome, Task | None]:
     """What can be said before anything is asked, and what is to be asked."""
     output = output_path(wanted.article.path, wanted.language, wanted.folder)
+    if wanted.refusal is not None:
+        return Outcome(wanted, output, "", "not_published", [wanted.refusal]), None
     try:
         text = wanted.article.read(settings.article_max_bytes)
     except (FoundryError, FileNotFoundError) as error:
-        said = str(error) if isinstance(error, FoundryError) else "the article is gone"
-        return Outcome(wanted, output, "", "not_published", [said]), None
+        return Outcome(wanted, output, "", "not_published", [str(error)]), None
     source = wanted.source or declared_language(text) or settings.articles_language
     try:
         language_name(source)
