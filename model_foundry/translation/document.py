@@ -127,8 +127,8 @@ class Document:
                 by_block.setdefault(segment.block, []).append((segment, translation))
         for block, changes in by_block.items():
             try:
-                if not all(translation.strip() for _, translation in changes):
-                    raise MisfitError("the translation is empty")
+                if not all(any(map(str.isalnum, text)) for _, text in changes):
+                    raise MisfitError("there are no words in the translation")
                 if isinstance(block, Block):
                     new = [Change(each.pieces, text, each.marks) for each, text in changes]
                     yield put_back(block, new, self._parsed.env)

@@ -192,6 +192,10 @@ def _keep_labels(block: Block, items: Sequence[_Item]) -> None:
                     item.raw = item.content.replace("|", "\\|")
 
 
+def _is_emphasis(item: _Item) -> bool:
+    return item.kind in {"open", "close"} and item.said[1] in MARKS
+
+
 def _is_punctuation(char: str) -> bool:
     return unicodedata.category(char)[0] in "PS"
 
@@ -203,7 +207,7 @@ def _keep_emphasis(items: list[_Item]) -> None:
     in place of underscores beside a letter.
     """
     opened: list[_Item] = []
-    for item in [item for item in items if item.said[1:2] and item.said[1] in MARKS]:
+    for item in filter(_is_emphasis, items):
         if item.kind == "open":
             opened.append(item)
             continue
@@ -215,7 +219,7 @@ def _keep_emphasis(items: list[_Item]) -> None:
                 for each in (start, item):
                     each.content = each.raw = "*" * len(each.content)
     for item in list(items):
-        if item.said[1:2] and item.said[1] in MARKS:
+        if _is_emphasis(item):
             before, after = _around(items, item)
             inner, outer = (after, before) if item.kind == "open" else (before, after)
             if inner and _is_punctuation(inner) and outer.strip() and not _is_punctuation(outer):
