@@ -50,6 +50,8 @@ def put_back(block: Block, changes: Sequence[Change], env: dict[str, Any]) -> tu
     Raises:
         MisfitError: no way was found to write a translation such that it reads as it should.
     """
+    if block.kind == "term" and not _stands(block.kind, block.content):
+        raise MisfitError("the term is one only for how its text begins")
     items = list(_items(block, sorted(changes, key=lambda change: change.pieces[0].start)))
     _keep_labels(block, items)
     _keep_emphasis(items)
@@ -94,7 +96,7 @@ def _kept(block: Block, start: int, end: int) -> Iterator[_Item]:
     """The block's own pieces between two offsets, and what lies between the pieces."""
     at = start
     for piece in block.pieces:
-        if piece.end <= start or piece.start >= end:
+        if start == end or piece.end <= start or piece.start >= end:
             continue
         first, last = max(piece.start, start), min(piece.end, end)
         if at < first:
@@ -271,7 +273,7 @@ def _begins_word(item: _Item) -> bool:
 
 _AFTER: Final = frozenset(".,;:!?)]}%\"'”’")
 _BEFORE: Final = frozenset("([{\"'“‘")
-_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]<>&~$^!]")
+_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]~$^]|<(?=[A-Za-z/!?>])|&(?=#?[A-Za-z0-9])|!(?=\[)")
 _PUNCTUATION: Final = re.compile(r"[!-/:-@\[-`{-~]")
 _ORDERED: Final = re.compile(r"\d{1,9}(?=[.)])")
 _TAG: Final = re.compile(r"\A<(?=[A-Za-z/!?>])")  # might go on over lines that follow

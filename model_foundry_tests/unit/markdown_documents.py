@@ -30,7 +30,7 @@ def spec_examples() -> list[str]:
 def translated(
     document: Document, translate: Callable[[str], str]
 ) -> tuple[dict[Segment, str], list[Segment]]:
-    """The document's segments by a translator, split where one does not fit; and those that failed."""
+    """A document's segments by a translator, split where one does not fit; and what failed."""
     done: dict[Segment, str] = {}
     failed = []
     waiting = list(document.segments)
