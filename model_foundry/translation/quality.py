@@ -7,9 +7,10 @@ document is `document`'s, whether skeletons are equal `structure`'s; both are fi
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final, Literal
 
 from model_foundry.translation.document import Document, Segment
@@ -118,10 +119,11 @@ def judge_segment(
     source: str,
     target: str,
     glossary: Glossary | None = None,
+    beside: Mapping[Segment, str] = MappingProxyType({}),
 ) -> Quality:
-    """`judge`, and whether the translation can stand in its segment's place."""
+    """`judge`, and whether the translation can stand in its segment's place, `beside` others."""
     quality = judge(segment.text, translation, source=source, target=target, glossary=glossary)
-    if not translation.strip() or (why := document.misfit(segment, translation)) is None:
+    if not translation.strip() or (why := document.misfit(segment, translation, beside)) is None:
         return quality
     finding = Finding("structure", why, blocks=True)
     return Quality(

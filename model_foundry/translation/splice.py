@@ -208,31 +208,32 @@ def _keep_emphasis(items: list[_Item]) -> None:
     A space outside, where a mark stands between a letter and punctuation (`**「強い」**は`); stars
     in place of underscores beside a letter.
     """
-    opened: list[_Item] = []
-    for item in filter(_is_emphasis, items):
+    opened: list[int] = []
+    for at, item in enumerate(items):
+        if not _is_emphasis(item):
+            continue
         if item.kind == "open":
-            opened.append(item)
+            opened.append(at)
             continue
         start = opened.pop()
-        if start.content[0] == "_":
-            before, _ = _around(items, start)
-            _, after = _around(items, item)
-            if (before and before.isalnum()) or (after and after.isalnum()):
-                for each in (start, item):
-                    each.content = each.raw = "*" * len(each.content)
-    for item in list(items):
+        beside = (_around(items, start)[0], _around(items, at)[1])
+        if item.content[0] == "_" and any(map(str.isalnum, beside)):
+            for each in (items[start], item):
+                each.content = each.raw = "*" * len(each.content)
+    spaces = []
+    for at, item in enumerate(items):
         if _is_emphasis(item):
-            before, after = _around(items, item)
+            before, after = _around(items, at)
             inner, outer = (after, before) if item.kind == "open" else (before, after)
             if inner and _is_punctuation(inner) and outer.strip() and not _is_punctuation(outer):
-                at = next(number for number, each in enumerate(items) if each is item)
-                items.insert(at + (item.kind == "close"), _Item("space", " ", " "))
+                spaces.append(at + (item.kind == "close"))
+    for at in reversed(spaces):
+        items.insert(at, _Item("space", " ", " "))
 
 
-def _around(items: Sequence[_Item], item: _Item) -> tuple[str, str]:
+def _around(items: Sequence[_Item], at: int) -> tuple[str, str]:
     """The characters before and after a run of emphasis marks; empty at the block's ends."""
-    at = next(number for number, each in enumerate(items) if each is item)
-    sign = item.content[0]
+    sign = items[at].content[0]
     first = last = at
     while first and items[first - 1].content.strip(sign) == "":
         first -= 1

@@ -67,9 +67,10 @@ def skeleton(text: str, front_matter_keys: Sequence[str] = ()) -> list[Bone]:
 def differences(source: str, translation: str, front_matter_keys: Sequence[str] = ()) -> list[str]:
     """How a translation's skeleton differs from its source's, in words; empty if it does not."""
     theirs, ours = skeleton(source, front_matter_keys), skeleton(translation, front_matter_keys)
-    matcher = SequenceMatcher(
-        None, [bone[1:] for bone in theirs], [bone[1:] for bone in ours], autojunk=False
-    )
+    bones, new_bones = [bone[1:] for bone in theirs], [bone[1:] for bone in ours]
+    if bones == new_bones:
+        return []
+    matcher = SequenceMatcher(None, bones, new_bones, autojunk=False)
     said = []
     for tag, first, last, begin, end in matcher.get_opcodes():
         if tag == "equal":

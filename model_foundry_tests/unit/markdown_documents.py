@@ -37,7 +37,7 @@ def translated(
     while waiting:
         segment = waiting.pop()
         translation = translate(segment.text)
-        if document.misfit(segment, translation) is None:
+        if document.misfit(segment, translation, done) is None:
             done[segment] = translation
         elif parts := document.split(segment):
             waiting += parts

@@ -234,9 +234,8 @@ def test_a_segment_and_a_part_of_it_are_not_both_put_back() -> None:
 
 
 def test_long_paragraphs_are_cut_at_sentence_ends() -> None:
-    source = "".join(
-        f"これは{number}番目の文です！「本当ですか？」と聞いた。" for number in range(40)
-    )
+    one = "これは{}番目の文です！「本当ですか？」と聞いた。"
+    source = "".join(map(one.format, range(40)))
     document = Document(source, max_tokens=100)
     assert len(document.segments) > 5
     for segment in document.segments:
@@ -270,16 +269,16 @@ def test_whatever_can_be_cut_is_cut(source: str) -> None:
 # --- random documents, random translations ------------------------------------------------------
 
 INLINE = [
-    "words", "日本語の文。", "**bold**", "*em*", "_em_", "`code`", "[text](url 'title')", "![alt](i)",
-    "[ref]", "[ref][]", "[text][ref]", "<https://a.b>", "https://a.b/c", "<b>", "</b>", "&amp;", "\\*",
-    "$x$", "[[wiki]]", "[^1]", "^[note]", "~~gone~~", "  \n", "\\\n", "\n", "|", "*", "_", "`", "[",
-    "]", "!", "<", "{x}", ":smile:", "a@b.c", "「引用」", "\t", " ", "#", "1.", "\\",
+    "words", "日本語の文。", "**bold**", "*em*", "_em_", "`code`", "[text](url 'title')",
+    "![alt](i)", "[ref]", "[ref][]", "[text][ref]", "<https://a.b>", "https://a.b/c", "<b>", "</b>", "&amp;",
+    "\\*", "$x$", "[[wiki]]", "[^1]", "^[note]", "~~gone~~", "  \n", "\\\n", "\n", "|", "*", "_",
+    "`", "[", "]", "!", "<", "{x}", ":smile:", "a@b.c", "「引用」", "\t", " ", "#", "1.", "\\",
 ]  # fmt: skip
 LINES = [
-    "# head", "title\n===", "title\n---", "- ", "1. ", "> ", ">", "```", "~~~", "    ", "| a | b |",
-    "|---|---|", "| c \\| d | `e` |", "***", "<div>", "</div>", "", "", "$$", ":::", "[ref]: /url",
-    "[^1]: note", "!!! note", "term\n: definition", "- [ ] task", "> [!NOTE]", "\ttab", "  - sub",
-    "import x from 'y'", "<Tag a={b}>", "---",
+    "# head", "title\n===", "title\n---", "- ", "1. ", "> ", ">", "```", "~~~", "    ",
+    "| a | b |", "|---|---|", "| c \\| d | `e` |", "***", "<div>", "</div>", "", "", "$$", ":::",
+    "[ref]: /url", "[^1]: note", "!!! note", "term\n: definition", "- [ ] task", "> [!NOTE]",
+    "\ttab", "  - sub", "import x from 'y'", "<Tag a={b}>", "---",
 ]  # fmt: skip
 inline = st.lists(st.sampled_from(INLINE), max_size=8).map("".join)
 line = st.tuples(st.lists(st.sampled_from(LINES), max_size=3).map("".join), inline).map("".join)
@@ -287,10 +286,11 @@ ends = st.sampled_from(["\n", "\r\n", "\n\n"])
 markdown = st.lists(st.tuples(line, ends).map("".join), max_size=8).map("".join)
 NASTY = [
     "# ", "- ", "1. ", "1) ", "> ", "| ", "|---|", "---", "===", "```", "~~~", "    ", "\n", "\n\n",
-    "`1`", "`2`", "[", "](1)", "](2)", "![", "**", "*", "_", "~~", "$$", "$x$", "[[w]]", "[^1]", "[ref]",
-    "<b>", "<div>", "</div>", "<!--", "&amp;", "\\", ":::", ": ", "words", "日本語", "。", "https://a.b",
-    "{x}", "import a from 'b'", "export const a", "+++", "a@b.c", ":smile:", "[x]: y", "[ ] ", "!", "<",
-    "[!NOTE]", "^[", "]", "(", ")", "#", '"', "'", "\t", "\u3000", "$", "=", "+", "\\begin{align}",
+    "`1`", "`2`", "[", "](1)", "](2)", "![", "**", "*", "_", "~~", "$$", "$x$", "[[w]]", "[^1]",
+    "[ref]", "<b>", "<div>", "</div>", "<!--", "&amp;", "\\", ":::", ": ", "words", "日本語", "。",
+    "https://a.b", "{x}", "import a from 'b'", "export const a", "+++", "a@b.c", ":smile:",
+    "[x]: y", "[ ] ", "!", "<", "[!NOTE]", "^[", "]", "(", ")", "#", '"', "'", "\t", "\u3000",
+    "$", "=", "+", "\\begin{align}",
 ]  # fmt: skip
 nasty = st.lists(st.sampled_from(NASTY), min_size=1, max_size=6).map("".join)
 
