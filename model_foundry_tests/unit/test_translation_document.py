@@ -270,9 +270,9 @@ def test_whatever_can_be_cut_is_cut(source: str) -> None:
 
 INLINE = [
     "words", "日本語の文。", "**bold**", "*em*", "_em_", "`code`", "[text](url 'title')",
-    "![alt](i)", "[ref]", "[ref][]", "[text][ref]", "<https://a.b>", "https://a.b/c", "<b>", "</b>", "&amp;",
-    "\\*", "$x$", "[[wiki]]", "[^1]", "^[note]", "~~gone~~", "  \n", "\\\n", "\n", "|", "*", "_",
-    "`", "[", "]", "!", "<", "{x}", ":smile:", "a@b.c", "「引用」", "\t", " ", "#", "1.", "\\",
+    "![alt](i)", "[ref]", "[ref][]", "[text][ref]", "<https://a.b>", "https://a.b/c", "<b>", "</b>",
+    "&amp;", "\\*", "$x$", "[[wiki]]", "[^1]", "^[note]", "~~gone~~", "  \n", "\\\n", "\n", "|",
+    "*", "_", "`", "[", "]", "!", "<", "{x}", ":smile:", "a@b.c", "「引用」", "\t", " ", "#", "1.", "\\",
 ]  # fmt: skip
 LINES = [
     "# head", "title\n===", "title\n---", "- ", "1. ", "> ", ">", "```", "~~~", "    ",
