@@ -25,6 +25,7 @@ good translation is (`quality`), whether two documents have one skeleton (`struc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final, Literal
 
 from model_foundry.translation import front_matter, sentences
@@ -99,10 +100,19 @@ class Document:
             _segment(f"{segment.part}.{number}", draft) for number, draft in enumerate(drafts)
         )
 
-    def misfit(self, segment: Segment, translation: str) -> str | None:
-        """Why a translation cannot stand in its segment's place; None if it can."""
+    def misfit(
+        self,
+        segment: Segment,
+        translation: str,
+        beside: Mapping[Segment, str] = MappingProxyType({}),
+    ) -> str | None:
+        """Why a translation cannot stand in its segment's place; None if it can.
+
+        `beside` are translations that were found to fit before: those of the same block count.
+        """
+        neighbours = {each: text for each, text in beside.items() if each.block is segment.block}
         try:
-            self.render({segment: translation})
+            list(self._replacements({**neighbours, segment: translation}))
         except MisfitError as error:
             return str(error)
         return None
@@ -127,8 +137,8 @@ class Document:
                 by_block.setdefault(segment.block, []).append((segment, translation))
         for block, changes in by_block.items():
             try:
-                if not all(translation.strip() for _, translation in changes):
-                    raise MisfitError("the translation is empty")
+                if not all(any(map(str.isalnum, text)) for _, text in changes):
+                    raise MisfitError("there are no words in the translation")
                 if isinstance(block, Block):
                     new = [Change(each.pieces, text, each.marks) for each, text in changes]
                     yield put_back(block, new, self._parsed.env)

@@ -101,6 +101,8 @@ class PieceParser(ParserInline):
                 if not pieces[-1].chars:
                     pieces.pop()
             pieces.append(Piece("break", start, end, last.type))
+        elif last.type == "text_special" and last.content == src[start:end]:
+            pieces.append(_text(src, start, end))  # a backslash before what it does not escape
         elif last.type == "text_special":
             pieces.append(
                 Piece("text", start, end, chars=[(char, start, end) for char in last.content[:1]])

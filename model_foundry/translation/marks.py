@@ -201,7 +201,7 @@ def _next_stars(top: str, size: int) -> str:
 
 
 def _check(source: Node, translation: Node) -> None:
-    if source.shape()[3] == translation.shape()[3]:
+    if source.shape() == translation.shape():
         return
     had, has = _tally(source), _tally(translation)
     lost, new = had - has, has - had

@@ -7,9 +7,10 @@ document is `document`'s, whether skeletons are equal `structure`'s; both are fi
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final, Literal
 
 from model_foundry.translation.document import Document, Segment
@@ -40,7 +41,7 @@ LENGTH_LIMITS: Final = (0.25, 4.0)
 _USUAL_LENGTH: Final = {("en", "de"): 1.15, ("en", "fr"): 1.15, ("en", "es"): 1.15}
 _WEIGHT: Final = 2.2
 _SHORT: Final = 20.0  # added to both lengths: a ratio of two short texts says little
-_LOOP_PERIODS: Final = range(1, 81)
+_LOOP_PERIOD: Final = 80
 _FUNCTION_WORDS: Final = {
     language: frozenset(words.split())
     for language, words in {
@@ -118,10 +119,11 @@ def judge_segment(
     source: str,
     target: str,
     glossary: Glossary | None = None,
+    beside: Mapping[Segment, str] = MappingProxyType({}),
 ) -> Quality:
-    """`judge`, and whether the translation can stand in its segment's place."""
+    """`judge`, and whether the translation can stand in its segment's place, `beside` others."""
     quality = judge(segment.text, translation, source=source, target=target, glossary=glossary)
-    if not translation.strip() or (why := document.misfit(segment, translation)) is None:
+    if not translation.strip() or (why := document.misfit(segment, translation, beside)) is None:
         return quality
     finding = Finding("structure", why, blocks=True)
     return Quality(
@@ -197,7 +199,7 @@ def _untranslated(text: str, translation: str, source: str, target: str) -> list
     theirs, ours = script_of(source), script_of(target)
     if same:
         # A name stays as it is; a sentence does not, nor does another script.
-        blocks = words > 3 or (theirs not in {ours, "latin"})
+        blocks = words > 3 or (theirs not in {ours, "latin"} and in_script(text, theirs) > 0)
         return [Finding("echo", "the translation is the source", blocks=blocks)]
     letters = max(1, sum(map(str.isalpha, translation)))
     left = _left(translation, source, target)
@@ -248,7 +250,7 @@ def _loop(text: str, translation: str) -> list[Finding]:
 def _longest_loop(text: str) -> tuple[str, int] | None:
     """The longest stretch that is one unit at least four times in a row, and its length."""
     found: tuple[str, int] | None = None
-    for period in _LOOP_PERIODS:
+    for period in _periods(text):
         run = 0
         for at in range(period, len(text) + 1):
             if at < len(text) and text[at] == text[at - period]:
@@ -261,6 +263,18 @@ def _longest_loop(text: str) -> tuple[str, int] | None:
                 found = (unit, size)
             run = 0
     return found
+
+
+def _periods(text: str) -> list[int]:
+    """Distances at which eight characters come again: what a loop's period can be."""
+    periods = set()
+    last: dict[str, int] = {}
+    for at in range(len(text) - 7):
+        eight = text[at : at + 8]
+        if eight in last and at - last[eight] <= _LOOP_PERIOD:
+            periods.add(at - last[eight])
+        last[eight] = at
+    return sorted(periods)
 
 
 def _repeated_sentences(text: str, translation: str) -> list[Finding]:

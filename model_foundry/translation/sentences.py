@@ -36,19 +36,19 @@ def sentence_ends(text: str) -> list[int]:
     for match in _END.finditer(text):
         if match.end() >= len(text):
             break
-        if match[0][0] == "." and not _is_full_stop(text, match.start(), match.end()):
-            continue
-        ends.append(match.end())
+        if match[0][0] not in ".…" or _is_full_stop(text, match):
+            ends.append(match.end())
     return ends
 
 
-def _is_full_stop(text: str, dot: int, after: int) -> bool:
-    word = _LAST_WORD.search(text[max(0, dot - 24) : dot])
-    if word:
-        last = word[1].lower().lstrip("[(")
-        if last in _ABBREVIATIONS or (len(last) == 1 and word[1].isupper()):
-            return False
-    return not text[after].islower()
+def _is_full_stop(text: str, match: re.Match[str]) -> bool:
+    if text[match.end()].islower():
+        return False
+    if match[0].rstrip() != ".":
+        return True  # several, or a quotation that ends with one
+    word = _LAST_WORD.search(text[max(0, match.start() - 24) : match.start()])
+    last = word[1].lower().lstrip("[(") if word else ""
+    return last not in _ABBREVIATIONS and not (word and len(last) == 1 and word[1].isupper())
 
 
 def clause_ends(text: str) -> list[int]:

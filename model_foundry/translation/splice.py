@@ -50,6 +50,8 @@ def put_back(block: Block, changes: Sequence[Change], env: dict[str, Any]) -> tu
     Raises:
         MisfitError: no way was found to write a translation such that it reads as it should.
     """
+    if block.kind == "term" and not _stands(block.kind, block.content):
+        raise MisfitError("the term is one only for how its text begins")
     items = list(_items(block, sorted(changes, key=lambda change: change.pieces[0].start)))
     _keep_labels(block, items)
     _keep_emphasis(items)
@@ -94,7 +96,7 @@ def _kept(block: Block, start: int, end: int) -> Iterator[_Item]:
     """The block's own pieces between two offsets, and what lies between the pieces."""
     at = start
     for piece in block.pieces:
-        if piece.end <= start or piece.start >= end:
+        if start == end or piece.end <= start or piece.start >= end:
             continue
         first, last = max(piece.start, start), min(piece.end, end)
         if at < first:
@@ -192,6 +194,10 @@ def _keep_labels(block: Block, items: Sequence[_Item]) -> None:
                     item.raw = item.content.replace("|", "\\|")
 
 
+def _is_emphasis(item: _Item) -> bool:
+    return item.kind in {"open", "close"} and item.said[1] in MARKS
+
+
 def _is_punctuation(char: str) -> bool:
     return unicodedata.category(char)[0] in "PS"
 
@@ -202,31 +208,32 @@ def _keep_emphasis(items: list[_Item]) -> None:
     A space outside, where a mark stands between a letter and punctuation (`**「強い」**は`); stars
     in place of underscores beside a letter.
     """
-    opened: list[_Item] = []
-    for item in [item for item in items if item.said[1:2] and item.said[1] in MARKS]:
+    opened: list[int] = []
+    for at, item in enumerate(items):
+        if not _is_emphasis(item):
+            continue
         if item.kind == "open":
-            opened.append(item)
+            opened.append(at)
             continue
         start = opened.pop()
-        if start.content[0] == "_":
-            before, _ = _around(items, start)
-            _, after = _around(items, item)
-            if (before and before.isalnum()) or (after and after.isalnum()):
-                for each in (start, item):
-                    each.content = each.raw = "*" * len(each.content)
-    for item in list(items):
-        if item.said[1:2] and item.said[1] in MARKS:
-            before, after = _around(items, item)
+        beside = (_around(items, start)[0], _around(items, at)[1])
+        if item.content[0] == "_" and any(map(str.isalnum, beside)):
+            for each in (items[start], item):
+                each.content = each.raw = "*" * len(each.content)
+    spaces = []
+    for at, item in enumerate(items):
+        if _is_emphasis(item):
+            before, after = _around(items, at)
             inner, outer = (after, before) if item.kind == "open" else (before, after)
             if inner and _is_punctuation(inner) and outer.strip() and not _is_punctuation(outer):
-                at = next(number for number, each in enumerate(items) if each is item)
-                items.insert(at + (item.kind == "close"), _Item("space", " ", " "))
+                spaces.append(at + (item.kind == "close"))
+    for at in reversed(spaces):
+        items.insert(at, _Item("space", " ", " "))
 
 
-def _around(items: Sequence[_Item], item: _Item) -> tuple[str, str]:
+def _around(items: Sequence[_Item], at: int) -> tuple[str, str]:
     """The characters before and after a run of emphasis marks; empty at the block's ends."""
-    at = next(number for number, each in enumerate(items) if each is item)
-    sign = item.content[0]
+    sign = items[at].content[0]
     first = last = at
     while first and items[first - 1].content.strip(sign) == "":
         first -= 1
@@ -267,7 +274,7 @@ def _begins_word(item: _Item) -> bool:
 
 _AFTER: Final = frozenset(".,;:!?)]}%\"'”’")
 _BEFORE: Final = frozenset("([{\"'“‘")
-_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]<>&~$^!]")
+_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]~$^]|<(?=[A-Za-z/!?>])|&(?=#?[A-Za-z0-9])|!(?=\[)")
 _PUNCTUATION: Final = re.compile(r"[!-/:-@\[-`{-~]")
 _ORDERED: Final = re.compile(r"\d{1,9}(?=[.)])")
 _TAG: Final = re.compile(r"\A<(?=[A-Za-z/!?>])")  # might go on over lines that follow

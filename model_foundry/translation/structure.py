@@ -53,7 +53,8 @@ class Bone(NamedTuple):
     detail: str
 
     def __str__(self) -> str:
-        detail = self.detail if len(self.detail) <= _SHOWN else self.detail[: _SHOWN - 1] + "…"
+        detail = " ".join(self.detail.split())
+        detail = detail if len(detail) <= _SHOWN else detail[: _SHOWN - 1] + "…"
         return f"{self.name} {detail}".strip()
 
 
@@ -66,9 +67,10 @@ def skeleton(text: str, front_matter_keys: Sequence[str] = ()) -> list[Bone]:
 def differences(source: str, translation: str, front_matter_keys: Sequence[str] = ()) -> list[str]:
     """How a translation's skeleton differs from its source's, in words; empty if it does not."""
     theirs, ours = skeleton(source, front_matter_keys), skeleton(translation, front_matter_keys)
-    matcher = SequenceMatcher(
-        None, [bone[1:] for bone in theirs], [bone[1:] for bone in ours], autojunk=False
-    )
+    bones, new_bones = [bone[1:] for bone in theirs], [bone[1:] for bone in ours]
+    if bones == new_bones:
+        return []
+    matcher = SequenceMatcher(None, bones, new_bones, autojunk=False)
     said = []
     for tag, first, last, begin, end in matcher.get_opcodes():
         if tag == "equal":
@@ -94,11 +96,11 @@ def _front(parsed: Parsed, keys: Sequence[str]) -> Iterator[Bone]:
         start = parsed.source.index(parsed.front)
         kept, at = [], start
         for field in front_matter.fields(parsed.source, parsed.front, keys):
-            kept += [parsed.source[at : field.start], "…"]
+            kept += [parsed.source[at : field.start], " … "]
             at = field.end
         kept.append(parsed.source[at : start + len(parsed.front)])
         # A block scalar ends with its line, a quoted one before: line ends say nothing here.
-        yield Bone(1, 0, "front matter", "\n".join("".join(kept).split()))
+        yield Bone(1, 0, "front matter", " ".join("".join(kept).split()))
 
 
 def _bones(parsed: Parsed) -> Iterator[Bone]:

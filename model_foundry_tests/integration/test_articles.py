@@ -14,7 +14,10 @@ from model_foundry_tests.fake_slot import FakeSlot, translated
 from model_foundry_tests.foundry import checks_of, materialize
 from model_foundry_tests.recipes import with_slots
 
-LAST = "The last paragraph says goodbye, and thanks to everybody who has come so far with us."
+LAST = (
+    "The last paragraph says goodbye, and thanks to everybody who has come so far with us. It is "
+    "longer than the others, because a text of a few words may well become much shorter."
+)
 ARTICLE = f"""\
 ---
 title: About slots
