@@ -107,6 +107,11 @@ class Translated:
     quality: Quality | None = None
 
     @property
+    def fit_parts(self) -> list[Part]:
+        """Those that have a fit translation."""
+        return [part for part in self.parts if part.is_fit]
+
+    @property
     def reasons(self) -> list[str]:
         """Why it may not be published; empty if it may."""
         unfit = [part for part in self.parts if not part.is_fit]
@@ -243,6 +248,7 @@ class _Translation:
             source=task.source,
             target=task.target,
             glossary=task.glossary,
+            beside={done.segment: done.translation or "" for done in each.translated.fit_parts},
         )
         fits = all(finding.code != "structure" for finding in part.quality.findings)
         if memory.is_fit and fits:
@@ -395,7 +401,7 @@ def _judged(each: _Open, answer: dict[str, Any], tries: int) -> Remembered:
 def _put_together(translated: Translated) -> None:
     task, document = translated.task, translated.document
     translated.parts.sort(key=lambda part: [int(each) for each in part.segment.part.split(".")])
-    if not all(part.is_fit for part in translated.parts):
+    if len(translated.fit_parts) < len(translated.parts):
         return
     texts = {part.segment: part.translation or "" for part in translated.parts}
     translated.rendered = document.render(texts)

@@ -6,7 +6,7 @@ import pytest
 
 from model_foundry.inference.fleet import PromptFormat
 from model_foundry.inference.jobs import Request
-from model_foundry.translation.memory import memory_key
+from model_foundry.translation.memory import Asking, memory_key
 from model_foundry.translation.prompts import (
     PROMPT_VERSIONS,
     answer_tokens,
@@ -148,25 +148,22 @@ def test_an_answer_has_room_but_not_without_end() -> None:
 
 
 def test_the_memory_key_is_of_everything_that_can_change_a_translation() -> None:
-    fields = {
-        "source": "ja",
-        "target": "en",
-        "model": "m",
-        "prompt_format": "chat",
-        "glossary_version": "1",
-    }
-    keys = {memory_key("text", **fields)}  # type: ignore[arg-type]
-    others = [{"source": "zh"}, {"target": "de"}, {"model": "n"}, {"glossary_version": ""}]
-    for other in [*others, {"prompt_format": "few-shot"}]:
-        keys.add(memory_key("text", **{**fields, **other}))  # type: ignore[arg-type]
-    keys.add(memory_key("other", **fields))  # type: ignore[arg-type]
+    asking = Asking("ja", "en", "m", "chat", "1")
+    others = [
+        asking._replace(source_language="zh"),
+        asking._replace(target_language="de"),
+        asking._replace(models="n"),
+        asking._replace(prompt_format="few-shot"),
+        asking._replace(glossary_version=""),
+    ]
+    keys = {memory_key("text", each) for each in (asking, *others)} | {memory_key("other", asking)}
     assert len(keys) == 7
-    assert memory_key("text", **{**fields, "source": "JA"}) in keys  # type: ignore[arg-type]
+    assert memory_key("text", asking._replace(source_language="JA")) in keys
 
 
 def test_a_new_prompt_version_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     def key() -> str:
-        return memory_key("t", source="ja", target="en", model="m", prompt_format="chat")
+        return memory_key("t", Asking("ja", "en", "m", "chat"))
 
     before = key()
     assert key() == before

@@ -63,7 +63,8 @@ COMMENT ON TABLE article_translation IS
 'What became of an article in a language: one row for each day on which it was translated';
 COMMENT ON COLUMN article_translation.occurred_on IS 'UTC day of the translation';
 COMMENT ON COLUMN article_translation.status IS
-'published; not_published: reasons say why; kept: the file there was edited by hand, or is not ours; skipped: it is in that language already';
+'published; not_published: reasons say why; kept: somebody else wrote the file that is there;
+skipped: it is in that language already';
 COMMENT ON COLUMN article_translation.asked_segments IS 'Those that the memory did not have';
 
 CREATE TABLE article_segment (
