@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -26,6 +27,12 @@ from model_foundry.errors import FoundryError
 PREFIX = "MODEL_FOUNDRY_"
 
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+
+
+def _listed(value: object) -> object:
+    """`en, de` as a list."""
+    return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
 def embedded_stack_is_running(home: Path) -> bool:
@@ -62,7 +69,26 @@ class Settings(BaseSettings):
         "standard", description="A profile of the fleet, or a file with a line `naughty x worker`."
     )
     telemetry_url: str | None = Field(None, description="Where live telemetry is posted.")
-    articles_dir: AbsolutePath | None = Field(None, description="Markdown articles to translate.")
+    articles_dir: AbsolutePath | None = Field(
+        None, description="Markdown articles to translate; unset: `articles` in home."
+    )
+    articles_language: Language = Field(
+        "ja", description="Of an article whose front matter names no `lang`."
+    )
+    articles_languages: Annotated[tuple[Language, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        ("en",), description="Into which articles are translated, as in `en,de`."
+    )
+    articles_max: int = Field(10_000, ge=1, description="More below the folder are an error.")
+    article_max_bytes: int = Field(4 * 1024 * 1024, ge=1024)
+    glossary_dir: AbsolutePath | None = Field(
+        None, description="Where FROM-TO.yaml glossaries lie; unset: `glossaries` in home."
+    )
+    translation_segment_tokens: int = Field(
+        600, ge=32, description="A longer text is cut at its sentences' ends."
+    )
+    translation_tries: int = Field(
+        2, ge=1, le=10, description="How often a run asks for a segment whose translation is unfit."
+    )
 
     embedded_nats_port: int = Field(
         0, ge=0, le=65_535, description="Of the embedded server; 0: a free one, kept over restarts."
@@ -185,6 +211,11 @@ class Settings(BaseSettings):
             values = dotenv_values(services_env(self.home))
             services = {name: value for name, value in values.items() if value is not None}
         return {**services, **os.environ}
+
+    @property
+    def articles_root(self) -> Path:
+        """The folder of the articles, whether it exists or not."""
+        return self.articles_dir or self.home / "articles"
 
     def require_nats_url(self) -> str:
         """The NATS URL, or an error that says how to get one."""

@@ -4,8 +4,10 @@
 the same port. What it does with one request stands in that request: a prompt that holds
 `!fault=NAME,times=N,retry_after=VALUE!` gets that fault the first N times that its job asks
 (always, without `times`), then an answer. `tell(say=[…])` gives the answers themselves: a job's
-first request gets the first, the last one is for every further request. It works on `parallel`
-requests at a time, each taking `delay_ms`; more wait in a queue.
+first request gets the first, the last one is for every further request. `tell(translate={…})` makes
+it a translator into a language whose words are written backwards; what it does wrong stands there,
+by a piece of the text. It works on `parallel` requests at a time, each taking `delay_ms`; more wait
+in a queue.
 """
 
 import argparse
@@ -112,8 +114,9 @@ class FakeSlot:
         return self._control("stats")
 
     def tell(self, **changes: Any) -> None:
-        """Change `delay_ms`, `health` (a status), `fault` (for every request) or `say` (answers:
-        a text, or a list of `{"name": …, "arguments": …}` that are called) while it runs."""
+        """Change `delay_ms`, `health` (a status), `fault` (for every request), `say` (answers:
+        a text, or a list of `{"name": …, "arguments": …}` that are called) or `translate` (see
+        `translated`) while it runs."""
         self._control("tell", changes)
 
     def _control(self, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -134,6 +137,7 @@ class _Server:
         self.health = 200
         self.fault: str | None = None
         self.say: list[str | list[dict[str, str]]] = []
+        self.translate: dict[str, str] | None = None
         self.requests = self.busy = self.peak = self.bytes_sent = 0
         self.asked: Counter[str] = Counter()
         self.last: dict[str, Any] = {}
@@ -163,6 +167,7 @@ class _Server:
             self.health = changes.get("health", self.health)
             self.fault = changes.get("fault", self.fault)
             self.say = changes.get("say", self.say)
+            self.translate = changes.get("translate", self.translate)
             send(writer, 200, {})
         elif path == "/health":
             send(writer, self.health, {"status": "ok" if self.health == 200 else "loading"})
@@ -251,6 +256,8 @@ class _Server:
         calls = [] if isinstance(said, str) else said
         text = said if isinstance(said, str) else ""
         finish_reason = "length" if fault == "length" else "stop"
+        if self.translate is not None:
+            text, finish_reason = translated(prompt, self.translate)
         if path.endswith("/chat/completions"):
             message: dict[str, Any] = {"role": "assistant", "content": text}
             if fault == "tool-call":
@@ -334,6 +341,26 @@ class _Server:
             await writer.drain()
             self.bytes_sent += len(part)
         writer.write(tail)
+
+
+def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:
+    """A text in the language of words written backwards, and the finish_reason.
+
+    `wrong` says what is done instead with a text that holds a piece: echo, loop, nothing, markdown
+    (of its own), stub, unmarked (without code and links), or long (cut off).
+    """
+    backwards = re.sub(r"[A-Za-z]+", lambda word: word[0][::-1], text)
+    how = next((how for piece, how in wrong.items() if piece in text), "")
+    said = {
+        "echo": text,
+        "loop": f"{backwards[:20]} " * 50,
+        "nothing": "",
+        "markdown": f"# {backwards}\n\n- eno\n- owt",
+        "stub": backwards[: len(backwards) // 8],
+        "unmarked": re.sub(r"[`\[\]]|\(\d+\)", "", backwards),
+        "long": backwards[: len(backwards) // 2],
+    }.get(how, backwards)
+    return said, "length" if how == "long" else "stop"
 
 
 _TEXTS: dict[str | None, str] = {"empty": " \n", "unstorable": "a\x00b\ud800c"}

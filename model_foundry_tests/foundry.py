@@ -1,6 +1,6 @@
 """Materializing assets as the UI and the CLI do, with a test's own settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -18,10 +18,12 @@ def materialize(
     config: dict[str, Any] | None = None,
     raise_on_error: bool = True,
     definitions: dg.Definitions | None = None,
+    partitions: Mapping[str, Sequence[str]] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run the named assets in process: unpartitioned, for a day, or for days from A to B.
 
-    `definitions` instead of the project's own must bring their resources.
+    `definitions` instead of the project's own must bring their resources. `partitions` are dynamic
+    ones, that the instance is to know.
     """
     definitions = definitions or build_defs({"foundry": Foundry(settings)})
     tags = {}
@@ -32,6 +34,8 @@ def materialize(
         }
     job = definitions.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
+        for name, keys in (partitions or {}).items():
+            instance.add_dynamic_partitions(name, keys)
         return job.execute_in_process(
             asset_selection=[dg.AssetKey(name) for name in names],
             partition_key=day,

@@ -185,6 +185,27 @@ def quarantine_replay(
             )
 
 
+@app.command()
+def translate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Markdown files.")],
+    to: Annotated[str, typer.Option("--to", help="Language wanted, as in en.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="Theirs; else the front matter's `lang`.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where NAME.LANG.md goes; else beside FILE.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Translate Markdown files whole or not at all; exit code 1: one could not be published."""
+    from model_foundry.cli.translate import translate_files
+
+    with _errors_shown():
+        raise typer.Exit(
+            translate_files(Settings(), files, to=to, source=source, out=out, as_json=as_json)
+        )
+
+
 @fleet.command("check")
 def fleet_check(as_json: Json = False) -> None:
     """Memory plan and running slots; exit code 1: does not fit, or a server contradicts the fleet.

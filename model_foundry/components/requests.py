@@ -15,8 +15,9 @@ from model_foundry.events.subjects import RESULTS
 from model_foundry.inference.fleet import Fleet
 from model_foundry.inference.jobs import Job, Kind, Priority, Request
 from model_foundry.settings import Settings
+from model_foundry.translation.document import Document
+from model_foundry.translation.languages import written_in
 from model_foundry.translation.prompts import translation_request
-from model_foundry.translation.segments import segments
 
 RECIPE: Final = "request"
 Status = Literal["ok", "rejected", "failed", "refused"]
@@ -73,7 +74,7 @@ def jobs_of(
         prompt_format = fleet.prompt_format_of(asked.role, settings.profile)
         parts = [
             (
-                str(segment.number),
+                segment.part,
                 translation_request(
                     segment.text,
                     prompt_format=prompt_format,
@@ -82,7 +83,8 @@ def jobs_of(
                     max_tokens=settings.request_max_tokens,
                 ),
             )
-            for segment in segments(translation.text, translation.source)
+            for segment in _document(translation.text).segments
+            if written_in(segment.text, translation.source)
         ]
     return [
         Job(
@@ -150,7 +152,10 @@ def _answer(
         },
     }
     if kind == "translation":
-        return {**answer, "text": _put_back(request["text"], results)}
+        text, refusal = _put_back(request["text"], results)
+        if refusal and status == "ok":
+            answer |= {"status": "rejected", "error": refusal}
+        return {**answer, "text": text}
     [result] = results
     return {
         **answer,
@@ -167,12 +172,24 @@ def _answer(
     }
 
 
-def _put_back(text: str, results: Sequence[Mapping[str, Any]]) -> str:
-    """The text with each line that has a translation replaced by it."""
-    lines = text.splitlines(keepends=True)
+def _put_back(text: str, results: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
+    """The text with each segment that has a translation replaced, and why one could not be."""
+    document = _document(text)
+    segments = {segment.part: segment for segment in document.segments}
+    translations = {}
+    refusal = None
     for result in results:
-        if result["status"] == "ok":
-            number = int(result["source_part"])
-            line = lines[number]
-            lines[number] = line.replace(line.strip(), result["response_text"].strip(), 1)
-    return "".join(lines)
+        if result["status"] != "ok":
+            continue
+        segment = segments[result["source_part"]]
+        translation = result["response_text"]
+        if why := document.misfit(segment, translation):
+            refusal = f"structure: {why}"
+        else:
+            translations[segment] = translation
+    return document.render(translations), refusal
+
+
+def _document(text: str) -> Document:
+    # A segment is asked once here, with nothing to fall back to: so none has marks to lose.
+    return Document(text, marks=False)

@@ -10,39 +10,43 @@ from model_foundry.components.folder import Folder
 from model_foundry.components.recipe import Asked, Asking, Recipe, described
 from model_foundry.inference.fleet import settings_fleet
 from model_foundry.settings import Settings
-from model_foundry.translation.prompts import LANGUAGES, translation_request
-from model_foundry.translation.segments import segments
+from model_foundry.translation.document import Document
+from model_foundry.translation.languages import language_name, written_in
+from model_foundry.translation.prompts import keeps_marks, translation_request
 
 
 class TranslationRecipe(Recipe):
-    """Translates the column `text` of each row of `source.sql` line by line; code is left alone.
+    """Translates the column `text` of each row of `source.sql`, which is Markdown, in segments.
 
-    The slots of the role are asked in the way that their `prompt_format` says.
+    Code, links' targets, HTML and math are never asked for, nor is a segment without a letter of
+    the source language's script. The slots of the role are asked in the way that their
+    `prompt_format` says.
     """
 
     kind: ClassVar[Literal["generation", "translation"]] = "translation"
 
-    source_language: Annotated[str, described(f"One of: {', '.join(LANGUAGES)}.")]
-    target_language: Annotated[str, described(f"One of: {', '.join(LANGUAGES)}.")]
+    source_language: Annotated[str, described("Code of the language of the texts: ja, en, de …")]
+    target_language: Annotated[str, described("Code of the language that is wanted.")]
     max_tokens: Annotated[
-        int, described("Longest translation of a line. One that reaches it is rejected.")
+        int, described("Longest translation of a segment. One that reaches it is rejected.")
     ] = Field(256, ge=1)
 
     @field_validator("source_language", "target_language")
     @classmethod
     def _known(cls, language: str) -> str:
-        if language not in LANGUAGES:
-            raise ValueError(f"{language!r} is not known; known: {', '.join(LANGUAGES)}")
+        language_name(language)
         return language
 
     def asking(self, folder: Folder) -> Asking:
-        """One request a line."""
+        """One request a segment."""
 
         def ask(row: Mapping[str, Any], settings: Settings) -> Iterator[Asked]:
             if "text" not in row:
                 raise folder.wrong("source.sql", "gives no column text")
             prompt_format = settings_fleet(settings).prompt_format_of(self.role, settings.profile)
-            for segment in segments(row["text"], self.source_language):
+            for segment in Document(row["text"], marks=keeps_marks(prompt_format)).segments:
+                if not written_in(segment.text, self.source_language):
+                    continue
                 request = translation_request(
                     segment.text,
                     prompt_format=prompt_format,
@@ -52,6 +56,6 @@ class TranslationRecipe(Recipe):
                 )
                 if request.endpoint == "chat":
                     request = msgspec.structs.replace(request, thinking=self.thinks())
-                yield f"{row['source_part']}/{segment.number}", request
+                yield f"{row['source_part']}/{segment.part}", request
 
         return ask

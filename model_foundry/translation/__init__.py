@@ -1,5 +1,6 @@
-"""Translation: how a text is cut for a translator slot, and how a slot wants to be asked.
+"""Translation: how a document is cut, how a translator slot is asked, what an answer is worth.
 
-Belongs here: segments, prompt formats, quality.
-Does not: sending requests (`inference`), anything of Dagster.
+Belongs here: Markdown segments and putting them back, skeletons, prompt formats, glossaries, the
+key of a remembered translation, quality. Pure, but for reading a glossary file.
+Does not: sending requests (`inference`), remembering (`store`), anything of Dagster.
 """

@@ -59,6 +59,8 @@ def test_the_code_location_is_as_it_was(snapshot: SnapshotAssertion) -> None:
 
 def test_every_asset_can_be_backfilled_in_one_run() -> None:
     for asset in location().assets or []:
+        if isinstance(asset, dg.AssetSpec):
+            continue  # nothing here makes it
         assert isinstance(asset, dg.AssetsDefinition)
         if asset.partitions_def is not None:
             assert asset.backfill_policy == dg.BackfillPolicy.single_run()

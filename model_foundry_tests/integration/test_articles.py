@@ -1,0 +1,306 @@
+"""Articles through a translator: what is published, what is kept, what is asked again."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from model_foundry.settings import Settings
+from model_foundry_tests import line
+from model_foundry_tests.asking import QUICK
+from model_foundry_tests.fake_slot import FakeSlot, translated
+from model_foundry_tests.foundry import checks_of, materialize
+from model_foundry_tests.recipes import with_slots
+
+LAST = (
+    "The last paragraph says goodbye, and thanks to everybody who has come so far with us. It is "
+    "longer than the others, because a text of a few words may well become much shorter."
+)
+ARTICLE = f"""\
+---
+title: About slots
+tags: [gpu, naughty]
+---
+
+# What a slot is
+
+A slot serves one model. It has a name, and works on *several* requests at once.
+
+- Ask `naughty` first, see [the fleet file](fleet.yaml).
+- Then ask the others.
+
+```sh
+curl localhost:8000/health
+```
+
+{LAST}
+"""
+SEGMENTS = 6
+
+
+@pytest.fixture
+def translator() -> Iterator[FakeSlot]:
+    """A translator slot that writes words backwards."""
+    with FakeSlot(name="translator", parallel=4) as fake:
+        fake.tell(translate={})
+        yield fake
+
+
+@pytest.fixture
+def settings(
+    settings: Settings, translator: FakeSlot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Articles in English, wanted in German."""
+    monkeypatch.setenv("MODEL_FOUNDRY_ARTICLES_LANGUAGES", "de")  # the partitions are made of it
+    settings = settings.model_copy(
+        update={
+            **QUICK,
+            "articles_dir": tmp_path,
+            "articles_language": "en",
+            "articles_languages": ("de",),
+        }
+    )
+    return with_slots(settings, translator.slot(roles=("translator",)))
+
+
+def translate(
+    settings: Settings, *names: str, round_trip: bool = False
+) -> dg.ExecuteInProcessResult:
+    """Materialize article_translation for some articles."""
+    return materialize(
+        settings,
+        "article_translation",
+        partitions={"articles": names},
+        days=(f"{names[0]}|de", f"{names[-1]}|de"),
+        raise_on_error=False,
+        config={"ops": {"article_translation": {"config": {"round_trip": round_trip}}}},
+    )
+
+
+def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in line.rows(settings, query)]
+
+
+def of(settings: Settings, query: str) -> tuple[Any, ...]:
+    [row] = rows(settings, query)
+    return row
+
+
+def backwards(text: str) -> str:
+    return translated(text, {})[0]
+
+
+def test_a_translation_lies_beside_its_source_and_in_postgresql(settings: Settings) -> None:
+    (root := settings.articles_root).joinpath("guide.md").write_text(ARTICLE)
+    result = translate(settings, "guide.md")
+    text = (root / "guide.de.md").read_text()
+    head, body = text.split("translation:\n")
+    assert head.startswith(f"---\ntitle: {backwards('About slots')}\ntags: [gpu, naughty]\n")
+    stamp, _, body = body.partition("---\n")
+    assert "source: guide.md" in stamp
+    assert "model: fake-model-v1" in stamp
+    assert "licence: Apache-2.0" in stamp
+    assert body == (
+        f"\n# {backwards('What a slot is')}\n\n"
+        f"{backwards('A slot serves one model. It has a name, and works on *several* requests')}"
+        f"{backwards(' at once.')}\n\n"
+        f"- {backwards('Ask')} `naughty` {backwards('first, see')} "
+        f"[{backwards('the fleet file')}](fleet.yaml).\n"
+        f"- {backwards('Then ask the others.')}\n\n"
+        "```sh\ncurl localhost:8000/health\n```\n\n"
+        f"{backwards(LAST)}\n"
+    )
+    assert of(
+        settings,
+        "SELECT article, target_language, source_language, status, segments, asked_segments, "
+        "structure_matches, model FROM article_translation",
+    ) == ("guide.md", "de", "en", "published", SEGMENTS, SEGMENTS, True, "fake-model-v1")
+    kinds = rows(settings, "SELECT kind, line, status FROM article_segment ORDER BY segment_no")
+    assert kinds == [
+        ("front_matter", 2, "ok"),
+        ("heading", 6, "ok"),
+        ("paragraph", 8, "ok"),
+        ("paragraph", 10, "ok"),
+        ("paragraph", 11, "ok"),
+        ("paragraph", 17, "ok"),
+    ]
+    [check] = checks_of(result)
+    assert check.passed
+
+
+def test_an_edit_of_one_paragraph_asks_for_one_segment(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    source = settings.articles_root / "guide.md"
+    source.write_text(ARTICLE)
+    translate(settings, "guide.md")
+    assert translator.stats()["requests"] == SEGMENTS
+    before = (settings.articles_root / "guide.de.md").stat().st_ino
+    translate(settings, "guide.md")
+    assert translator.stats()["requests"] == SEGMENTS
+    assert (settings.articles_root / "guide.de.md").stat().st_ino == before
+    source.write_text(ARTICLE.replace("says goodbye", "says farewell"))
+    translate(settings, "guide.md")
+    assert translator.stats()["requests"] == SEGMENTS + 1
+    assert backwards("farewell") in (settings.articles_root / "guide.de.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("echo", "the translation is the source"),
+        ("loop", "again and again"),
+        ("nothing", "empty"),
+        ("markdown", "markup that the source has not: bullet_list, heading"),
+        ("stub", "too short"),
+    ],
+)
+def test_what_is_not_whole_is_not_published_and_the_rest_is_kept(
+    settings: Settings, translator: FakeSlot, how: str, reason: str
+) -> None:
+    (settings.articles_root / "guide.md").write_text(ARTICLE)
+    translator.tell(translate={"goodbye": how})
+    result = translate(settings, "guide.md")
+    assert not (settings.articles_root / "guide.de.md").exists()
+    asked = SEGMENTS + settings.translation_tries - 1
+    assert translator.stats()["requests"] == asked
+    [check] = checks_of(result)
+    assert not check.passed
+    assert check.blocking
+    assert "guide.md → de is not published: line 17:" in str(check.description)
+    assert reason in str(check.description)
+    assert of(settings, "SELECT status, unfit_segments, reasons[1] FROM article_translation") == (
+        "not_published",
+        1,
+        str(check.description).split("published: ")[1].split(". What")[0],
+    )
+    translator.tell(translate={})
+    translate(settings, "guide.md")
+    assert translator.stats()["requests"] == asked + 1
+    assert (settings.articles_root / "guide.de.md").exists()
+
+
+def test_lost_marks_and_cut_off_answers_are_asked_in_parts(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    (settings.articles_root / "guide.md").write_text(ARTICLE)
+    translator.tell(translate={"`1`": "unmarked", "It has a name": "long"})
+    translate(settings, "guide.md")
+    text = (settings.articles_root / "guide.de.md").read_text()
+    assert f"- {backwards('Ask')} `naughty` {backwards('first, see')} [" in text
+    assert "](fleet.yaml)." in text
+    parts = rows(
+        settings,
+        "SELECT part, source_text FROM article_segment WHERE strpos(part, '.') > 0 "
+        "ORDER BY segment_no",
+    )
+    assert parts[0] == ("2.0", "A slot serves one model.")
+    assert ("3.0", "Ask") in parts
+    asked = translator.stats()["requests"]
+    translate(settings, "guide.md")
+    assert translator.stats()["requests"] == asked
+
+
+def test_an_edited_translation_is_kept_and_reported(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    source = settings.articles_root / "guide.md"
+    source.write_text(ARTICLE)
+    translate(settings, "guide.md")
+    output = settings.articles_root / "guide.de.md"
+    edited = output.read_text().replace(backwards("goodbye"), "auf Wiedersehen")
+    output.write_text(edited)
+    source.write_text(ARTICLE.replace("says goodbye", "says farewell"))
+    asked = translator.stats()["requests"]
+    result = translate(settings, "guide.md")
+    assert output.read_text() == edited
+    assert translator.stats()["requests"] == asked
+    [check] = checks_of(result)
+    assert check.passed
+    assert "Kept: guide.de.md was edited since it was written" in str(check.description)
+    output.write_text("# Von Hand\n")
+    translate(settings, "guide.md")
+    assert output.read_text() == "# Von Hand\n"
+    assert of(settings, "SELECT status, reasons[1] FROM article_translation") == (
+        "kept",
+        "guide.de.md was not written here; move it away to have the translation there",
+    )
+
+
+def test_many_small_documents_share_the_slots(settings: Settings, translator: FakeSlot) -> None:
+    translator.tell(delay_ms=50)
+    names = [f"note-{number:02}.md" for number in range(16)]
+    for number, name in enumerate(names):
+        (settings.articles_root / name).write_text(f"This is note number {number}.\n")
+    translate(settings, *names)
+    stats = translator.stats()
+    assert stats["requests"] == len(names)
+    assert stats["peak"] == 4
+    assert len(list(settings.articles_root.glob("*.de.md"))) == len(names)
+
+
+def test_a_glossary_reaches_the_prompt_and_its_edit_only_what_it_touches(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    folder = settings.home / "glossaries"
+    folder.mkdir()
+    glossary = "from: en\nto: de\nterms:\n  - {{ source: fleet file, target: {} }}\n"
+    (folder / "en-de.yaml").write_text(glossary.format("Flottendatei"))
+    (settings.articles_root / "guide.md").write_text(ARTICLE)
+    translate(settings, "guide.md")
+    assert translator.stats()["requests"] == SEGMENTS
+    assert of(settings, "SELECT glossary_terms, glossary_hits FROM article_translation") == (1, 0)
+    requests = rows(
+        settings, "SELECT request -> 'messages' -> 0 ->> 'content' FROM inference_result"
+    )
+    assert sum("fleet file → Flottendatei" in text for (text,) in requests) == 1
+    (folder / "en-de.yaml").write_text(glossary.format("elif teelf"))
+    translate(settings, "guide.md")
+    assert translator.stats()["requests"] == SEGMENTS + 1
+
+
+def test_a_round_trip_is_measured_once(settings: Settings, translator: FakeSlot) -> None:
+    (settings.articles_root / "guide.md").write_text(ARTICLE)
+    translate(settings, "guide.md", round_trip=True)
+    assert translator.stats()["requests"] == 2 * SEGMENTS
+    measured = of(settings, "SELECT round_trip_chrf2, chrf2_signature FROM article_translation")
+    assert measured[0] == 100  # backwards twice is forwards
+    assert measured[1].startswith("nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:")
+    translate(settings, "guide.md", round_trip=True)
+    assert translator.stats()["requests"] == 2 * SEGMENTS
+
+
+def test_what_is_wrong_with_one_article_stops_no_other(settings: Settings) -> None:
+    root = settings.articles_root
+    (root / "a.md").write_text("---\nlang: xx\n---\nHello there.\n")
+    (root / "b.md").write_bytes(b"caf\xe9\n")
+    (root / "c.md").write_text("---\nlang: de\n---\nHallo.\n")
+    (root / "d.md").write_text("Hello there, nul \0 is here.\n")
+    result = translate(settings, "a.md", "b.md", "c.md", "d.md", "gone.md")
+    found: Mapping[str, Any] = {
+        article: (status, reason)
+        for article, status, reason in rows(
+            settings, "SELECT article, status, reasons[1] FROM article_translation"
+        )
+    }
+    assert found["a.md"][0] == "not_published"
+    assert "language 'xx' is not known" in found["a.md"][1]
+    assert found["b.md"] == ("not_published", f"{root / 'b.md'} is not UTF-8 (byte 3)")
+    assert found["c.md"] == ("skipped", "it is written in de")
+    assert found["d.md"][0] == "published"
+    assert found["gone.md"] == ("not_published", f"there is no article 'gone.md' in {root}")
+    [check] = checks_of(result)
+    assert (check.metadata["not_published"].value, check.metadata["translations"].value) == (3, 5)
+
+
+def test_no_name_leads_out_of_the_folder(settings: Settings, tmp_path: Path) -> None:
+    outside = settings.home / "secret.md"
+    outside.write_text("This is a secret.\n")
+    name = f"../{outside.relative_to(settings.home).as_posix()}"
+    (settings.articles_root / "link.md").symlink_to(outside)
+    result = translate(settings, "link.md", name)
+    assert "leads out of" in str(checks_of(result)[0].description)
+    assert not list(tmp_path.glob("*.de.md"))
+    assert not list(settings.home.glob("*.de.md"))
