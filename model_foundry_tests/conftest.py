@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import nats
 import psutil
 import psycopg
@@ -25,6 +26,9 @@ from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
 TEMPLATE = "migrated"
+# How long an example takes depends on who else uses the machine.
+hypothesis.settings.register_profile("shared-machine", deadline=None)
+hypothesis.settings.load_profile("shared-machine")
 collect_ignore = ["vllm"]  # unless it is asked for: it wants an environment of its own
 
 
@@ -33,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--moments", type=int, default=2, help="Moments at which each drill strikes.")
     group.addoption("--fault-events", type=int, default=10_000, help="Events that a drill drains.")
+    group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
 
 

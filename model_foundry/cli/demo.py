@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import uuid
 from collections import Counter
 from typing import Any, Final
 
 import dagster as dg
 import duckdb
+from psycopg.rows import dict_row
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,12 +20,15 @@ from model_foundry.cli.line import Materialized, run_job
 from model_foundry.cli.stack import stack_where_needed
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.devstack.familiar import TrafficReport, run_sessions
+from model_foundry.devstack.familiar.vault import PACKAGED as VAULT
+from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import REQUESTS
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.publish import publish_lines
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.flat import FLAT_TABLES
+from model_foundry.store.sql import load_sql
 from model_foundry.store.summaries import SUMMARIES
 
 _SPEEDS = (
@@ -31,6 +36,7 @@ _SPEEDS = (
     "tg_tokens_per_s FROM daily_slot_throughput WHERE day = ? ORDER BY origin, slot"
 )
 
+_ARTICLE: Final = VAULT / "hardware" / "teiden-to-ups.md"
 _REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "generation": {
         "messages": [{"role": "user", "content": "In one sentence: what is a message queue?"}],
@@ -80,6 +86,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
             days = _drain(instance, stages)
             for day in days:
                 _day(instance, stages, day)
+            _article(instance, settings, stages)
     _show(settings, stages, days)
     if stages.empty:
         errors.print(
@@ -164,6 +171,31 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
         shown = one.metadata
         detail = f"{day}: {shown['ok']} ok, {shown['rejected']} rejected, {shown['failed']} failed"
         stages.add("request", one.asset, shown["dagster/row_count"], detail)
+
+
+def _article(instance: dg.DagsterInstance, settings: Settings, stages: _Stages) -> None:
+    """A note of familiar's vault as an article: translated, unless it has been already."""
+    path = settings.articles_root / _ARTICLE.name
+    language = settings.articles_languages[0]
+    key = f"{path.name}|{language}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_ARTICLE, path)
+    instance.add_dynamic_partitions("articles", [path.name])
+    console.print(f"\n[bold]translate_articles[/] {path.name} → {language}")
+    with console.status("…"), contextlib.suppress(FoundryError):  # what is not whole fails the run
+        run_job(instance, "translate_articles", partition=key)
+    with (
+        contextlib.closing(postgres.connect(settings)) as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+    ):
+        wanted = {"article": path.name, "target_language": language}
+        stand = cursor.execute(load_sql("postgres/translation/stand"), wanted).fetchone()
+    detail = "nothing became of it"
+    if stand is not None:
+        said = "; ".join(stand["reasons"]) or f"{language}: {stand['segments']} segments"
+        detail = f"{stand['status'].replace('_', ' ')}, {said}"
+    stages.add("article", path.name, stand["fit_segments"] if stand else 0, escape(detail))
 
 
 def _rows(made: dict[str, Materialized], name: str) -> int:

@@ -28,6 +28,7 @@ _FRONT_MATTER: Final = re.compile(
     r"\A(?P<bom>\ufeff?)---[ \t]*(?P<newline>\r?\n)(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.S | re.M
 )
 _STAMP_BLOCK: Final = re.compile(rf"^{STAMP}:[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|\Z))*", re.M)
+_LANGUAGE: Final = re.compile(r"^(lang(?:uage)?:[ \t]*)[^\s#]+", re.M)
 _SUFFIX: Final = re.compile(r"\.(?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?)\Z")
 # A partition key of Dagster can hold none of these.
 _UNFIT_NAME: Final = re.compile(r"[|\x00-\x1f\x7f]|\.\.\.")
@@ -132,7 +133,11 @@ def front_matter(text: str) -> dict[str, Any]:
 
 
 def stamped(text: str, stamp: Stamp) -> str:
-    """The text with the stamp at the end of its front matter, which is made if there is none."""
+    """The text with the stamp at the end of its front matter, which is made if there is none.
+
+    Where the front matter names the source's language, it names the translation's instead.
+    """
+    text = _in_language(text, stamp.language)
     found = _FRONT_MATTER.match(text)
     if found and (front_matter(text) or not found["yaml"].strip()):
         end = found.end("yaml")
@@ -140,6 +145,14 @@ def stamped(text: str, stamp: Stamp) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     bom = "\ufeff" if text.startswith("\ufeff") else ""
     return f"{bom}---{newline}{stamp.as_yaml(newline)}---{newline}{text[len(bom) :]}"
+
+
+def _in_language(text: str, language: str) -> str:
+    found = _FRONT_MATTER.match(text)
+    if not found:
+        return text
+    start, end = found.span("yaml")
+    return text[:start] + _LANGUAGE.sub(rf"\g<1>{language}", text[start:end], count=1) + text[end:]
 
 
 def unstamped(text: str) -> str:
@@ -238,4 +251,9 @@ def _is_translation(path: Path, settings: Settings) -> bool:
         return False
     siblings: Sequence[str] = ("", f".{settings.articles_language}")
     stem = _SUFFIX.sub("", path.stem)
-    return any((path.parent / f"{stem}{each}{path.suffix}").is_file() for each in siblings)
+    if any((path.parent / f"{stem}{each}{path.suffix}").is_file() for each in siblings):
+        return True
+    try:
+        return stamp_of(read_text(path, settings.article_max_bytes)) is not None
+    except (FoundryError, FileNotFoundError):
+        return False

@@ -7,6 +7,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from model_foundry.components.resource import Foundry
+from model_foundry.definitions import build_defs
 from model_foundry.settings import Settings
 from model_foundry_tests import line
 from model_foundry_tests.asking import QUICK
@@ -128,6 +130,15 @@ def test_a_translation_lies_beside_its_source_and_in_postgresql(settings: Settin
     ]
     [check] = checks_of(result)
     assert check.passed
+
+
+def test_the_front_matter_names_the_translation_s_language(settings: Settings) -> None:
+    text = "---\nlang: 'en' # ours\n---\nThis one names its language.\n"
+    (settings.articles_root / "named.md").write_text(text)
+    translate(settings, "named.md")
+    assert (settings.articles_root / "named.de.md").read_text().startswith("---\nlang: de # ours\n")
+    translate(settings, "named.md")
+    assert of(settings, "SELECT status FROM article_translation") == ("published",)
 
 
 def test_an_edit_of_one_paragraph_asks_for_one_segment(
@@ -304,3 +315,64 @@ def test_no_name_leads_out_of_the_folder(settings: Settings, tmp_path: Path) -> 
     assert "leads out of" in str(checks_of(result)[0].description)
     assert not list(tmp_path.glob("*.de.md"))
     assert not list(settings.home.glob("*.de.md"))
+
+
+def test_the_sensor_finds_articles_and_asks_for_what_has_changed(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    definitions = build_defs({"foundry": Foundry(settings)})
+    sensor = definitions.resolve_sensor_def("articles_changed")
+    job = definitions.resolve_job_def("translate_articles")
+    root = settings.articles_root
+    (root / "deep").mkdir()
+    for name in ("a.md", "b.md", "deep/c.md", ".hidden.md"):
+        (root / name).write_text(f"This is the article {name.replace('.', ' dot ')}, in English.\n")
+
+    def tick(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+        """Do what the daemon does with a tick; the ranges that were asked for, which are run."""
+        data = sensor.evaluate_tick(
+            dg.build_sensor_context(
+                instance=instance,
+                repository_def=definitions.get_repository_def(),
+                resources={"foundry": Foundry(settings)},
+            )
+        )
+        for change in data.dynamic_partitions_requests or ():
+            if isinstance(change, dg.AddDynamicPartitionsRequest):
+                instance.add_dynamic_partitions("articles", change.partition_keys)
+            else:
+                for key in change.partition_keys:
+                    instance.delete_dynamic_partition("articles", key)
+        for event in data.asset_events:
+            instance.report_runless_asset_event(event)
+        asked: list[tuple[str, str]] = []
+        for request in data.run_requests or ():
+            assert job.execute_in_process(instance=instance, tags=request.tags).success
+            start, end = (
+                request.tags[f"dagster/asset_partition_range_{e}"] for e in ("start", "end")
+            )
+            asked.append((start, end))
+        return asked
+
+    def seen(instance: dg.DagsterInstance, name: str) -> int:
+        found = instance.fetch_observations(
+            dg.AssetRecordsFilter(dg.AssetKey("article"), asset_partitions=[name]), limit=10
+        )
+        return len(found.records)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert tick(instance) == [("a.md|de", "deep/c.md|de")]
+        assert instance.get_dynamic_partitions("articles") == ["a.md", "b.md", "deep/c.md"]
+        assert tick(instance) == []
+        (root / "b.md").write_text("This is something else by now, in English.\n")
+        assert tick(instance) == [("b.md|de", "b.md|de")]
+        assert (seen(instance, "a.md"), seen(instance, "b.md")) == (1, 2)
+        (root / "a.de.md").unlink()
+        (root / "deep" / "c.md").unlink()
+        assert tick(instance) == [("a.md|de", "a.md|de")]
+        assert instance.get_dynamic_partitions("articles") == ["a.md", "b.md"]
+        translator.tell(translate={"French": "echo"})
+        (root / "b.md").write_text("This is never translated into French or any other language.\n")
+        with pytest.raises(dg.DagsterError):
+            tick(instance)
+        assert tick(instance) == []  # it waits for a change, or for a person
