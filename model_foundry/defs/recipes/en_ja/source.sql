@@ -9,5 +9,4 @@ WHERE
     occurred_on = %(day)s
     AND response_text ~ '[A-Za-z]{3}'
     AND response_text !~ '[ぁ-ゖァ-ヺ一-鿿]'
-ORDER BY occurred_at, event_id
-LIMIT 200;
+ORDER BY occurred_at, event_id;
