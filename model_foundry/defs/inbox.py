@@ -39,7 +39,9 @@ class DrainConfig(dg.Config):
     )
 
 
-@dg.asset(group_name="inbox", kinds={"nats", "postgres"}, code_version="1")
+@dg.asset(
+    group_name="inbox", kinds={"nats", "postgres"}, tags={"store": "postgres"}, code_version="1"
+)
 def pipeline_event_inbox_record(
     context: dg.AssetExecutionContext, config: DrainConfig, foundry: dg.ResourceParam[Foundry]
 ) -> dg.MaterializeResult[dict[str, Any]]:
