@@ -604,7 +604,7 @@ def test_every_roll_up_gives_the_columns_of_its_days_and_their_sums() -> None:
         for table in SCHEMAS
     }
     assert {f"daily_{name}" for name in ROLLUPS} < set(SUMMARIES)
-    for tables, rows in ((full, 1), ({}, 0)):
+    for tables in (full, {}):
         for name in ROLLUPS:
             with duckdb.connect(":memory:", config={"threads": 1}) as connection:
                 daily = computed(connection, f"daily_{name}", tables)
@@ -613,10 +613,9 @@ def test_every_roll_up_gives_the_columns_of_its_days_and_their_sums() -> None:
                 for statement in statements:
                     connection.execute(statement)
                 rolled = connection.table(f"monthly_{name}").to_arrow_table().to_pylist()
-                assert len(rolled) == rows, name
-                for one in rolled:
+                assert bool(rolled) == bool(tables), name
+                for one, day in zip(rolled, daily.to_pylist(), strict=True):
                     assert (one.pop("starts_on"), one.pop("days")) == (date(2026, 11, 1), 1)
-                    [day] = daily.to_pylist()
                     assert one == {column: day[column] for column in one}
 
 

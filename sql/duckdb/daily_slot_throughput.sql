@@ -49,7 +49,7 @@ timed AS (
     SELECT
         *,
         CASE
-            WHEN pp_tokens_per_s >= 1e-9
+            WHEN pp_tokens_per_s >= 1e-9 AND input_tokens IS NOT NULL
                 THEN greatest(input_tokens - coalesce(cached_tokens, 0), 0)
         END AS pp_tokens,
         CASE WHEN tg_tokens_per_s >= 1e-9 THEN output_tokens END AS tg_tokens,
@@ -61,24 +61,15 @@ timed AS (
     FROM request
 ),
 
--- What of its time none that began before it had covered: these pieces do not overlap.
+-- Until when those that began before it had covered the time: the rest of each does not overlap.
 covered AS (
     SELECT
         *,
-        greatest(
-            ended_us - greatest(
-                started_us,
-                coalesce(
-                    max(ended_us) OVER (
-                        PARTITION BY origin, slot, model
-                        ORDER BY started_us ASC NULLS LAST
-                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                    ),
-                    started_us
-                )
-            ),
-            0
-        ) AS alone_us
+        max(ended_us) OVER (
+            PARTITION BY origin, slot, model
+            ORDER BY started_us ASC NULLS LAST
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS covered_until_us
     FROM timed
 )
 
@@ -96,7 +87,14 @@ SELECT
     sum_of(output_tokens) AS output_tokens,
     sum_of(cached_tokens) AS cached_tokens,
     (max(ended_us) - min(started_us)) / 1e6 AS wall_s, -- from the first start to the last end
-    sum_of(alone_us) / 1e6 AS busy_s, -- when at least one request was worked on
+    -- when at least one request was worked on
+    sum_of(
+        CASE
+            WHEN covered_until_us > started_us
+                THEN greatest(ended_us - covered_until_us, 0)
+            ELSE ended_us - started_us
+        END
+    ) / 1e6 AS busy_s,
     sum_of(ended_us - started_us) / 1e6 AS worked_s, -- of all requests, side by side or not
     busy_s / nullif(wall_s, 0) AS busy_share,
     worked_s / nullif(busy_s, 0) AS parallel_mean, -- requests at once, while there was one
