@@ -30,7 +30,11 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     )
     merged = dg.Definitions.merge(loaded, dg.Definitions(executor=executor))
     if owners := Settings().owners:
-        merged = merged.map_asset_specs(func=lambda spec: spec.replace_attributes(owners=owners))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            merged = merged.map_asset_specs(
+                func=lambda spec: spec.replace_attributes(owners=owners)
+            )
     if resources:
         return dg.Definitions(
             assets=merged.assets,

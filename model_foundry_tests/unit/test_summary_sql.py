@@ -41,7 +41,7 @@ TEXTS: Final = {
     "هل الذاكرة كافية؟": "und-Zyyy",
 }
 
-# Columns that the summaries read. A lone `?` is what a type cannot tell: see `table_of`.
+# Columns that the summaries read.
 TEXT, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", "UTC")
 SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
     "event_inbox": {
@@ -173,7 +173,8 @@ def grouped(rows: list[Row], *keys: str) -> Iterator[tuple[tuple[Any, ...], pd.D
         return
     frame = pd.DataFrame(rows, dtype=object)
     for key, part in frame.groupby(list(keys), dropna=False, sort=False):
-        yield tuple(None if pd.isna(each) else each for each in key), part
+        missing = pd.isna(pd.Series(key, dtype=object))
+        yield tuple(None if no else each for no, each in zip(missing, key, strict=True)), part
 
 
 class Quantile:
@@ -188,7 +189,7 @@ class Quantile:
         if self.exact is None or other is None:
             return self.exact is other
         assert isinstance(other, float)
-        return abs(other - self.exact) <= BOUND * (1 + 1e-9) * abs(self.exact) + 1e-6
+        return bool(abs(other - self.exact) <= BOUND * (1 + 1e-9) * abs(self.exact) + 1e-6)
 
     def __repr__(self) -> str:
         return f"about {self.exact}"
@@ -266,7 +267,7 @@ def length_s(intervals: Iterable[Interval]) -> float:
     return sum(end - start for start, end in intervals) / 1e6
 
 
-def property_of(name: str) -> Any:
+def property_of(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Random days of what a summary reads."""
     limits = settings(
         max_examples=20,
