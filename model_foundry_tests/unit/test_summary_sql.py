@@ -147,7 +147,7 @@ def computed(
 ) -> pa.Table:
     """The summary, by the function that its asset uses."""
     for table in input_tables(name):
-        columns = SCHEMAS[table] | {"occurred_on": pa.date32()}
+        columns = {**SCHEMAS[table], "occurred_on": pa.date32()}
         rows = [row | {"occurred_on": day} for row in tables.get(table, [])]
         connection.register(table, pa.Table.from_pylist(rows, schema=pa.schema(columns.items())))
     return summary_of(connection, name, day)

@@ -1,4 +1,4 @@
--- What became of a recipe's jobs on a day, by slot and status; the curve is every twentieth of them.
+-- What became of a recipe's jobs on a day, by slot and status; the curve is each twentieth.
 SELECT
     slot,
     status,
