@@ -29,6 +29,12 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
         dg.in_process_executor if Settings().executor == "in_process" else dg.multiprocess_executor
     )
     merged = dg.Definitions.merge(loaded, dg.Definitions(executor=executor))
+    if owners := Settings().owners:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            merged = merged.map_asset_specs(
+                func=lambda spec: spec.replace_attributes(owners=owners)
+            )
     if resources:
         return dg.Definitions(
             assets=merged.assets,

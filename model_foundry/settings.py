@@ -35,6 +35,9 @@ def _listed(value: object) -> object:
     return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
+Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
+
+
 def embedded_stack_is_running(home: Path) -> bool:
     """Whether a supervisor (`model-foundry up`) holds the lock of this home."""
     try:
@@ -136,6 +139,12 @@ class Settings(BaseSettings):
         "it keeps them.",
     )
     preview_rows: int = Field(20, ge=0, le=200, description="Rows shown in the Dagster UI.")
+    plotted_days: int = Field(
+        31, ge=0, description="A run of more days draws no plots: they fill Dagster's storage."
+    )
+    owners: tuple[Owner, ...] = Field(
+        (), description='Of every asset: \'["team:data", "me@example.org"]\'.'
+    )
 
     slot_benchmark_prompt_tokens: tuple[int, ...] = Field(
         (128, 512, 2048), description="Lengths of the prompts that a slot is measured with."

@@ -29,7 +29,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.flat import FLAT_TABLES
 from model_foundry.store.sql import load_sql
-from model_foundry.store.summaries import SUMMARIES
+from model_foundry.store.summary_sql import SUMMARIES
 
 _SPEEDS = (
     "SELECT origin, slot, requests, output_tokens, total_p50_ms, pp_tokens_per_s, "
@@ -82,6 +82,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
         for subject, count in sorted(traffic.events.items()):
             stages.add("published", subject, count)
         _publish_requests(settings, stages)
+        _publish_broken(settings, stages)
         with dg.DagsterInstance.get() as instance:
             days = _drain(instance, stages)
             for day in days:
@@ -136,6 +137,13 @@ def _publish_requests(settings: Settings, stages: _Stages) -> None:
         }
         published = publish_lines(settings, [json.dumps(request).encode()])
         stages.add("published", REQUESTS[kind], published.published)
+
+
+def _publish_broken(settings: Settings, stages: _Stages) -> None:
+    """A message without a payload, as every line meets some: it has to lie in quarantine."""
+    broken = {"event_id": str(uuid.uuid4()), "subject": "llm.chat.persist", "source": "demo"}
+    published = publish_lines(settings, [json.dumps(broken).encode()])
+    stages.add("published", "without a payload", published.published)
 
 
 def _drain(instance: dg.DagsterInstance, stages: _Stages) -> list[str]:

@@ -9,9 +9,14 @@ import dagster as dg
 _MAX_CELL_CHARS = 120
 
 
-def column_schema(columns: Iterable[tuple[str, str]]) -> dg.TableSchema:
-    """A table schema from (name, type) pairs."""
-    return dg.TableSchema([dg.TableColumn(name, data_type) for name, data_type in columns])
+def column_schema(
+    columns: Iterable[tuple[str, str]], comments: Mapping[str, str] | None = None
+) -> dg.TableSchema:
+    """A table schema from (name, type) pairs, and what there is to say of some columns."""
+    known = comments or {}
+    return dg.TableSchema(
+        [dg.TableColumn(name, data_type, known.get(name)) for name, data_type in columns]
+    )
 
 
 def table(

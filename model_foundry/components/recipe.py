@@ -13,9 +13,9 @@ import yaml
 from psycopg.rows import dict_row
 from pydantic import Field
 
-from model_foundry.components import metadata
+from model_foundry.components import metadata, plots
 from model_foundry.components.folder import Folder
-from model_foundry.components.partitions import days
+from model_foundry.components.partitions import NIGHTLY, days
 from model_foundry.components.resource import Foundry
 from model_foundry.inference.interrupts import run_interruptibly
 from model_foundry.inference.jobs import Job, Request
@@ -23,6 +23,7 @@ from model_foundry.inference.report import DispatchReport, Progress
 from model_foundry.inference.results import run_jobs
 from model_foundry.paths import PACKAGE
 from model_foundry.settings import Settings
+from model_foundry.store import flat
 from model_foundry.store.sql import load_sql
 
 CHECK = "every_job_answered"
@@ -49,6 +50,15 @@ _UNFIT_COLUMNS: Final = [
     ("jobs", "bigint"),
     ("example_job_id", "text"),
     ("example_error", "text"),
+]
+_DAY_COLUMNS: Final = [
+    ("slot", "text"),
+    ("status", "text"),
+    ("jobs", "bigint"),
+    ("input_tokens", "bigint"),
+    ("output_tokens", "bigint"),
+    ("total_p50_ms", "double precision"),
+    ("total_p95_ms", "double precision"),
 ]
 _REMEDIES: Final = {
     "finish_reason": "raise max_tokens, or ask for less",
@@ -116,6 +126,8 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             deps=self.sources,
             partitions_def=days(Settings()),
             backfill_policy=dg.BackfillPolicy.single_run(),
+            freshness_policy=NIGHTLY,
+            tags={"store": "postgres"},
             pool=f"slots_{self.role}",
             code_version="1",
             check_specs=[
@@ -195,24 +207,32 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
 
 
 class _Kept(NamedTuple):
-    """What PostgreSQL has of a recipe's day: the latest results, and why some are not ok."""
+    """What PostgreSQL has of a recipe's day: the latest results, why some are not ok, and all of
+    them by slot and status; and the columns of a result."""
 
     results: list[dict[str, Any]]
     unfit: list[dict[str, Any]]
+    day: list[dict[str, Any]]
+    columns: list[tuple[str, str]]
 
 
 def _kept(foundry: Foundry, recipe: str, day: date) -> _Kept:
     which = {"recipe": recipe, "day": day, "rows": foundry.settings.preview_rows}
     with foundry.postgres() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        columns = flat.columns(connection, "inference_result")
         return _Kept(
             cursor.execute(load_sql("postgres/inference/preview"), which).fetchall(),
             cursor.execute(load_sql("postgres/inference/unfit"), which).fetchall(),
+            cursor.execute(load_sql("postgres/inference/day"), which).fetchall(),
+            columns,
         )
 
 
 def _metadata(report: DispatchReport, kept: _Kept) -> dict[str, object]:
     return {
         "dagster/row_count": report.ok,
+        "dagster/column_schema": metadata.column_schema(kept.columns),
+        "bytes": sum(row["bytes"] for row in kept.day),
         "status": "empty" if report.total == 0 else "answered",
         "done": f"{report.total - report.failed}/{report.total}",
         "asked": report.asked,
@@ -223,9 +243,24 @@ def _metadata(report: DispatchReport, kept: _Kept) -> dict[str, object]:
         "output_tokens": report.output_tokens,
         "tokens_per_s": round(report.tokens_per_s, 1),
         "wall_s": round(report.wall_s, 3),
+        "summary": metadata.table(kept.day, _DAY_COLUMNS),
+        **_plot(kept.day),
         "not_ok": metadata.table(kept.unfit, _UNFIT_COLUMNS),
         "results": metadata.table(kept.results, _RESULT_COLUMNS),
     }
+
+
+def _plot(day: Iterable[dict[str, Any]]) -> dict[str, object]:
+    """How long the requests took, a curve a slot and status."""
+    curves = {
+        f"{row['slot']}, {row['status']}": [
+            (ms, 5 * twentieth) for twentieth, ms in enumerate(row["total_ms_curve"])
+        ]
+        for row in day
+        if row["total_ms_curve"]
+    }
+    title = ("Whole request", "ms", "% of the jobs took at most")
+    return {"plot": plots.lines({title: curves})} if curves else {}
 
 
 def _check(reports: Mapping[str, DispatchReport], kept: Iterable[_Kept]) -> dg.AssetCheckResult:

@@ -15,7 +15,7 @@ from model_foundry.components.resource import Foundry
 from model_foundry.components.runs import failed_lately, unfinished_partitions
 from model_foundry.intake.configuration import pending_count
 from model_foundry.store import flat
-from model_foundry.store.summaries import SUMMARIES
+from model_foundry.store.summary_sql import SUMMARIES
 
 
 @dg.sensor(

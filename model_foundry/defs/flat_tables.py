@@ -7,11 +7,11 @@ import dagster as dg
 from pydantic import Field
 
 from model_foundry.components import metadata
-from model_foundry.components.partitions import days
+from model_foundry.components.partitions import NIGHTLY, days
 from model_foundry.components.resource import Foundry
 from model_foundry.settings import Settings
 from model_foundry.store import flat
-from model_foundry.store.sql import sql_description
+from model_foundry.store.sql import sql_description, sql_digest
 
 CHECK = "inbox_accounted_for"
 
@@ -34,10 +34,12 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
         description=sql_description(f"postgres/flatten/{table}"),
         group_name="flat_tables",
         kinds={"postgres"},
+        tags={"store": "postgres"},
         deps=["pipeline_event_inbox_record"],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version="1",
+        freshness_policy=NIGHTLY,
+        code_version=sql_digest(f"postgres/flatten/{table}"),
         check_specs=[
             dg.AssetCheckSpec(
                 CHECK,
@@ -64,6 +66,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                         "dagster/row_count": done.rows,
                         "rows_written": done.rows_written,
                         "batches": done.batches,
+                        "bytes": flat.size_bytes(connection, table, day),
                         "status": "built" if done.rows else "empty",
                         "rows": metadata.table(rows, columns),
                     },

@@ -13,7 +13,7 @@ from model_foundry.intake.drain import Drained, drain
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, replay
 from model_foundry.settings import Settings
-from model_foundry.store import days
+from model_foundry.store import days, flat
 
 _PREVIEW_COLUMNS = [("event_id", "text"), ("subject", "text"), ("correlation_id", "text")]
 _DAY_COLUMNS = [("day", "date"), ("events", "integer")]
@@ -39,7 +39,9 @@ class DrainConfig(dg.Config):
     )
 
 
-@dg.asset(group_name="inbox", kinds={"nats", "postgres"}, code_version="1")
+@dg.asset(
+    group_name="inbox", kinds={"nats", "postgres"}, tags={"store": "postgres"}, code_version="1"
+)
 def pipeline_event_inbox_record(
     context: dg.AssetExecutionContext, config: DrainConfig, foundry: dg.ResourceParam[Foundry]
 ) -> dg.MaterializeResult[dict[str, Any]]:
@@ -51,6 +53,7 @@ def pipeline_event_inbox_record(
     settings = _bounded(foundry.settings, config)
     with foundry.postgres() as connection:
         days.make_ahead(connection, settings)
+        columns = flat.columns(connection, "event_inbox")
     drained = asyncio.run(_carry(context, config, settings))
     value = drained.as_dict()
     shown = {name: value[name] for name in value if name not in {"touched_days", "preview"}}
@@ -59,6 +62,7 @@ def pipeline_event_inbox_record(
         metadata={
             **shown,
             "dagster/row_count": value["landed"],
+            "dagster/column_schema": metadata.column_schema(columns),
             "touched_days": metadata.table(
                 [{"day": day, "events": count} for day, count in value["touched_days"].items()],
                 _DAY_COLUMNS,

@@ -1,58 +1,108 @@
 """The summaries: one daily-partitioned asset for each file of sql/duckdb."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any, Final, NamedTuple, get_args
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 from dagster_duckdb import DuckDBResource
 
 from model_foundry.components import metadata
-from model_foundry.components.partitions import days
+from model_foundry.components.partitions import NIGHTLY, days
 from model_foundry.components.recipe import recipe_asset_names
+from model_foundry.components.requests import RECIPE
 from model_foundry.components.resource import Foundry
+from model_foundry.components.summary_plots import summary_plot
+from model_foundry.inference.jobs import Kind
 from model_foundry.settings import Settings
-from model_foundry.store.sql import sql_description
-from model_foundry.store.summaries import SUMMARIES, SummaryDay, input_tables, summarize_day
+from model_foundry.store.sql import load_sql, sql_description
+from model_foundry.store.sql_columns import column_comments, column_sources
+from model_foundry.store.summaries import SummaryDay, summarize_day
+from model_foundry.store.summary_sql import SUMMARIES, code_version, input_tables
+
+CHECK: Final = "every_row_counted"
+
+
+class Counted(NamedTuple):
+    """The column of a summary that counts each row of these tables once."""
+
+    column: str
+    tables: tuple[str, ...]
+
+
+COUNTED: Final[Mapping[str, Counted]] = {
+    "daily_events": Counted("events", ("event_inbox",)),
+    "daily_slot_throughput": Counted("requests", ("llm_chat", "inference_result")),
+    "daily_tool_calls": Counted("calls", ("llm_tool_call",)),
+    "daily_chats": Counted("turns", ("llm_chat",)),
+    "daily_semantic_search": Counted("queries", ("obsidian_semantic_search",)),
+    "daily_recipes": Counted("jobs", ("inference_result",)),
+    "daily_quarantine": Counted("messages", ("event_quarantine",)),
+    "daily_requests": Counted("requests", ("llm_request",)),
+}
 
 
 def summary_asset(
-    name: str, upstream: Sequence[str], partitions: dg.DailyPartitionsDefinition
+    name: str, upstream: Mapping[str, Sequence[str]], partitions: dg.DailyPartitionsDefinition
 ) -> dg.AssetsDefinition:
-    """The asset of one summary."""
+    """The asset of one summary.
+
+    Args:
+        name: of its file in sql/duckdb.
+        upstream: the assets that fill each table which its SQL reads.
+        partitions: the days.
+    """
+    counted = COUNTED.get(name)
 
     @dg.asset(
         name=name,
         description=sql_description(f"duckdb/{name}"),
         group_name="summaries",
         kinds={"duckdb", "parquet"},
-        deps=list(upstream),
+        tags={"store": "lake"},
+        deps=sorted({asset for assets in upstream.values() for asset in assets}),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        code_version="1",
+        freshness_policy=NIGHTLY,
+        code_version=code_version(name),
+        check_specs=[_check_spec(name, counted)] if counted else [],
     )
     def build(
         context: dg.AssetExecutionContext,
         foundry: dg.ResourceParam[Foundry],
         duckdb: DuckDBResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        settings = foundry.settings
+        described: dict[str, object] = {}
+        differing: dict[str, tuple[int, int]] = {}
         with foundry.postgres(), duckdb.get_connection() as connection:
             for key in context.partition_keys:
-                done = summarize_day(foundry.settings, connection, name, date.fromisoformat(key))
+                done = summarize_day(settings, connection, name, date.fromisoformat(key))
                 context.log.info(f"{name} {key}: {done.table.num_rows} rows")
-                context.add_asset_metadata(
-                    _metadata(done, foundry.settings), asset_key=name, partition_key=key
-                )
-        return dg.MaterializeResult()
+                described = described or _described(done, upstream, context.log)
+                shown = _figures(done, settings)
+                if len(context.partition_keys) <= settings.plotted_days:
+                    shown |= _plot(done)
+                context.add_asset_metadata(described | shown, asset_key=name, partition_key=key)
+                if counted and (both := _counts(done, counted))[0] != both[1]:
+                    differing[key] = both
+        checks = [_check(name, counted, differing)] if counted else []
+        return dg.MaterializeResult(check_results=checks)
 
     return build
 
 
-def _metadata(done: SummaryDay, settings: Settings) -> dict[str, object]:
-    columns = [(field.name, str(field.type)) for field in done.table.schema]
-    shown = done.table.slice(0, settings.preview_rows).to_pylist()
+def _figures(done: SummaryDay, settings: Settings) -> dict[str, object]:
+    columns = [
+        (field.name, str(field.type))
+        for field in done.table.schema
+        if not field.name.endswith("_sketch")  # for machines, and long
+    ]
+    shown = _rows(done.table.slice(0, settings.preview_rows))
     return {
         "dagster/row_count": done.table.num_rows,
-        "dagster/column_schema": metadata.column_schema(columns),
         "status": "built" if done.table.num_rows else "empty",
         "bytes": done.bytes,
         "input_rows": sum(source.rows for source in done.inputs),
@@ -61,23 +111,84 @@ def _metadata(done: SummaryDay, settings: Settings) -> dict[str, object]:
     }
 
 
-def _upstream(name: str, recipes: Sequence[str]) -> list[str]:
-    assets: list[str] = []
-    for table in input_tables(name):
-        if table == "event_inbox":
-            assets.append("pipeline_event_inbox_record")
-        elif table == "inference_result":
-            assets.extend(recipes)
-        else:
-            assets.append(table)
-    return assets
+def _plot(done: SummaryDay) -> dict[str, object]:
+    plot = summary_plot(done.name, _rows(done.table))
+    return {"plot": plot} if plot else {}
+
+
+def _described(
+    done: SummaryDay, upstream: Mapping[str, Sequence[str]], log: dg.DagsterLogManager
+) -> dict[str, object]:
+    """What the columns are and where they come from: the same for all days."""
+    statement = load_sql(f"duckdb/{done.name}")
+    comments = column_comments(statement)
+    columns = [(field.name, str(field.type)) for field in done.table.schema]
+    described: dict[str, object] = {
+        "dagster/column_schema": metadata.column_schema(columns, comments)
+    }
+    try:
+        sources = column_sources(statement, done.columns)
+    except ValueError as error:
+        log.warning(f"{done.name}: no column lineage: {error}")
+        return described
+    lineage = {
+        column: [
+            dg.TableColumnDep(asset, source) for table, source in found for asset in upstream[table]
+        ]
+        for column, found in sources.items()
+    }
+    return described | {"dagster/column_lineage": dg.TableColumnLineage(lineage)}
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dicts, maps as dicts too."""
+    rows: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="strict")
+    return rows
+
+
+def _check_spec(name: str, counted: Counted) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        CHECK,
+        asset=name,
+        description=f"`{counted.column}` counts each row of the day's "
+        f"{' and '.join(counted.tables)} once.",
+    )
+
+
+def _counts(done: SummaryDay, counted: Counted) -> tuple[int, int]:
+    """What the summary counts, and the rows that there are."""
+    found = pc.sum(done.table[counted.column]).as_py() or 0
+    return found, sum(source.rows for source in done.inputs if source.table in counted.tables)
+
+
+def _check(
+    name: str, counted: Counted, differing: Mapping[str, tuple[int, int]]
+) -> dg.AssetCheckResult:
+    faults = [f"{key}: counts {found} of {rows} rows." for key, (found, rows) in differing.items()]
+    remedy = (
+        f"Look for what sql/duckdb/{name}.sql filters or joins away, put it right, reload the "
+        f"definitions and materialize {name} for these days again."
+    )
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=not differing,
+        description=" ".join([*faults, remedy]) if differing else None,
+        metadata={"column": counted.column, "tables": ", ".join(counted.tables)},
+    )
+
+
+def _upstream(name: str, results: Sequence[str]) -> dict[str, Sequence[str]]:
+    """The assets that fill the tables which a summary reads."""
+    inbox = ["pipeline_event_inbox_record"]
+    known = {"event_inbox": inbox, "event_quarantine": inbox, "inference_result": results}
+    return {table: known.get(table, [table]) for table in input_tables(name)}
 
 
 @dg.definitions
 def summaries() -> dg.Definitions:
     """One asset for each summary."""
     partitions = days(Settings())
-    recipes = recipe_asset_names()
+    results = [*recipe_asset_names(), *(f"{kind}_{RECIPE}" for kind in get_args(Kind))]
     return dg.Definitions(
-        assets=[summary_asset(name, _upstream(name, recipes), partitions) for name in SUMMARIES]
+        assets=[summary_asset(name, _upstream(name, results), partitions) for name in SUMMARIES]
     )

@@ -178,6 +178,10 @@ class Slot(_Strict):
     weights: Weights | None = None
     kv_cache: KvCache | None = None
     expected: Expected | None = None
+    price_per_hour: float | None = Field(
+        None, ge=0, description="Of the whole slot, in a currency of your choice."
+    )
+    watts: float | None = Field(None, ge=0, description="What the slot draws while it works.")
     binary: str | None = Field(
         None, min_length=1, description="The server, where it is not `vllm` or `llama-server`."
     )

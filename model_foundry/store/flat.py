@@ -102,6 +102,15 @@ def columns(connection: psycopg.Connection[Any], table: str) -> list[tuple[str, 
         return connection.execute(load_sql("postgres/table_columns"), {"table": table}).fetchall()
 
 
+def size_bytes(connection: psycopg.Connection[Any], table: str, day: date) -> int:
+    """What a day of a table takes in PostgreSQL, indexes included; 0 without a partition."""
+    with connection.transaction():
+        [(size,)] = connection.execute(
+            load_sql("postgres/days/size"), {"table": table, "day": day}
+        ).fetchall()
+    return int(size)
+
+
 def preview(
     connection: psycopg.Connection[Any], table: str, day: date, rows: int
 ) -> list[dict[str, Any]]:

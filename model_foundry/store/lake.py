@@ -23,7 +23,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import flat, postgres
 from model_foundry.store.sql import load_sql
 
-LAKE_TABLES: Final = ("event_inbox", *flat.FLAT_TABLES, "inference_result")
+LAKE_TABLES: Final = ("event_inbox", "event_quarantine", *flat.FLAT_TABLES, "inference_result")
 _VERSION_KEY: Final = b"model_foundry.version"
 _AS_TEXT: Final = {"jsonb", "json", "numeric"}
 

@@ -1,6 +1,8 @@
 """The SQL files under sql/: found, read once, handed out by name."""
 
 import functools
+import hashlib
+import itertools
 
 from model_foundry.paths import data_path
 
@@ -25,11 +27,14 @@ def sql_names(folder: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (data_path("sql") / folder).glob("*.sql")))
 
 
+def sql_digest(*names: str) -> str:
+    """A short digest of SQL files: another one as soon as one of them changes."""
+    texts = "\0".join(load_sql(name) for name in names)
+    return hashlib.sha256(texts.encode()).hexdigest()[:12]
+
+
 def sql_description(name: str) -> str:
-    """The comment that opens a SQL file, as one paragraph: what the file computes."""
-    lines = []
-    for line in load_sql(name).splitlines():
-        if not line.startswith("--"):
-            break
-        lines.append(line.removeprefix("--").strip())
-    return " ".join(lines)
+    """The comment that opens a SQL file, its paragraphs kept apart: what the file computes."""
+    lines = itertools.takewhile(lambda line: line.startswith("--"), load_sql(name).splitlines())
+    text = "\n".join(line.removeprefix("--").strip() for line in lines)
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in text.split("\n\n"))

@@ -6,52 +6,39 @@ No DuckDB file is ever written while another reads it: a summary is computed in 
 
 import contextlib
 import fcntl
-import json
-from collections.abc import Iterator
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
 
 from model_foundry.settings import Settings
 from model_foundry.store import lake
-from model_foundry.store.sql import load_sql, sql_names
-
-SUMMARIES: Final = sql_names("duckdb")
+from model_foundry.store.summary_sql import (
+    SUMMARIES,
+    input_tables,
+    macros,
+    rollups,
+    summary_of,
+)
 
 
 class SummaryDay(NamedTuple):
-    """One day of a summary: its rows as Arrow, its file's size, the lake days it was made of."""
+    """One day of a summary: its rows as Arrow, its file's size, the lake days it was made of.
+
+    `columns`: those of each table that it was made of, and their types.
+    """
 
     name: str
     day: date
     table: pa.Table
     bytes: int
     inputs: list[lake.LakeDay]
-
-
-def input_tables(name: str) -> tuple[str, ...]:
-    """The lake tables that a summary's SQL reads, found by DuckDB's own parser."""
-    with duckdb.connect(":memory:") as connection:
-        [(tree,)] = connection.execute(
-            "SELECT json_serialize_sql(?)", [load_sql(f"duckdb/{name}")]
-        ).fetchall()
-    parsed = json.loads(tree)
-    if parsed.get("error"):
-        raise ValueError(f"sql/duckdb/{name}.sql: {parsed.get('error_message')}")
-    named = {node["table_name"] for node in _nodes(parsed) if node.get("type") == "BASE_TABLE"}
-    return tuple(table for table in lake.LAKE_TABLES if table in named)
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for child in tree:
-            yield from _nodes(child)
+    columns: dict[str, dict[str, str]]
 
 
 def summarize_day(
@@ -62,20 +49,22 @@ def summarize_day(
     `connection` is an in-memory DuckDB database of the caller's.
     """
     inputs = [lake.refresh_day(settings, table, day) for table in input_tables(name)]
-    connection.execute("SET TimeZone = 'UTC'")
+    columns = {}
     for table in input_tables(name):
         files = [lake.table_folder(settings, table) / "schema.parquet"]
         files += lake.day_files(settings, table, day)
-        relation = connection.read_parquet([str(path) for path in files])
+        paths = [str(path) for path in files]
+        relation = connection.read_parquet(paths, union_by_name=True)  # columns are added in time
         relation.create_view(table, replace=True)
-    result = connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()
+        columns[table] = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    result = summary_of(connection, name, day)
     path = lake.day_file(settings, name, day)
     with lake.replaced(path) as temporary:
         connection.register("summary_result", result)
         connection.table("summary_result").write_parquet(str(temporary), compression="zstd")
         connection.unregister("summary_result")
     publish_views(settings)
-    return SummaryDay(name, day, result, path.stat().st_size, inputs)
+    return SummaryDay(name, day, result, path.stat().st_size, inputs, columns)
 
 
 def publish_views(settings: Settings) -> Path:
@@ -92,14 +81,34 @@ def publish_views(settings: Settings) -> Path:
             for name in (*lake.LAKE_TABLES, *SUMMARIES)
             if any(lake.table_folder(settings, name).rglob("*.parquet"))
         }
-        if target.exists() and _views_in(target, root) == wanted.keys():
+        rolled_up = rollups(wanted)
+        digest = _digest([*macros(), *wanted.values(), *itertools.chain(*rolled_up)])
+        if _digest_in(target) == digest:
             return target
         with lake.replaced(target) as temporary:
             temporary.unlink()
             with duckdb.connect(str(temporary)) as connection:
-                for statement in wanted.values():
+                for statement in (*macros(), *wanted.values()):
                     connection.execute(statement)
+                if _roll_up(connection, rolled_up):
+                    connection.execute(f"CREATE MACRO views_digest() AS '{digest}'")
     return target
+
+
+def _roll_up(connection: duckdb.DuckDBPyConnection, rolled_up: list[list[str]]) -> bool:
+    """Make the roll-ups; whether all of them could be made."""
+    complete = True
+    for statements in rolled_up:
+        try:
+            for statement in statements:
+                connection.execute(statement)
+        except duckdb.BinderException:
+            complete = False  # what is kept of that summary is all of an earlier version
+    return complete
+
+
+def _digest(statements: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(statements).encode()).hexdigest()
 
 
 def _view(settings: Settings, name: str) -> str:
@@ -108,17 +117,16 @@ def _view(settings: Settings, name: str) -> str:
     return f'CREATE VIEW "{name}" AS SELECT * FROM {source}'  # noqa: S608
 
 
-def _views_in(path: Path, root: Path) -> set[str]:
-    """Names of the views over this lake; one over a lake elsewhere (the home moved) is none."""
+def _digest_in(path: Path) -> str | None:
+    """The digest of the statements that a file of views was made by."""
+    if not path.exists():
+        return None
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            rows = connection.execute(
-                "SELECT view_name FROM duckdb_views() WHERE NOT internal AND contains(sql, ?)",
-                [f"{root}/"],
-            ).fetchall()
+            [(digest,)] = connection.execute("SELECT views_digest()").fetchall()
     except duckdb.Error:
-        return set()  # of another version, or damaged: made anew
-    return {str(name) for (name,) in rows}
+        return None  # of another version, or damaged: made anew
+    return str(digest)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from model_foundry.devstack.stack import Stack
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.flat import FLAT_TABLES
-from model_foundry.store.summaries import SUMMARIES
+from model_foundry.store.summary_sql import SUMMARIES
 from model_foundry_tests.line import event, rows, value
 
 COMMAND = Path(sys.executable).with_name("model-foundry")

@@ -71,8 +71,9 @@ async def keep(settings: Settings, *results: Result) -> None:
 
 async def test_a_row_holds_the_whole_job_and_its_figures(limits: Settings) -> None:
     asked = job("Hi", source_part="message/2")
+    cost = {"parallel": 3, "price_per_hour": 0.5, "watts": 300}
     with FakeSlot(flavour="vllm") as fake:
-        report = await run_jobs([asked], settings=limits, slots=[fake.slot()])
+        report = await run_jobs([asked], settings=limits, slots=[fake.slot(**cost)])
     assert (report.asked, report.cached, report.ok) == (1, 0, 1)
     (row,) = rows(limits, "SELECT * FROM inference_result")
     moments = [row.pop(name) for name in ("created_at", "completed_at", "landed_at")]
@@ -103,6 +104,9 @@ async def test_a_row_holds_the_whole_job_and_its_figures(limits: Settings) -> No
         "response_model": "fake-model-v1",
         "provider_name": "vllm",
         "licence": "Apache-2.0",
+        "slot_parallel": 3,
+        "slot_price_per_hour": 0.5,
+        "slot_watts": 300.0,
         "sent_back_text": None,
         "response_text": "Answer to: Hi",
         "reasoning_text": None,

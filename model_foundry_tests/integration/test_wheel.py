@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model_foundry.store.flat import FLAT_TABLES
 from model_foundry.store.postgres import known_migrations
-from model_foundry.store.summaries import SUMMARIES
+from model_foundry.store.summary_sql import SUMMARIES
 
 ROOT = Path(__file__).parents[2]
 PROBE = """

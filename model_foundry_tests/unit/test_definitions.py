@@ -3,6 +3,7 @@
 from typing import Any
 
 import dagster as dg
+import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from model_foundry.definitions import defs
@@ -20,6 +21,9 @@ def described(spec: dg.AssetSpec) -> dict[str, Any]:
     return {
         "group": spec.group_name,
         "kinds": sorted(spec.kinds),
+        "tags": {k: v for k, v in spec.tags.items() if not k.startswith("dagster/")},
+        "owners": sorted(spec.owners),
+        "freshness": type(spec.freshness_policy).__name__ if spec.freshness_policy else None,
         "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
         "partitions": type(spec.partitions_def).__name__ if spec.partitions_def else None,
         "code_version": spec.code_version,
@@ -55,6 +59,12 @@ def test_the_code_location_is_as_it_was(snapshot: SnapshotAssertion) -> None:
         "schedules": schedules,
         "sensors": sensors,
     } == snapshot
+
+
+def test_every_asset_has_the_owners_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_FOUNDRY_OWNERS", '["team:data", "me@example.org"]')
+    for spec in location().resolve_all_asset_specs():
+        assert list(spec.owners) == ["team:data", "me@example.org"]
 
 
 def test_every_asset_can_be_backfilled_in_one_run() -> None:

@@ -5,12 +5,15 @@ SELECT
     source,
     hour(occurred_at) AS hour_utc,
     count(*) AS events,
-    count(DISTINCT correlation_id) AS sessions,
+    count(DISTINCT correlation_id) AS sessions, -- with an event in this row: not to be added up
     count(*) FILTER (WHERE published_subject <> subject) AS under_old_name,
     count(*) FILTER (WHERE payload_repaired) AS repaired,
-    quantile_cont(epoch_ms(received_at) - epoch_ms(occurred_at), 0.5) AS publish_lag_p50_ms,
-    quantile_cont(epoch_ms(received_at) - epoch_ms(occurred_at), 0.95) AS publish_lag_p95_ms
+    -- received_at - occurred_at: from when the producer says it happened until JetStream stored it
+    sketch((epoch_us(received_at) - epoch_us(occurred_at)) / 1000) AS publish_lag_ms_sketch,
+    sketch_quantile(publish_lag_ms_sketch, 0.5) AS publish_lag_p50_ms,
+    sketch_quantile(publish_lag_ms_sketch, 0.95) AS publish_lag_p95_ms,
+    sketch_quantile(publish_lag_ms_sketch, 0.99) AS publish_lag_p99_ms
 FROM event_inbox
 WHERE occurred_on = $day
-GROUP BY ALL
-ORDER BY ALL;
+GROUP BY day, subject, source, hour_utc
+ORDER BY day, subject, source, hour_utc;

@@ -1,4 +1,7 @@
 -- What each slot and model did on a day: in familiar's traffic, and in our own jobs.
+--
+-- A request worked from `total_ms` before its end until its end (when its event says it happened,
+-- or when its result was complete); without a `total_ms` of at most a day it has no such time.
 -- PP and TG weigh each request by its tokens: all tokens over all the time that they took.
 WITH request AS (
     SELECT
@@ -7,41 +10,67 @@ WITH request AS (
         slot,
         coalesce(response_model, request_model) AS model,
         'ok' AS status,
+        NULL::VARCHAR AS error_kind,
+        0 AS retries,
         input_tokens,
         output_tokens,
         cached_tokens,
+        NULL::DOUBLE AS queue_ms,
         ttft_ms,
         total_ms,
         pp_tokens_per_s,
-        tg_tokens_per_s
+        tg_tokens_per_s,
+        epoch_us(occurred_at) AS finished_us
     FROM llm_chat
-    UNION ALL BY NAME
+    WHERE occurred_on = $day
+    UNION ALL
     SELECT
         occurred_on,
         'jobs' AS origin,
         slot,
         coalesce(response_model, request_model) AS model,
         status,
+        error_kind,
+        greatest(attempts - 1, 0) AS retries,
         input_tokens,
         output_tokens,
         cached_tokens,
+        queue_ms,
         ttft_ms,
         total_ms,
         pp_tokens_per_s,
-        tg_tokens_per_s
+        tg_tokens_per_s,
+        epoch_us(completed_at) AS finished_us
     FROM inference_result
+    WHERE occurred_on = $day
 ),
 
 timed AS (
     SELECT
         *,
         CASE
-            WHEN pp_tokens_per_s > 0
+            WHEN pp_tokens_per_s >= 1e-9 AND input_tokens IS NOT NULL
                 THEN greatest(input_tokens - coalesce(cached_tokens, 0), 0)
         END AS pp_tokens,
-        CASE WHEN tg_tokens_per_s > 0 THEN output_tokens END AS tg_tokens
+        CASE WHEN tg_tokens_per_s >= 1e-9 THEN output_tokens END AS tg_tokens,
+        CASE
+            WHEN total_ms BETWEEN 0 AND 86400000
+                THEN finished_us - round(total_ms * 1000)::BIGINT
+        END AS started_us,
+        CASE WHEN total_ms BETWEEN 0 AND 86400000 THEN finished_us END AS ended_us
     FROM request
-    WHERE occurred_on = $day
+),
+
+-- Until when those that began before it had covered the time: the rest of each does not overlap.
+covered AS (
+    SELECT
+        *,
+        max(ended_us) OVER (
+            PARTITION BY origin, slot, model
+            ORDER BY started_us ASC NULLS LAST
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS covered_until_us
+    FROM timed
 )
 
 SELECT
@@ -52,15 +81,43 @@ SELECT
     count(*) AS requests,
     count(*) FILTER (WHERE status = 'rejected') AS rejected,
     count(*) FILTER (WHERE status = 'failed') AS failed,
-    sum(input_tokens)::BIGINT AS input_tokens,
-    sum(output_tokens)::BIGINT AS output_tokens,
-    sum(cached_tokens)::BIGINT AS cached_tokens,
-    quantile_cont(ttft_ms, 0.5) AS ttft_p50_ms,
-    quantile_cont(ttft_ms, 0.95) AS ttft_p95_ms,
-    quantile_cont(total_ms, 0.5) AS total_p50_ms,
-    quantile_cont(total_ms, 0.95) AS total_p95_ms,
-    sum(pp_tokens) / nullif(sum(pp_tokens / pp_tokens_per_s), 0) AS pp_tokens_per_s,
-    sum(tg_tokens) / nullif(sum(tg_tokens / tg_tokens_per_s), 0) AS tg_tokens_per_s
-FROM timed
-GROUP BY ALL
-ORDER BY ALL;
+    histogram(error_kind) AS error_kinds, -- how many of each; NULL where there is none
+    sum_of(retries) AS retries, -- attempts beyond the first; traffic does not tell of its own
+    sum_of(input_tokens) AS input_tokens,
+    sum_of(output_tokens) AS output_tokens,
+    sum_of(cached_tokens) AS cached_tokens,
+    (max(ended_us) - min(started_us)) / 1e6 AS wall_s, -- from the first start to the last end
+    -- when at least one request was worked on
+    sum_of(
+        CASE
+            WHEN covered_until_us > started_us
+                THEN greatest(ended_us - covered_until_us, 0)
+            ELSE ended_us - started_us
+        END
+    ) / 1e6 AS busy_s,
+    sum_of(ended_us - started_us) / 1e6 AS worked_s, -- of all requests, side by side or not
+    busy_s / nullif(wall_s, 0) AS busy_share,
+    worked_s / nullif(busy_s, 0) AS parallel_mean, -- requests at once, while there was one
+    sum_of(output_tokens) / nullif(wall_s, 0) AS output_tokens_per_s, -- over wall_s
+    sum_of(output_tokens) / nullif(busy_s, 0) AS output_tokens_per_busy_s,
+    sum_of(pp_tokens) AS pp_tokens, -- processed at a known speed, without those from the cache
+    sum(pp_tokens / pp_tokens_per_s) AS pp_s,
+    sum_of(tg_tokens) AS tg_tokens, -- generated at a known speed
+    sum(tg_tokens / tg_tokens_per_s) AS tg_s,
+    sum_of(pp_tokens) / nullif(pp_s, 0) AS pp_tokens_per_s,
+    sum_of(tg_tokens) / nullif(tg_s, 0) AS tg_tokens_per_s,
+    sketch(queue_ms) AS queue_ms_sketch,
+    sketch(ttft_ms) AS ttft_ms_sketch,
+    sketch(total_ms) AS total_ms_sketch,
+    sketch_quantile(queue_ms_sketch, 0.5) AS queue_p50_ms,
+    sketch_quantile(queue_ms_sketch, 0.95) AS queue_p95_ms,
+    sketch_quantile(queue_ms_sketch, 0.99) AS queue_p99_ms,
+    sketch_quantile(ttft_ms_sketch, 0.5) AS ttft_p50_ms,
+    sketch_quantile(ttft_ms_sketch, 0.95) AS ttft_p95_ms,
+    sketch_quantile(ttft_ms_sketch, 0.99) AS ttft_p99_ms,
+    sketch_quantile(total_ms_sketch, 0.5) AS total_p50_ms,
+    sketch_quantile(total_ms_sketch, 0.95) AS total_p95_ms,
+    sketch_quantile(total_ms_sketch, 0.99) AS total_p99_ms
+FROM covered
+GROUP BY day, origin, slot, model
+ORDER BY day, origin, slot, model;

@@ -1,0 +1,86 @@
+"""What the summaries compute: the SQL of sql/duckdb, run on whatever tables a connection has.
+
+Belongs here: macros, the tables that a summary reads, one day of one, the roll-ups over the daily
+ones. Does not: where a day's rows come from and where the result is kept (`summaries`).
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from datetime import date
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from model_foundry.store.sql import load_sql, sql_digest, sql_names
+
+SUMMARIES: Final = sql_names("duckdb")
+_MACROS: Final = sql_names("duckdb/macros")
+ROLLUPS: Final = sql_names("duckdb/rollups")
+_PERIODS: Final = {"weekly": "week", "monthly": "month"}
+
+
+def code_version(name: str) -> str:
+    """Changes with the SQL of a summary, and with that of any macro."""
+    return sql_digest(f"duckdb/{name}", *(f"duckdb/macros/{macro}" for macro in _MACROS))
+
+
+def input_tables(name: str) -> tuple[str, ...]:
+    """The tables that a summary's SQL reads, sorted, found by DuckDB's own parser."""
+    with duckdb.connect(":memory:") as connection:
+        [(tree,)] = connection.execute(
+            "SELECT json_serialize_sql(?)", [load_sql(f"duckdb/{name}")]
+        ).fetchall()
+    parsed = json.loads(tree)
+    if parsed.get("error"):
+        raise ValueError(f"sql/duckdb/{name}.sql: {parsed.get('error_message')}")
+    nodes = list(_nodes(parsed))
+    named = {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"}
+    defined = {
+        entry["key"]
+        for node in nodes
+        if isinstance(node.get("cte_map"), dict)
+        for entry in node["cte_map"].get("map", [])
+    }
+    return tuple(sorted(named - defined))
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for child in tree:
+            yield from _nodes(child)
+
+
+def summary_of(connection: duckdb.DuckDBPyConnection, name: str, day: date) -> pa.Table:
+    """One day of a summary, computed from the connection's tables of the names that it reads."""
+    connection.execute("SET TimeZone = 'UTC'")
+    for statement in macros():
+        connection.execute(statement)
+    return connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()
+
+
+def macros() -> list[str]:
+    """The statements that make the macros which summaries and roll-ups use."""
+    return [load_sql(f"duckdb/macros/{name}") for name in _MACROS]
+
+
+def rollups(tables: Collection[str]) -> list[list[str]]:
+    """The statements of each roll-up over those of the daily summaries that there are.
+
+    `events_by('quarter')` rolls daily_events up by any period that DuckDB's date_trunc knows;
+    `weekly_events` and `monthly_events` are views of it.
+    """
+    return [
+        [
+            load_sql(f"duckdb/rollups/{name}"),
+            *(
+                f"CREATE VIEW {period}_{name} AS SELECT * FROM {name}_by('{unit}')"  # noqa: S608
+                for period, unit in _PERIODS.items()
+            ),
+        ]
+        for name in ROLLUPS
+        if f"daily_{name}" in tables
+    ]

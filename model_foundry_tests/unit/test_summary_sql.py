@@ -1,0 +1,653 @@
+"""Each summary of random days against an independent computation in pandas over the same rows."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Final
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from model_foundry.store.summary_sql import (
+    ROLLUPS,
+    SUMMARIES,
+    input_tables,
+    macros,
+    rollups,
+    summary_of,
+)
+
+DAY: Final = date(2026, 11, 20)
+MIDNIGHT: Final = datetime(2026, 11, 20, tzinfo=UTC)
+BOUND: Final = 0.01
+BIGINT: Final = 2**63 - 1
+TEXTS: Final = {
+    None: None,
+    "": "und",
+    "12:30 …": "und",
+    "Where does `守` stand in the code that follows?": "und-Latn",
+    "Grüße aus Köln": "und-Latn",
+    "GPUのメモリは足りますか？": "ja",
+    "`kv_cache` を確認": "ja",
+    "显存够用吗": "zh",
+    "메모리가 충분합니까?": "ko",
+    "Хватит ли памяти?": "und-Cyrl",
+    "هل الذاكرة كافية؟": "und-Zyyy",
+}
+
+# Columns that the summaries read.
+TEXT, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", "UTC")
+SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
+    "event_inbox": {
+        "event_id": TEXT, "subject": TEXT, "published_subject": TEXT, "source": TEXT,
+        "correlation_id": TEXT, "occurred_at": TIME, "received_at": TIME,
+        "payload_repaired": pa.bool_(),
+    },
+    "event_quarantine": {
+        "reason": TEXT, "subject": TEXT, "raw": pa.binary(), "received_at": TIME,
+        "replayed_at": TIME,
+    },
+    "llm_chat": {
+        "event_id": TEXT, "conversation_id": TEXT, "slot": TEXT, "role": TEXT,
+        "request_model": TEXT, "response_model": TEXT, "message_count": INT, "user_text": TEXT,
+        "response_text": TEXT, "reasoning_text": TEXT, "tool_call_count": INT,
+        "finish_reason": TEXT, "input_tokens": INT, "output_tokens": INT, "cached_tokens": INT,
+        "ttft_ms": FLOAT, "total_ms": FLOAT, "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT,
+        "occurred_at": TIME,
+    },
+    "llm_tool_call": {
+        "event_id": TEXT, "correlation_id": TEXT, "tool_name": TEXT, "is_error": pa.bool_(),
+        "error_type": TEXT, "duration_ms": FLOAT, "arguments": TEXT, "occurred_at": TIME,
+    },
+    "obsidian_semantic_search": {
+        "query": TEXT, "vault": TEXT, "embedding_model": TEXT, "result_count": INT,
+        "top_score": FLOAT, "duration_ms": FLOAT,
+    },
+    "inference_result": {
+        "recipe": TEXT, "kind": TEXT, "role": TEXT, "slot": TEXT, "status": TEXT,
+        "error_kind": TEXT, "attempts": INT, "source_event_id": TEXT, "request_model": TEXT,
+        "response_model": TEXT, "slot_parallel": INT, "slot_price_per_hour": FLOAT,
+        "slot_watts": FLOAT, "sent_back_text": TEXT, "input_tokens": INT, "output_tokens": INT,
+        "cached_tokens": INT, "queue_ms": FLOAT, "ttft_ms": FLOAT, "total_ms": FLOAT,
+        "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT, "completed_at": TIME,
+    },
+    "llm_request": {"event_id": TEXT, "kind": TEXT},
+}  # fmt: skip
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+
+_name = st.sampled_from([None, "a", "b", "", "名前", "it's $x"])
+_moment = st.one_of(
+    st.sampled_from([MIDNIGHT, MIDNIGHT + timedelta(hours=9)]),
+    st.integers(0, 86_400_000_000 - 1).map(lambda us: MIDNIGHT + timedelta(microseconds=us)),
+)
+_count = st.one_of(st.sampled_from([None, 0, 1, 7]), st.integers(0, 10**6), st.just(9 * 10**18))
+_ms = st.one_of(
+    st.sampled_from([None, 0.0, 5.0, 1e-9, 3_600_000.0, 86_400_000.0, 1e300, -5.0]),
+    st.floats(0, 1e8, allow_nan=False),
+)
+_score = st.one_of(st.none(), st.floats(-1, 1, allow_nan=False))
+_special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
+    "received_at": st.integers(-(10**9), 10**12).map(
+        lambda us: MIDNIGHT + timedelta(hours=12, microseconds=us)
+    ),
+    "replayed_at": st.none() | _moment,
+    "user_text": st.sampled_from(list(TEXTS)),
+    "response_text": st.sampled_from(list(TEXTS)),
+    "reasoning_text": st.sampled_from([None, "", "Hm."]),
+    "message_count": st.integers(0, 9),
+    "tool_call_count": st.integers(0, 3),
+    "result_count": st.integers(0, 3),
+    "attempts": st.integers(0, 4),
+    "slot_parallel": st.sampled_from([None, 1, 3]),
+    "slot_price_per_hour": st.sampled_from([None, 0.0, 2.5]),
+    "slot_watts": st.sampled_from([None, 600.0]),
+    "pp_tokens_per_s": st.sampled_from([None, 0.0, 1e-300, 0.5, 1500.0, -3.0]),
+    "tg_tokens_per_s": st.sampled_from([None, 0.0, 30.0]),
+    "top_score": _score,
+    "raw": st.binary(max_size=5),
+    "event_id": st.sampled_from([f"event-{number}" for number in range(6)]),
+    "source_event_id": st.none() | st.sampled_from([f"event-{number}" for number in range(6)]),
+    "recipe": st.sampled_from(["request", "judge"]),
+    "kind": st.sampled_from(["generation", "translation"]),
+    "status": st.sampled_from(["ok", "rejected", "failed"]),
+}
+_by_type: Final = {TEXT: _name, INT: _count, FLOAT: _ms, TIME: _moment, pa.bool_(): st.booleans()}
+
+
+def days(name: str) -> st.SearchStrategy[Tables]:
+    """Rows of the tables that a summary reads."""
+    return st.fixed_dictionaries(
+        {
+            table: st.lists(
+                st.fixed_dictionaries(
+                    {
+                        column: _special.get(column, _by_type.get(kind, st.none()))
+                        for column, kind in SCHEMAS[table].items()
+                    }
+                ),
+                max_size=14,
+                # One flat row an event; several results may come from one.
+                unique_by=(lambda row: row["event_id"]) if "event_id" in SCHEMAS[table] else None,
+            )
+            for table in input_tables(name)
+        }
+    )
+
+
+def computed(
+    connection: duckdb.DuckDBPyConnection, name: str, tables: Tables, day: date = DAY
+) -> pa.Table:
+    """The summary, by the function that its asset uses."""
+    for table in input_tables(name):
+        columns = {**SCHEMAS[table], "occurred_on": pa.date32()}
+        rows = [row | {"occurred_on": day} for row in tables.get(table, [])]
+        connection.register(table, pa.Table.from_pylist(rows, schema=pa.schema(columns.items())))
+    return summary_of(connection, name, day)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database in memory."""
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        yield connection
+
+
+def every(
+    tables: Tables, table: str, *keys: str, **derived: Callable[[Row], Any]
+) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """Rows of a table by keys, with columns added."""
+    rows = [row | {name: make(row) for name, make in derived.items()} for row in tables[table]]
+    return grouped(rows, *keys)
+
+
+def grouped(rows: list[Row], *keys: str) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
+    if not rows:
+        return
+    frame = pd.DataFrame(rows, dtype=object)
+    for key, part in frame.groupby(list(keys), dropna=False, sort=False):
+        missing = pd.isna(pd.Series(key, dtype=object))
+        yield tuple(None if no else each for no, each in zip(missing, key, strict=True)), part
+
+
+class Quantile:
+    """Equal to a number within the sketch's bound."""
+
+    def __init__(self, values: Iterable[Any], share: str) -> None:
+        known = sorted(value for value in values if not pd.isna(value))
+        rank = math.ceil(Fraction(share) * len(known))
+        self.exact = known[rank - 1] if known else None
+
+    def __eq__(self, other: object) -> bool:
+        if self.exact is None or other is None:
+            return self.exact is other
+        assert isinstance(other, float)
+        return bool(abs(other - self.exact) <= BOUND * (1 + 1e-9) * abs(self.exact) + 1e-6)
+
+    def __repr__(self) -> str:
+        return f"about {self.exact}"
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def quantiles(values: Iterable[Any], prefix: str, unit: str) -> Row:
+    values = list(values)
+    shares = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
+    return {f"{prefix}_{name}{unit}": Quantile(values, share) for name, share in shares.items()}
+
+
+def total(values: Iterable[Any]) -> int | None:
+    known = [int(value) for value in values if not pd.isna(value)]
+    return min(sum(known), BIGINT) if known else None
+
+
+def added(values: Iterable[Any]) -> Any:
+    known = [float(value) for value in values if value is not None and not pd.isna(value)]
+    return pytest.approx(math.fsum(known), rel=1e-9, abs=1e-12) if known else None
+
+
+def counted(values: Iterable[Any]) -> dict[Any, int] | None:
+    return dict(Counter(value for value in values if not pd.isna(value))) or None
+
+
+def over(top: Any, bottom: Any) -> Any:
+    if top is None or not bottom:
+        return None
+    return pytest.approx(top / bottom, rel=1e-9)
+
+
+def model_of(row: Row) -> Any:
+    return row["response_model"] if row["response_model"] is not None else row["request_model"]
+
+
+def assert_agree(
+    table: pa.Table, keys: Iterable[str], expected: Mapping[tuple[Any, ...], Row]
+) -> None:
+    """Same groups, and each expected column of each is as expected."""
+    found = {
+        tuple(row[key] for key in keys): row for row in table.to_pylist(maps_as_pydicts="strict")
+    }
+    assert len(found) == table.num_rows
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        assert {name: found[key][name] for name in row} == row, key
+
+
+Interval = tuple[int, int]
+
+
+def worked(row: Row) -> Interval | None:
+    """From when until when a request was worked on, in µs."""
+    ended = row["completed_at"] if "completed_at" in row else row["occurred_at"]
+    if row["total_ms"] is None or not 0 <= row["total_ms"] <= 86_400_000:
+        return None
+    until = (ended - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return until - math.floor(row["total_ms"] * 1000 + 0.5), until
+
+
+def islands(intervals: Iterable[Interval]) -> list[Interval]:
+    """The union of intervals, as ones that do not touch."""
+    union: list[Interval] = []
+    for start, end in sorted(intervals):
+        if union and start <= union[-1][1]:
+            union[-1] = (union[-1][0], max(end, union[-1][1]))
+        else:
+            union.append((start, end))
+    return union
+
+
+def length_s(intervals: Iterable[Interval]) -> float:
+    return sum(end - start for start, end in intervals) / 1e6
+
+
+def property_of(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Random days of what a summary reads."""
+    limits = settings(
+        max_examples=20,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    return lambda test: limits(given(tables=days(name))(test))
+
+
+@property_of("daily_events")
+def test_events(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    expected = {}
+    derived: dict[str, Callable[[Row], Any]] = {
+        "hour_utc": lambda row: row["occurred_at"].hour,
+        "lag_ms": lambda row: (row["received_at"] - row["occurred_at"]) / timedelta(milliseconds=1),
+    }
+    keys = ("subject", "source", "hour_utc")
+    for key, part in every(tables, "event_inbox", *keys, **derived):
+        named = part[part.subject.notna() & part.published_subject.notna()]
+        expected[key] = {
+            "events": len(part),
+            "sessions": part.correlation_id.nunique(),
+            "under_old_name": int((named.subject != named.published_subject).sum()),
+            "repaired": int(part.payload_repaired.sum()),
+            **quantiles(part.lag_ms, "publish_lag", "_ms"),
+        }
+    assert_agree(computed(connection, "daily_events", tables), keys, expected)
+
+
+@property_of("daily_slot_throughput")
+def test_slot_throughput(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    chats = [
+        row
+        | {"origin": "traffic", "status": "ok", "error_kind": None, "attempts": 1, "queue_ms": None}
+        for row in tables["llm_chat"]
+    ]
+    jobs = [row | {"origin": "jobs"} for row in tables["inference_result"]]
+    rows = [row | {"model": model_of(row), "worked": worked(row)} for row in (*chats, *jobs)]
+    expected = {}
+    keys = ("origin", "slot", "model")
+    for key, part in grouped(rows, *keys):
+        times = [each for each in part.worked if isinstance(each, tuple)]
+        wall = (max(e for _, e in times) - min(s for s, _ in times)) / 1e6 if times else None
+        busy = length_s(islands(times)) if times else None
+        tokens = total(part.output_tokens)
+        expected[key] = {
+            "requests": len(part),
+            "rejected": int((part.status == "rejected").sum()),
+            "failed": int((part.status == "failed").sum()),
+            "error_kinds": counted(part.error_kind),
+            "retries": int(sum(max(attempts - 1, 0) for attempts in part.attempts)),
+            "input_tokens": total(part.input_tokens),
+            "output_tokens": tokens,
+            "cached_tokens": total(part.cached_tokens),
+            "wall_s": wall,
+            "busy_s": busy,
+            "worked_s": added([length_s([each]) for each in times]),
+            "busy_share": over(busy, wall),
+            "output_tokens_per_s": over(tokens, wall),
+            "output_tokens_per_busy_s": over(tokens, busy),
+            **_speeds(part),
+            **quantiles(part.queue_ms, "queue", "_ms"),
+            **quantiles(part.ttft_ms, "ttft", "_ms"),
+            **quantiles(part.total_ms, "total", "_ms"),
+        }
+    assert_agree(computed(connection, "daily_slot_throughput", tables), keys, expected)
+
+
+def _speeds(part: pd.DataFrame) -> Row:
+    """All tokens over all the time that they took, from rows where both are known."""
+    speeds: Row = {}
+    for name in ("pp", "tg"):
+        tokens, seconds = 0, 0.0
+        for row in part.to_dict("records"):
+            speed = row[f"{name}_tokens_per_s"]
+            count = row["input_tokens"] if name == "pp" else row["output_tokens"]
+            if pd.isna(speed) or speed < 1e-9 or pd.isna(count):
+                continue
+            cached = row["cached_tokens"]
+            if name == "pp":
+                count = max(count - (0 if pd.isna(cached) else cached), 0)
+            tokens += count
+            seconds += count / speed
+        speeds[f"{name}_tokens_per_s"] = over(min(tokens, BIGINT), seconds)
+    return speeds
+
+
+@property_of("daily_slot_load")
+def test_slot_load(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    rows = [
+        row | {"worked": worked(row)} for row in (*tables["llm_chat"], *tables["inference_result"])
+    ]
+    hour = 3_600_000_000
+    expected = {}
+    for (slot,), part in grouped([row for row in rows if row["slot"] is not None], "slot"):
+        done = [row for row in part.to_dict("records") if isinstance(row["worked"], tuple)]
+        times = [row["worked"] for row in done]
+        hours = {number for start, end in times for number in range(start // hour, end // hour + 1)}
+        for number in hours:
+            low, high = number * hour, (number + 1) * hour
+            ended = [row for row in done if row["worked"][1] // hour == number]
+            busy = length_s(_clipped(islands(times), low, high))
+            expected[slot, datetime.fromtimestamp(number * 3600, tz=UTC)] = {
+                "requests": len(ended),
+                "output_tokens": total(row["output_tokens"] for row in ended) or 0,
+                "worked_s": pytest.approx(length_s(_clipped(times, low, high))),
+                "busy_s": pytest.approx(busy),
+                "busy_share": pytest.approx(busy / 3600),
+            }
+    assert_agree(
+        computed(connection, "daily_slot_load", tables), ("slot", "hour_starts_at"), expected
+    )
+
+
+def _clipped(intervals: Iterable[Interval], low: int, high: int) -> list[Interval]:
+    both = ((max(start, low), min(end, high)) for start, end in intervals)
+    return [(start, end) for start, end in both if start < end]
+
+
+@property_of("daily_tool_calls")
+def test_tool_calls(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    last: dict[tuple[Any, ...], bool] = {}
+    rows = []
+    for row in sorted(
+        tables["llm_tool_call"], key=lambda row: (row["occurred_at"], row["event_id"])
+    ):
+        same = (row["correlation_id"], row["tool_name"], row["arguments"])
+        again = last.get(same, False) and row["correlation_id"] is not None
+        rows.append(row | {"is_retry": again})
+        last[same] = row["is_error"]
+    expected = {}
+    for key, part in grouped(rows, "tool_name"):
+        failed = part[part.is_error.astype(bool)]
+        expected[key] = {
+            "calls": len(part),
+            "errors": len(failed),
+            "error_rate": pytest.approx(len(failed) / len(part)),
+            "error_types": counted(failed.error_type),
+            "retries": int(part.is_retry.sum()),
+            "sessions": part.correlation_id.nunique(),
+            **quantiles(part.duration_ms, "duration", "_ms"),
+        }
+    assert_agree(computed(connection, "daily_tool_calls", tables), ("tool_name",), expected)
+
+
+@property_of("daily_chats")
+def test_chats(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    keys = ("model", "role", "user_language", "response_language", "finish_reason")
+    derived: dict[str, Callable[[Row], Any]] = {
+        "model": model_of,
+        "user_language": lambda row: TEXTS[row["user_text"]],
+        "response_language": lambda row: TEXTS[row["response_text"]],
+    }
+    expected = {
+        key: {
+            "turns": len(part),
+            "conversations": part.conversation_id.nunique(),
+            "messages": total(part.message_count),
+            "with_reasoning": int((part.reasoning_text == "Hm.").sum()),
+            "with_tool_calls": int((part.tool_call_count > 0).sum()),
+            "tool_calls": total(part.tool_call_count),
+            "input_tokens": total(part.input_tokens),
+            "output_tokens": total(part.output_tokens),
+            "cached_tokens": total(part.cached_tokens),
+            **quantiles(part.output_tokens, "output", "_tokens"),
+        }
+        for key, part in every(tables, "llm_chat", *keys, **derived)
+    }
+    assert_agree(computed(connection, "daily_chats", tables), keys, expected)
+
+
+@property_of("daily_semantic_search")
+def test_semantic_search(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    expected = {}
+    keys = ("vault", "embedding_model")
+    for key, part in every(tables, "obsidian_semantic_search", *keys):
+        missed = part[part.result_count == 0]
+        often = Counter(query for query in missed["query"] if query is not None)
+        expected[key] = {
+            "queries": len(part),
+            "distinct_queries": part["query"].nunique(),
+            "without_hits": len(missed),
+            "without_hits_share": pytest.approx(len(missed) / len(part)),
+            "hits": total(part.result_count),
+            "hit_counts": counted(part.result_count),
+            "queries_without_hits": sorted(
+                often, key=lambda query: (-often[query], query.encode())
+            )[:10]
+            or None,
+            "top_score_p05": Quantile(part.top_score, "0.05"),
+            "top_score_p50": Quantile(part.top_score, "0.5"),
+            "top_score_p95": Quantile(part.top_score, "0.95"),
+            **quantiles(part.duration_ms, "duration", "_ms"),
+        }
+    assert_agree(computed(connection, "daily_semantic_search", tables), keys, expected)
+
+
+@property_of("daily_recipes")
+def test_recipes(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    expected = {}
+    keys = ("recipe", "kind", "role")
+    for key, part in every(tables, "inference_result", *keys):
+        rows = part.astype(object).where(part.notna(), None).to_dict("records")
+        slot_s = [
+            row["total_ms"] / 1000 / (row["slot_parallel"] or 1)
+            if row["total_ms"] is not None
+            else None
+            for row in rows
+        ]
+        priced = [
+            seconds / 3600 * row["slot_price_per_hour"]
+            for seconds, row in zip(slot_s, rows, strict=True)
+            if seconds is not None and row["slot_price_per_hour"] is not None
+        ]
+        metered = [
+            seconds / 3600 * row["slot_watts"]
+            for seconds, row in zip(slot_s, rows, strict=True)
+            if seconds is not None and row["slot_watts"] is not None
+        ]
+        expected[key] = {
+            "jobs": len(part),
+            **{name: int((part.status == name).sum()) for name in ("ok", "rejected", "failed")},
+            "retried": int((part.attempts > 1).sum()),
+            "sent_back": int(part.sent_back_text.notna().sum()),
+            "attempts": total(part.attempts),
+            "error_kinds": counted(part.error_kind),
+            "slots": sorted(part.slot.dropna().unique(), key=str.encode) or None,
+            "output_tokens": total(part.output_tokens),
+            "request_s": added(row["total_ms"] and row["total_ms"] / 1000 for row in rows),
+            "slot_s": added(slot_s),
+            "cost": added(priced),
+            "energy_wh": added(metered),
+            **quantiles(part.total_ms, "total", "_ms"),
+        }
+    assert_agree(computed(connection, "daily_recipes", tables), keys, expected)
+
+
+@property_of("daily_quarantine")
+def test_quarantine(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    keys = ("reason", "subject")
+    expected = {
+        key: {
+            "messages": len(part),
+            "replayed": int(part.replayed_at.notna().sum()),
+            "raw_bytes": sum(len(raw) for raw in part.raw),
+            "first_received_at": min(part.received_at),
+            "last_received_at": max(part.received_at),
+        }
+        for key, part in every(tables, "event_quarantine", *keys)
+    }
+    assert_agree(computed(connection, "daily_quarantine", tables), keys, expected)
+
+
+@property_of("daily_requests")
+def test_requests(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    parts: dict[str, list[Row]] = {}
+    for row in tables["inference_result"]:
+        if row["recipe"] == "request" and row["source_event_id"] is not None:
+            parts.setdefault(row["source_event_id"], []).append(row)
+    expected = {}
+    for key, asked in every(tables, "llm_request", "kind"):
+        results = [parts.get(event_id, []) for event_id in asked.event_id]
+        statuses = [{row["status"] for row in each} for each in results]
+        longest = [
+            max((row["total_ms"] for row in each if row["total_ms"] is not None), default=None)
+            for each in results
+        ]
+        expected[key] = {
+            "requests": len(asked),
+            "answered": statuses.count({"ok"}),
+            "rejected": sum("rejected" in each and "failed" not in each for each in statuses),
+            "failed": sum("failed" in each for each in statuses),
+            "waiting": statuses.count(set()),
+            "output_tokens": min(
+                sum(total(row["output_tokens"] for row in each) or 0 for each in results), BIGINT
+            ),
+            **quantiles((each for each in longest if each is not None), "total", "_ms"),
+        }
+    assert_agree(computed(connection, "daily_requests", tables), ("kind",), expected)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    week=st.lists(
+        st.lists(st.floats(-1e6, 1e6, allow_nan=False), max_size=30), min_size=3, max_size=3
+    )
+)
+def test_a_roll_up_is_what_the_days_together_would_be(week: list[list[float]]) -> None:
+    """Monday, Sunday and the Monday after: counts add up, quantiles are of all values."""
+    days = [date(2026, 11, 23), date(2026, 11, 29), date(2026, 11, 30)]
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        daily = []
+        for day, durations in zip(days, week, strict=True):
+            calls = [
+                {"event_id": str(number), "tool_name": "t", "is_error": number % 2 == 0,
+                 "error_type": "E", "duration_ms": duration}
+                for number, duration in enumerate(durations)
+            ]  # fmt: skip
+            daily.append(computed(connection, "daily_tool_calls", {"llm_tool_call": calls}, day))
+        connection.register("daily_tool_calls", pa.concat_tables(daily))
+        for statement in rollups(["daily_tool_calls"])[0]:
+            connection.execute(statement)
+        found = {
+            row["starts_on"]: row
+            for row in connection.table("weekly_tool_calls")
+            .to_arrow_table()
+            .to_pylist(maps_as_pydicts="strict")
+        }
+    weeks = {days[0]: [*week[0], *week[1]], days[2]: week[2]}
+    assert found.keys() == {starts_on for starts_on, values in weeks.items() if values}
+    for starts_on, row in found.items():
+        values = weeks[starts_on]
+        errors = sum(
+            (len(each) + 1) // 2 for each in (week[:2] if starts_on == days[0] else week[2:])
+        )
+        assert (row["calls"], row["errors"]) == (len(values), errors)
+        assert row["error_types"] == {"E": errors}
+        assert row["error_rate"] == pytest.approx(errors / len(values))
+        assert {name: row[name] for name in row if name.startswith("duration_p")} == quantiles(
+            values, "duration", "_ms"
+        )
+
+
+def test_every_roll_up_gives_the_columns_of_its_days_and_their_sums() -> None:
+    """Over one day, a roll-up says what the day says; over an empty lake, nothing."""
+    row = {"tool_name": "t", "kind": "generation", "recipe": "request", "status": "ok"}
+    full = {
+        table: [
+            {
+                column: row.get(column, _EXAMPLES.get(kind))
+                for column, kind in SCHEMAS[table].items()
+            }
+        ]
+        for table in SCHEMAS
+    }
+    assert {f"daily_{name}" for name in ROLLUPS} < set(SUMMARIES)
+    for tables in (full, {}):
+        for name in ROLLUPS:
+            with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+                daily = computed(connection, f"daily_{name}", tables)
+                connection.register(f"daily_{name}", daily)
+                [statements] = rollups([f"daily_{name}"])
+                for statement in statements:
+                    connection.execute(statement)
+                rolled = connection.table(f"monthly_{name}").to_arrow_table().to_pylist()
+                assert bool(rolled) == bool(tables), name
+                for one, day in zip(rolled, daily.to_pylist(), strict=True):
+                    assert (one.pop("starts_on"), one.pop("days")) == (date(2026, 11, 1), 1)
+                    assert one == {column: day[column] for column in one}
+
+
+_EXAMPLES: Final = {
+    TEXT: "x", INT: 2, FLOAT: 250.0, TIME: MIDNIGHT, pa.bool_(): True, pa.binary(): b"raw",
+}  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(value=st.floats(-1e300, 1e300, allow_nan=False))
+def test_what_a_bucket_stands_for_is_within_the_bound(
+    sketching: duckdb.DuckDBPyConnection, value: float
+) -> None:
+    [(stands_for,)] = sketching.execute(
+        "SELECT sketch_value(sketch_bucket(?::DOUBLE))", [value]
+    ).fetchall()
+    assert abs(stands_for - value) <= BOUND * (1 + 1e-9) * abs(value) + 1e-6
+
+
+@pytest.fixture(scope="module")
+def sketching() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with the macros."""
+    with duckdb.connect(":memory:") as connection:
+        for statement in macros():
+            connection.execute(statement)
+        yield connection
+
+
+@pytest.mark.parametrize(("text", "language"), TEXTS.items())
+def test_a_language_is_guessed_from_the_scripts(
+    sketching: duckdb.DuckDBPyConnection, text: str | None, language: str | None
+) -> None:
+    found = sketching.execute("SELECT language_guess(?::VARCHAR)", [text]).fetchall()
+    assert found == [(language,)]

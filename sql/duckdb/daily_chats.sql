@@ -1,0 +1,46 @@
+-- Chats of a day by model, role, languages and finish reason. A turn is one `llm.chat.persist`.
+--
+-- Languages are guessed from the scripts of the first 1,000 characters: `ja`, `ko`, `zh`, else the
+-- script (`und-Latn`: English, German …), `und` without letters, NULL without a text.
+WITH turn AS (
+    SELECT
+        occurred_on,
+        coalesce(response_model, request_model) AS model,
+        role,
+        language_guess(user_text) AS user_language,
+        language_guess(response_text) AS response_language,
+        finish_reason,
+        conversation_id,
+        message_count,
+        reasoning_text,
+        tool_call_count,
+        input_tokens,
+        output_tokens,
+        cached_tokens
+    FROM llm_chat
+    WHERE occurred_on = $day
+)
+
+SELECT
+    occurred_on AS day,
+    model,
+    role,
+    user_language,
+    response_language,
+    finish_reason,
+    count(*) AS turns,
+    count(DISTINCT conversation_id) AS conversations, -- with a turn in this row: not to be added up
+    sum_of(message_count) AS messages, -- that were sent, earlier turns of a conversation included
+    count(*) FILTER (WHERE reasoning_text <> '') AS with_reasoning,
+    count(*) FILTER (WHERE tool_call_count > 0) AS with_tool_calls,
+    sum_of(tool_call_count) AS tool_calls,
+    sum_of(input_tokens) AS input_tokens,
+    sum_of(output_tokens) AS output_tokens,
+    sum_of(cached_tokens) AS cached_tokens,
+    sketch(output_tokens) AS output_tokens_sketch,
+    sketch_quantile(output_tokens_sketch, 0.5) AS output_p50_tokens,
+    sketch_quantile(output_tokens_sketch, 0.95) AS output_p95_tokens,
+    sketch_quantile(output_tokens_sketch, 0.99) AS output_p99_tokens
+FROM turn
+GROUP BY day, model, role, user_language, response_language, finish_reason
+ORDER BY day, model, role, user_language, response_language, finish_reason;

@@ -1,0 +1,51 @@
+-- daily_slot_throughput of each week, month … `wall_s` is the sum of the days' walls.
+CREATE OR REPLACE MACRO slot_throughput_by(period) AS TABLE (
+    WITH merged AS (
+        SELECT
+            date_trunc(period, day)::DATE AS starts_on,
+            origin,
+            slot,
+            model,
+            count(DISTINCT day) AS days,
+            sum_of(requests) AS requests,
+            sum_of(rejected) AS rejected,
+            sum_of(failed) AS failed,
+            sum_of(retries) AS retries,
+            sum_of(input_tokens) AS input_tokens,
+            sum_of(output_tokens) AS output_tokens,
+            sum_of(cached_tokens) AS cached_tokens,
+            sum_of(pp_tokens) AS pp_tokens,
+            sum_of(tg_tokens) AS tg_tokens,
+            sum(wall_s) AS wall_s,
+            sum(busy_s) AS busy_s,
+            sum(worked_s) AS worked_s,
+            sum(pp_s) AS pp_s,
+            sum(tg_s) AS tg_s,
+            merge_counts(list(error_kinds)) AS error_kinds,
+            merge_counts(list(queue_ms_sketch)) AS queue_ms_sketch,
+            merge_counts(list(ttft_ms_sketch)) AS ttft_ms_sketch,
+            merge_counts(list(total_ms_sketch)) AS total_ms_sketch
+        FROM daily_slot_throughput
+        GROUP BY starts_on, origin, slot, model
+    )
+
+    SELECT
+        *,
+        busy_s / nullif(wall_s, 0) AS busy_share,
+        worked_s / nullif(busy_s, 0) AS parallel_mean,
+        output_tokens / nullif(wall_s, 0) AS output_tokens_per_s,
+        output_tokens / nullif(busy_s, 0) AS output_tokens_per_busy_s,
+        pp_tokens / nullif(pp_s, 0) AS pp_tokens_per_s,
+        tg_tokens / nullif(tg_s, 0) AS tg_tokens_per_s,
+        sketch_quantile(queue_ms_sketch, 0.5) AS queue_p50_ms,
+        sketch_quantile(queue_ms_sketch, 0.95) AS queue_p95_ms,
+        sketch_quantile(queue_ms_sketch, 0.99) AS queue_p99_ms,
+        sketch_quantile(ttft_ms_sketch, 0.5) AS ttft_p50_ms,
+        sketch_quantile(ttft_ms_sketch, 0.95) AS ttft_p95_ms,
+        sketch_quantile(ttft_ms_sketch, 0.99) AS ttft_p99_ms,
+        sketch_quantile(total_ms_sketch, 0.5) AS total_p50_ms,
+        sketch_quantile(total_ms_sketch, 0.95) AS total_p95_ms,
+        sketch_quantile(total_ms_sketch, 0.99) AS total_p99_ms
+    FROM merged
+    ORDER BY starts_on, origin, slot, model
+);
