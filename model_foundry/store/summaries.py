@@ -1,15 +1,11 @@
 """Summaries: one SQL file of sql/duckdb each, run over a day of the lake, kept as Parquet.
 
-No DuckDB file is ever written while another reads it: a summary is computed in memory, and
-`foundry.duckdb` holds only views over the Parquet files and is replaced whole.
+A summary is computed in memory, from an explicit list of the lake's files.
 """
 
-import contextlib
-import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -18,6 +14,7 @@ import pyarrow as pa
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql, sql_names
+from model_foundry.store.views import publish_views
 
 SUMMARIES: Final = sql_names("duckdb")
 
@@ -61,68 +58,29 @@ def summarize_day(
 
     `connection` is an in-memory DuckDB database of the caller's.
     """
-    inputs = [lake.refresh_day(settings, table, day) for table in input_tables(name)]
+    with lake.locked(settings, name, day):
+        inputs = [lake.refresh_day(settings, table, day) for table in input_tables(name)]
+        result = compute(settings, connection, name, day, inputs)
+        place = lake.lake_of(settings)
+        kept = lake.keep_day(place, name, day, result)
+        place.tidy(name, day, settings.lake_grace_s)
+    publish_views(settings, (*lake.LAKE_TABLES, *SUMMARIES))
+    return SummaryDay(name, day, result, kept.bytes, inputs)
+
+
+def compute(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    day: date,
+    inputs: Sequence[lake.LakeDay],
+) -> pa.Table:
+    """A day of a summary from the lake alone: from exactly the files that `inputs` name."""
+    place = lake.lake_of(settings)
+    place.register_in(connection)
     connection.execute("SET TimeZone = 'UTC'")
-    for table in input_tables(name):
-        files = [lake.table_folder(settings, table) / "schema.parquet"]
-        files += lake.day_files(settings, table, day)
-        relation = connection.read_parquet([str(path) for path in files])
-        relation.create_view(table, replace=True)
-    result = connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()
-    path = lake.day_file(settings, name, day)
-    with lake.replaced(path) as temporary:
-        connection.register("summary_result", result)
-        connection.table("summary_result").write_parquet(str(temporary), compression="zstd")
-        connection.unregister("summary_result")
-    publish_views(settings)
-    return SummaryDay(name, day, result, path.stat().st_size, inputs)
-
-
-def publish_views(settings: Settings) -> Path:
-    """`foundry.duckdb`, with a view for every table and summary that the lake holds.
-
-    Replaced whole when the set of views changed; who has the old file open keeps reading it.
-    """
-    target = settings.home / "foundry.duckdb"
-    root = settings.home / "lake"
-    root.mkdir(parents=True, exist_ok=True)
-    with _locked(root / ".views.lock"):
-        wanted = {
-            name: _view(settings, name)
-            for name in (*lake.LAKE_TABLES, *SUMMARIES)
-            if any(lake.table_folder(settings, name).rglob("*.parquet"))
-        }
-        if target.exists() and _views_in(target, root) == wanted.keys():
-            return target
-        with lake.replaced(target) as temporary:
-            temporary.unlink()
-            with duckdb.connect(str(temporary)) as connection:
-                for statement in wanted.values():
-                    connection.execute(statement)
-    return target
-
-
-def _view(settings: Settings, name: str) -> str:
-    files = str(lake.table_folder(settings, name) / "**" / "*.parquet").replace("'", "''")
-    source = f"read_parquet('{files}', union_by_name = true, hive_partitioning = false)"
-    return f'CREATE VIEW "{name}" AS SELECT * FROM {source}'  # noqa: S608
-
-
-def _views_in(path: Path, root: Path) -> set[str]:
-    """Names of the views over this lake; one over a lake elsewhere (the home moved) is none."""
-    try:
-        with duckdb.connect(str(path), read_only=True) as connection:
-            rows = connection.execute(
-                "SELECT view_name FROM duckdb_views() WHERE NOT internal AND contains(sql, ?)",
-                [f"{root}/"],
-            ).fetchall()
-    except duckdb.Error:
-        return set()  # of another version, or damaged: made anew
-    return {str(name) for (name,) in rows}
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    for source in inputs:
+        files = [place.address(place.schema_path(source.table)), *source.files]
+        relation = connection.read_parquet(files, union_by_name=True, hive_partitioning=False)
+        relation.create_view(source.table, replace=True)
+    return connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()
