@@ -63,17 +63,9 @@ def calls(settings: Settings) -> int:
         return int(count)
 
 
-def files(settings: Settings, table: str = TABLE) -> list[str]:
-    return sorted(path.name for path in folder(settings, table).iterdir())
-
-
 def layers(settings: Settings, table: str = TABLE) -> list[int]:
     place = lake.lake_of(settings)
     return [file.layer for file in place.live(table, OLD.date())]
-
-
-def folder(settings: Settings, table: str = TABLE) -> Path:
-    return settings.home / "lake" / table / f"day={DAY}"
 
 
 @pytest.fixture
@@ -118,16 +110,6 @@ def test_a_late_event_of_a_dropped_day_joins_it(dropped: Settings) -> None:
     assert (in_duckdb(dropped, "event_inbox"), calls(dropped)) == (4, 4)
 
 
-def test_what_an_earlier_version_archived_is_kept(dropped: Settings) -> None:
-    [kept] = folder(dropped).iterdir()
-    kept.rename(folder(dropped) / "archived-1.parquet")
-    come(dropped, "late")
-    materialize(dropped, TABLE, SUMMARY, day=DAY, config=APPEND)
-    assert files(dropped)[-1] == "archived-1.parquet"
-    assert layers(dropped) == [-1, 1]
-    assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
-
-
 def test_what_the_flat_table_had_not_seen_is_in_the_lake_too(settings: Settings) -> None:
     come(settings, "a", "b")
     assert drop_old_days(settings) == (True, [{"day": DAY, "rows": 4, "status": "dropped"}])
@@ -138,7 +120,8 @@ def test_what_the_flat_table_had_not_seen_is_in_the_lake_too(settings: Settings)
 def test_a_damaged_copy_is_made_anew_before_the_day_is_dropped(settings: Settings) -> None:
     come(settings, *(f"{number}" for number in range(500)))
     materialize(settings, TABLE, "daily_events", SUMMARY, day=DAY)
-    [copy] = folder(settings).iterdir()
+    [name] = lake.lake_of(settings).live(TABLE, OLD.date())
+    copy = Path(name.path)
     whole = bytearray(copy.read_bytes())
     whole[100:400] = bytes(300)
     copy.write_bytes(whole)

@@ -4,12 +4,11 @@ CREATE MACRO live_files(pattern) AS TABLE
 WITH listed AS MATERIALIZED (
     SELECT
         file,
-        parse_path(file)[-2] AS folder,
-        TRY_CAST(split_part(parse_filename(file), '-', 1) AS INTEGER) AS layer,
-        TRY_CAST(split_part(parse_filename(file), '-', 2) AS INTEGER) AS first_no,
-        TRY_CAST(split_part(parse_filename(file), '-', 3) AS INTEGER) AS last_no
+        string_split(parse_filename(file, TRUE), '.')[1] AS day,
+        string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[1]::INTEGER AS layer,
+        string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[2]::INTEGER AS first_no,
+        string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[3]::INTEGER AS last_no
     FROM glob(pattern)
-    WHERE parse_filename(file) LIKE '%-%.parquet'
 )
 
 SELECT listed.file AS filename
@@ -18,7 +17,7 @@ WHERE NOT EXISTS (
     SELECT 1
     FROM listed AS wider
     WHERE
-        wider.folder = listed.folder
+        wider.day = listed.day
         AND wider.layer = listed.layer
         AND wider.first_no <= listed.first_no
         AND wider.last_no >= listed.last_no

@@ -1,13 +1,13 @@
 """The lake: each day of a PostgreSQL table, and of a summary, as Parquet files.
 
-    <lake>/<table>/day=YYYY-MM-DD/<layer>-<first>-<last>-<crc32>.parquet
-    <lake>/<table>/schema.parquet      the columns, for a table without rows
+    <lake>/<table>/day=YYYY-MM-DD.<layer>-<first>-<last>-<crc32>.parquet
+    <lake>/.columns/<table>.parquet    without rows
 
 Files are never written again. What arrived is appended as a file `n-n`; a rebuilt or merged day
 is one file `0-n` (or `i-n`), which is worth more than every file whose numbers it covers: which
-files are live can be read from one listing. A covered file is deleted some time later, so that a
-reader that has listed it can still read it. A layer is what PostgreSQL held between two drops of
-the day; only the last one is still written to.
+files are live can be read from one listing of one folder. A covered file is deleted some time
+later, so that a reader that has listed it can still read it. A layer is what PostgreSQL held
+between two drops of the day; only the last one is still written to.
 
 Belongs here: where the files lie (`place`), what a file says (`parquet`), bringing a day up to
 PostgreSQL (`refresh`), finding and mending damage (`check`).

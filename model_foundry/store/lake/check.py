@@ -92,7 +92,7 @@ def whole(
     damages: list[Damage] = []
     expected = {name: _expected(settings, name) for name in remakes}
     for name, remake in remakes.items():
-        for day in lake.days(name):
+        for day in sorted({*lake.days(name), *expected[name]}):
             listed = lake.live(name, day)
             known_rows = expected[name].get(day, _NOTHING)
             for what, layer in _losses(lake, listed, known_rows):
@@ -135,14 +135,14 @@ def _can_be_made(expected: Mapping[date, _Expected], day: date, layer: int) -> b
 def _losses(lake: Lake, listed: list[LakeFile], expected: _Expected) -> Iterator[tuple[str, int]]:
     """What is missing of a day, and of which layer."""
     for layer, rows in enumerate(expected.dropped_rows):
-        held = [file for file in listed if file.layer in {layer, -(layer + 1)}]
+        held = [file for file in listed if file.layer == layer]
         with contextlib.suppress(FoundryError):  # a damaged file: found when it is read
             found = sum(known_file(lake, file).footer.rows for file in held)
             if found != rows:
                 yield f"{found} of {rows} rows that PostgreSQL has dropped are there", layer
     if expected.layer is not None and expected.layer not in {file.layer for file in listed}:
         yield "its files are missing", expected.layer
-    for layer in {file.layer for file in listed if file.layer >= 0}:
+    for layer in {file.layer for file in listed}:
         files = [file for file in listed if file.layer == layer]
         follows = [-1, *(file.last for file in files)]
         if any(file.first != last + 1 for file, last in zip(files, follows, strict=False)):

@@ -18,7 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 
-_NAME: Final = re.compile(r"(\d+)-(\d+)-(\d+)-([0-9a-f]{8})\.parquet")
+_NAME: Final = re.compile(r"day=(\d{4}-\d\d-\d\d)\.(\d+)-(\d+)-(\d+)-([0-9a-f]{8})\.parquet")
 _CHUNK: Final = 1 << 20
 
 
@@ -27,8 +27,7 @@ class LakeFile(NamedTuple):
 
     Attributes:
         path: in the lake's filesystem.
-        layer, first, last: what it holds, see the package; an older lake's `archived-N.parquet`
-            is a layer of its own.
+        layer, first, last: what it holds, see the package.
         crc: CRC-32 of its bytes, from its name.
         changed_at: seconds since the epoch.
     """
@@ -37,7 +36,7 @@ class LakeFile(NamedTuple):
     layer: int
     first: int
     last: int
-    crc: int | None
+    crc: int
     bytes: int
     changed_at: float
 
@@ -75,14 +74,13 @@ class Lake:
         self.is_local = isinstance(self.fs, LocalFileSystem)
         self._scratch = Path(self.root if self.is_local else home / "lake") / ".writing"
 
-    def folder(self, name: str, day: date | None = None) -> str:
-        """The folder of a table (or a summary), or of one of its days."""
-        folder = f"{self.root}/{name}"
-        return folder if day is None else f"{folder}/day={day.isoformat()}"
+    def folder(self, name: str) -> str:
+        """The folder of a table (or a summary)."""
+        return f"{self.root}/{name}"
 
     def schema_path(self, name: str) -> str:
         """The file that says which columns a table has, without rows."""
-        return f"{self.folder(name)}/schema.parquet"
+        return f"{self.root}/.columns/{name}.parquet"
 
     def register_in(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let a DuckDB connection read this lake, without an extension."""
@@ -95,27 +93,27 @@ class Lake:
         return path if self.is_local else str(self.fs.unstrip_protocol(path))
 
     def pattern(self, name: str) -> str:
-        """What matches every listed file of a table's days, as DuckDB is given it.
+        """What matches every listed file of a table, as DuckDB is given it.
 
         In a local lake buried files are symbolic links, which `**` leaves out.
         """
-        return f"{self.address(self.folder(name))}/day=*/{'**' if self.is_local else '*-*.parquet'}"
+        return f"{self.address(self.folder(name))}/{'**' if self.is_local else '*.parquet'}"
 
     def days(self, name: str) -> list[date]:
-        """The days of a table that have a folder, ascending."""
-        names = (Path(entry["name"]).name for entry in self._entries(self.folder(name)))
-        return sorted(
-            date.fromisoformat(name.removeprefix("day="))
-            for name in names
-            if name.startswith("day=")
-        )
+        """The days of a table that have files, ascending."""
+        paths = (Path(entry["name"]).name for entry in self._entries(self.folder(name)))
+        found = (_NAME.fullmatch(name) for name in paths)
+        return sorted({date.fromisoformat(match[1]) for match in found if match})
 
     def files(self, name: str, day: date) -> list[LakeFile]:
         """Every complete file of a day, live or dead."""
+        prefix = f"{self.folder(name)}/day={day.isoformat()}."
         return [
             file
-            for entry in self._entries(self.folder(name, day))
-            if not entry.get("islink") and (file := _file(entry)) is not None
+            for entry in self._entries(self.folder(name))
+            if entry["name"].startswith(prefix)
+            and not entry.get("islink")
+            and (file := _file(entry)) is not None
         ]
 
     def live(self, name: str, day: date) -> list[LakeFile]:
@@ -163,7 +161,8 @@ class Lake:
     ) -> LakeFile:
         """Publish a written file as what these numbers say."""
         crc = _crc_of(written.open("rb"))
-        target = f"{self.folder(name, day)}/{layer}-{first:06d}-{last:06d}-{crc:08x}.parquet"
+        numbers = f"{layer}-{first:06d}-{last:06d}-{crc:08x}"
+        target = f"{self.folder(name)}/day={day.isoformat()}.{numbers}.parquet"
         size = written.stat().st_size
         self.publish(written, target)
         return LakeFile(target, layer, first, last, crc, size, time.time())
@@ -171,7 +170,7 @@ class Lake:
     def is_intact(self, file: LakeFile) -> bool:
         """Whether the bytes are those that were written; read from end to end."""
         try:
-            return file.crc is None or _crc_of(self.fs.open(file.path, "rb")) == file.crc
+            return _crc_of(self.fs.open(file.path, "rb")) == file.crc
         except OSError:
             return False
 
@@ -191,7 +190,7 @@ class Lake:
         for leftover in self._scratch.glob(f"{name}.{day}.*"):
             leftover.unlink(missing_ok=True)  # of a process that was killed
         if self.is_local:
-            self._delete_buried(Path(self.folder(name, day)), before)
+            self._delete_buried(Path(self.folder(name)), day, before)
         files = self.files(name, day)
         for file in files:
             covered_at = [other.changed_at for other in files if other.covers(file)]
@@ -207,13 +206,13 @@ class Lake:
         grave.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.link(path, grave)
-        with self.written(path.parent.parent.name, None) as link:
+        with self.written(path.parent.name, None) as link:
             link.unlink()
             link.symlink_to(os.path.relpath(grave, path.parent))
             link.replace(path)
 
-    def _delete_buried(self, folder: Path, before: float) -> None:
-        for path in folder.glob("*.parquet"):
+    def _delete_buried(self, folder: Path, day: date, before: float) -> None:
+        for path in folder.glob(f"day={day.isoformat()}.*"):
             if path.is_symlink() and path.lstat().st_mtime < before:
                 grave = path.parent / path.readlink()
                 path.unlink()
@@ -234,12 +233,11 @@ def _file(entry: dict[str, Any]) -> LakeFile | None:
     name = Path(path).name
     changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created") or 0.0
     changed_at = changed.timestamp() if isinstance(changed, datetime) else float(changed)
-    if match := _NAME.fullmatch(name):
-        layer, first, last = (int(number) for number in match.groups()[:3])
-        return LakeFile(path, layer, first, last, int(match[4], 16), entry["size"], changed_at)
-    if match := re.fullmatch(r"archived-(\d+)\.parquet", name):
-        return LakeFile(path, -int(match[1]), 0, 0, None, entry["size"], changed_at)
-    return None
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    layer, first, last = (int(number) for number in match.groups()[1:4])
+    return LakeFile(path, layer, first, last, int(match[5], 16), entry["size"], changed_at)
 
 
 def _crc_of(opened: Any) -> int:

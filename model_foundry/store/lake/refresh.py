@@ -114,7 +114,7 @@ def compact_day(settings: Settings, table: str, day: date) -> int:
     merged = 0
     with locked(settings, table, day):
         files = lake.live(table, day)
-        for layer in {file.layer for file in files if file.layer >= 0}:
+        for layer in {file.layer for file in files}:
             parts = [known_file(lake, file) for file in files if file.layer == layer]
             if len(parts) > 1:
                 _merge(lake, table, day, parts)
