@@ -17,7 +17,7 @@ Does not: what is computed from the lake (`summaries`), how others see it (`view
 from typing import Final
 
 from model_foundry.store import flat
-from model_foundry.store.lake.check import Damage, Held, proven_day, whole
+from model_foundry.store.lake.check import Checked, Damage, Held, Remake, proven_day, whole
 from model_foundry.store.lake.keep import keep_day, schema_of
 from model_foundry.store.lake.place import Lake, LakeFile, lake_of, live
 from model_foundry.store.lake.refresh import LakeDay, compact_day, locked, refresh_day
@@ -26,11 +26,13 @@ LAKE_TABLES: Final = ("event_inbox", *flat.FLAT_TABLES, "inference_result")
 
 __all__ = [
     "LAKE_TABLES",
+    "Checked",
     "Damage",
     "Held",
     "Lake",
     "LakeDay",
     "LakeFile",
+    "Remake",
     "compact_day",
     "keep_day",
     "lake_of",
