@@ -16,4 +16,4 @@ SELECT
     jsonb_build_object('query', repeat(md5(event_no::text), 4)),
     jsonb_build_object('text', repeat(md5((event_no + 1)::text), 6)),
     event_no / 5000
-FROM generate_series(0, %(rows)s - 1) AS made (event_no);
+FROM generate_series(0::bigint, %(rows)s - 1) AS made (event_no);

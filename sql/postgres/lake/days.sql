@@ -1,12 +1,5 @@
 -- Days of a table that PostgreSQL has, or has dropped: what the lake should hold of them.
-SELECT
-    known.occurred_on,
-    known.version,
-    coalesce(dropped.layers, 0) AS layer,
-    dropped.version AS dropped_version,
-    coalesce(dropped.row_counts, '{}') AS dropped_rows
-FROM lake_version AS known
-LEFT JOIN (
+WITH dropped AS (
     SELECT
         table_name,
         occurred_on,
@@ -15,7 +8,16 @@ LEFT JOIN (
         array_agg(row_count ORDER BY archive_no) AS row_counts
     FROM archived_day
     GROUP BY table_name, occurred_on
-) AS dropped
+)
+
+SELECT
+    known.occurred_on,
+    known.version,
+    coalesce(dropped.layers, 0) AS layer,
+    dropped.version AS dropped_version,
+    coalesce(dropped.row_counts, '{}') AS dropped_rows
+FROM lake_version AS known
+LEFT JOIN dropped
     ON known.table_name = dropped.table_name AND known.occurred_on = dropped.occurred_on
 WHERE known.table_name = %(table)s
 ORDER BY known.occurred_on;
