@@ -14,6 +14,8 @@ from benchmarks import harness
 from benchmarks.dispatch import benchmark as dispatch_benchmark
 from benchmarks.dispatch import tables as dispatch_tables
 from benchmarks.intake import benchmark, tables
+from benchmarks.summaries import benchmark as summaries_benchmark
+from benchmarks.summaries import tables as summaries_tables
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 
@@ -87,6 +89,20 @@ def dispatch(
     where.measure("dispatch", partial(dispatch_benchmark.run, size), dispatch_tables.render)
 
 
+@app.command()
+def summaries(
+    rounds: Rounds = summaries_benchmark.FULL.rounds,
+    quick: Quick = False,
+    directory: Directory = None,
+    results: Results = None,
+) -> None:
+    """A day from PostgreSQL through the lake to its summary, beside its peers."""
+    full = summaries_benchmark.FULL._replace(rounds=rounds)
+    size = summaries_benchmark.QUICK if quick else full
+    where = _Where(quick, directory, results)
+    where.measure("summaries", partial(summaries_benchmark.run, size), summaries_tables.render)
+
+
 @app.command(name="all")
 def all_benchmarks(
     quick: Quick = False, directory: Directory = None, results: Results = None
@@ -94,6 +110,7 @@ def all_benchmarks(
     """Every benchmark, one after the other."""
     intake(quick=quick, directory=directory, results=results)
     dispatch(quick=quick, directory=directory, results=results)
+    summaries(quick=quick, directory=directory, results=results)
 
 
 if __name__ == "__main__":

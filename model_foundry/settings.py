@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     home: AbsolutePath = Field(
         Path(".foundry"), description="Where the embedded stack, the lake and foundry.duckdb live."
     )
+    lake_url: str | None = Field(
+        None,
+        description="Where the lake is: a folder, or any URL of fsspec (s3://…); unset: lake/ "
+        "in the home.",
+    )
     nats_url: str | None = Field(None, description="nats://host:port; unset: the embedded server.")
     nats_creds: AbsolutePath | None = Field(None, description="Path of a NATS credentials file.")
     nats_stream: str = Field("FOUNDRY", pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -192,6 +197,16 @@ class Settings(BaseSettings):
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process", description="How a run's steps are executed; a new process costs about 3 s."
+    )
+
+    lake_grace_s: float = Field(
+        600.0, gt=0, le=86_400, description="How long a reader may take over files it has listed."
+    )
+    lake_max_parts: int = Field(
+        16, ge=2, le=500, description="Files of a day; above, the last ones are merged."
+    )
+    lake_check_bytes: int = Field(
+        64 * 1024**3, ge=1, description="Of the lake, read by one check; the days are drawn."
     )
 
     duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")

@@ -85,9 +85,9 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
         _publish_broken(settings, stages)
         with dg.DagsterInstance.get() as instance:
             days = _drain(instance, stages)
+            _article(instance, settings, stages)
             for day in days:
                 _day(instance, stages, day)
-            _article(instance, settings, stages)
     _show(settings, stages, days)
     if stages.empty:
         errors.print(

@@ -60,8 +60,6 @@ def drop_day(settings: Settings, connection: psycopg.Connection[Any], day: date)
         return DroppedDay(day, {}, f"PostgreSQL was busy with it for {_LOCK_WAIT}")
     except _TouchedError as touched:
         return DroppedDay(day, {}, str(touched))
-    for table in rows:
-        lake.refresh_day(settings, table, day)
     return DroppedDay(day, rows)
 
 

@@ -11,6 +11,7 @@ Belongs here: names, front matter, the two files on disk. Does not: what is in t
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -19,7 +20,6 @@ import yaml
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store.lake import replaced
 
 STAMP: Final = "translation"
 Ownership = Literal["absent", "ours", "edited", "foreign"]
@@ -230,8 +230,18 @@ def write_text(path: Path, text: str) -> None:
         FoundryError: it cannot be written.
     """
     try:
-        with replaced(path) as temporary:
-            temporary.write_bytes(text.encode())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".tmp")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise FoundryError(f"{path} cannot be written: {error.strerror}") from error
 

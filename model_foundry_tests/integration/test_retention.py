@@ -63,12 +63,9 @@ def calls(settings: Settings) -> int:
         return int(count)
 
 
-def files(settings: Settings, table: str = TABLE) -> list[str]:
-    return sorted(path.name for path in folder(settings, table).iterdir())
-
-
-def folder(settings: Settings, table: str = TABLE) -> Path:
-    return settings.home / "lake" / table / f"day={DAY}"
+def layers(settings: Settings, table: str = TABLE) -> list[int]:
+    place = lake.lake_of(settings)
+    return [file.layer for file in place.live(table, OLD.date())]
 
 
 @pytest.fixture
@@ -88,7 +85,7 @@ def test_a_dropped_day_stays_in_the_lake(dropped: Settings) -> None:
     assert value(dropped, "SELECT count(*) FROM event_inbox") == 1
     assert rows(dropped, "SELECT * FROM day_partition WHERE occurred_on = %s", DAY) == []
     assert (in_duckdb(dropped, "event_inbox"), in_duckdb(dropped, TABLE)) == (3, 3)
-    assert files(dropped) == files(dropped, "event_inbox") == ["archived-1.parquet"]
+    assert layers(dropped) == layers(dropped, "event_inbox") == [0]
     materialize(dropped, TABLE, SUMMARY, day=DAY)
     assert (in_duckdb(dropped, TABLE), calls(dropped)) == (3, 3)
     with connection_to(dropped) as connection:
@@ -108,18 +105,9 @@ def test_a_late_event_of_a_dropped_day_joins_it(dropped: Settings) -> None:
     materialize(dropped, TABLE, SUMMARY, "daily_events", day=DAY)  # a rebuild
     assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
     assert drop_old_days(dropped) == (True, [{"day": DAY, "rows": 2, "status": "dropped"}])
-    assert files(dropped) == ["archived-1.parquet", "archived-2.parquet"]
+    assert layers(dropped) == [0, 1]
     materialize(dropped, SUMMARY, day=DAY)
     assert (in_duckdb(dropped, "event_inbox"), calls(dropped)) == (4, 4)
-
-
-def test_a_death_between_drop_and_rename_is_made_good(dropped: Settings) -> None:
-    (folder(dropped) / "archived-1.parquet").rename(folder(dropped) / "data.parquet")
-    assert in_duckdb(dropped, TABLE) == 3
-    come(dropped, "late")
-    materialize(dropped, TABLE, SUMMARY, day=DAY, config=APPEND)
-    assert files(dropped) == ["archived-1.parquet", "data.parquet"]
-    assert (in_duckdb(dropped, TABLE), calls(dropped)) == (4, 4)
 
 
 def test_what_the_flat_table_had_not_seen_is_in_the_lake_too(settings: Settings) -> None:
@@ -132,16 +120,15 @@ def test_what_the_flat_table_had_not_seen_is_in_the_lake_too(settings: Settings)
 def test_a_damaged_copy_is_made_anew_before_the_day_is_dropped(settings: Settings) -> None:
     come(settings, *(f"{number}" for number in range(500)))
     materialize(settings, TABLE, "daily_events", SUMMARY, day=DAY)
-    copy = folder(settings) / "data.parquet"
+    [name] = lake.lake_of(settings).live(TABLE, OLD.date())
+    copy = Path(name.path)
     whole = bytearray(copy.read_bytes())
     whole[100:400] = bytes(300)
     copy.write_bytes(whole)
     with pytest.raises(duckdb.Error), duckdb.connect() as connection:
         connection.read_parquet(str(copy)).fetchall()
     assert drop_old_days(settings)[1][0]["status"] == "dropped"
-    with duckdb.connect() as connection:
-        found = connection.read_parquet(str(folder(settings) / "archived-1.parquet")).fetchall()
-    assert len(found) == 500
+    assert in_duckdb(settings, TABLE) == 500
 
 
 def test_a_day_in_use_is_kept(settings: Settings) -> None:

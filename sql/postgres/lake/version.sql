@@ -1,4 +1,4 @@
--- The version of a day, and which file of the lake has what PostgreSQL dropped of it last.
+-- The version of a day, how often PostgreSQL has dropped it, and at which version the last time.
 SELECT
     (
         SELECT version
@@ -6,14 +6,14 @@ SELECT
         WHERE table_name = %(table)s AND occurred_on = %(day)s
     ) AS version,
     (
-        SELECT max(archive_no)
+        SELECT coalesce(max(archive_no), 0)
         FROM archived_day
         WHERE table_name = %(table)s AND occurred_on = %(day)s
-    ) AS archive_no,
+    ) AS layer,
     (
         SELECT version
         FROM archived_day
         WHERE table_name = %(table)s AND occurred_on = %(day)s
         ORDER BY archive_no DESC
         LIMIT 1
-    ) AS archived_version;
+    ) AS dropped_version;

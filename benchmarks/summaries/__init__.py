@@ -1,0 +1,1 @@
+"""Summaries: a day from PostgreSQL to its summary, beside what one could pick instead."""

@@ -1,0 +1,157 @@
+"""What is measured, in which order, and what the result file says of it."""
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from benchmarks import harness
+from benchmarks.harness import Call, Outcome
+from benchmarks.summaries import arms
+from benchmarks.summaries.arms import ARMS, SQL, Task
+from model_foundry.devstack.postgres import PostgresServer
+from model_foundry.store import postgres
+
+DAYS: Final = 8
+FIRST_DAY: Final = date(2026, 3, 1)
+LIMIT_S: Final = 900.0
+DISTRIBUTIONS: Final = (
+    "adbc-driver-postgresql",
+    "connectorx",
+    "duckdb",
+    "pandas",
+    "psycopg",
+    "pyarrow",
+)
+
+Report = Callable[[str], None]
+
+
+class Size(NamedTuple):
+    """How much is measured.
+
+    Attributes:
+        events: of the two days that every arm summarizes, the smaller first.
+        backfill_events: of each of the eight days that one and two processes backfill.
+        rounds: of everything; medians are taken over them.
+    """
+
+    events: tuple[int, int]
+    backfill_events: int
+    rounds: int
+
+
+FULL: Final = Size(events=(1_000_000, 5_000_000), backfill_events=500_000, rounds=3)
+QUICK: Final = Size(events=(2_000, 10_000), backfill_events=1_000, rounds=1)
+
+
+def run(size: Size, directory: Path, report: Report) -> dict[str, Any]:
+    """Measure everything, on a PostgreSQL that lives and ends in a folder of `directory`.
+
+    Raises:
+        FoundryError: the server does not start, or an arm failed or did not count every row.
+    """
+    folder = directory / f"run-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    try:
+        with PostgresServer(folder / "postgres", log=folder / "postgres.log") as server:
+            return _Benchmark(folder, server, size, report).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Benchmark:
+    def __init__(self, folder: Path, server: PostgresServer, size: Size, report: Report) -> None:
+        self._folder = folder
+        self._server = server
+        self._size = size
+        self._report = report
+
+    def run(self) -> dict[str, Any]:
+        with contextlib.closing(postgres.connect(self._task(0, FIRST_DAY).settings())) as database:
+            postgres.migrate(database)
+            database.commit()
+            version = database.info.server_version
+        small, large = (self._arms(rows) for rows in self._size.events)
+        one, two = self._backfills()
+        medians = {name: arm["seconds"]["median"] for name, arm in large.items() if arm}
+        return {
+            "machine": harness.machine_facts(DISTRIBUTIONS, postgresql=f"{version // 10000}"),
+            "size": self._size._asdict(),
+            "arms": {str(self._size.events[0]): small, str(self._size.events[1]): large},
+            "backfill_s": {"one_process": one, "two_processes": two},
+            "ratios": {
+                "vs_pandas_5m": round(medians["pandas_read_sql"] / medians["ours"], 2),
+                "lake_vs_postgres": round(medians["postgres_adbc"] / medians["lake_alone"], 2),
+                "two_processes_time": round(two["median"] / one["median"], 3),
+            },
+            "peak_rss_mb_1m": small["ours"]["peak_rss_mb"] if small["ours"] else None,
+            "peak_rss_mb_5m": large["ours"]["peak_rss_mb"] if large["ours"] else None,
+        }
+
+    def _task(self, rows: int, day: date) -> Task:
+        home = self._folder / f"home-{uuid.uuid4().hex[:8]}"
+        return Task(self._server.database_url("postgres"), home, day, rows)
+
+    def _arms(self, rows: int) -> dict[str, dict[str, Any] | None]:
+        wanted = {name: name != "connectorx" or harness.installed(["connectorx"]) for name in ARMS}
+        for name in (name for name, there in wanted.items() if not there):
+            self._report(f"[bold red]SKIPPED: {name} is not installed; its figure is null")
+        task = self._task(rows, FIRST_DAY)
+        outcomes: dict[str, list[Outcome]] = {name: [] for name in ARMS if wanted[name]}
+        with self._preloaded(task, [FIRST_DAY]):
+            self._measure(Call(arms.ours, task))  # what `lake_alone` reads
+            for order in harness.rotated(list(outcomes), self._size.rounds):
+                for name in order:
+                    fresh = task if name != "ours" else self._task(rows, FIRST_DAY)
+                    [outcome] = self._measure(Call(ARMS[name], fresh))
+                    outcomes[name].append(outcome)
+                    self._report(f"{name}, {rows:,} events: {outcome.seconds:.2f} s")
+        return {name: _figures(outcomes[name]) if wanted[name] else None for name in ARMS}
+
+    def _backfills(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Eight days by one process, and by two with a reader beside them."""
+        wanted = tuple(FIRST_DAY + timedelta(days=number) for number in range(DAYS))
+        one, two = [], []
+        with self._preloaded(self._task(self._size.backfill_events, FIRST_DAY), wanted):
+            for _ in range(self._size.rounds):
+                task = self._task(self._size.backfill_events, FIRST_DAY)
+                [alone] = self._measure(Call(arms.days, (task, wanted)))
+                one.append(alone.seconds)
+                task = self._task(self._size.backfill_events, FIRST_DAY)
+                task.home.mkdir(parents=True)
+                halves = [Call(arms.days, (task, wanted[half::2])) for half in (0, 1)]
+                beside = self._measure(*halves, Call(arms.reader, (task, DAYS)))[:2]
+                two.append(
+                    max(each.ended for each in beside) - min(each.started for each in beside)
+                )
+                self._report(f"{DAYS} days: {one[-1]:.2f} s, by two processes {two[-1]:.2f} s")
+        return harness.summary(one, 3), harness.summary(two, 3)
+
+    def _measure(self, *calls: Call) -> list[Outcome]:
+        return harness.measure(*calls, log=self._folder / "processes.log", limit_s=LIMIT_S)
+
+    @contextlib.contextmanager
+    def _preloaded(self, task: Task, days: list[date] | tuple[date, ...]) -> Iterator[None]:
+        self._report(f"loading {len(days)} days of {task.rows:,} events")
+        with psycopg.connect(task.postgres_url, autocommit=True) as connection:
+            for day in days:
+                connection.execute("SELECT ensure_day_partition(%s, %s)", (arms.TABLE, day))
+                for name in ("preload_day", "preload_batches"):
+                    text = (SQL / f"{name}.sql").read_text().encode()
+                    connection.execute(text, {"day": day, "rows": task.rows})
+            connection.execute("VACUUM ANALYZE llm_tool_call")
+            yield
+            connection.execute("TRUNCATE llm_tool_call, flat_day, flat_batch")
+
+
+def _figures(outcomes: list[Outcome]) -> dict[str, Any]:
+    return {
+        "seconds": harness.summary([one.seconds for one in outcomes], 3),
+        "peak_rss_mb": round(max(one.peak_rss_mb for one in outcomes), 1),
+    }

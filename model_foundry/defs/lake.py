@@ -1,0 +1,100 @@
+"""The lake, looked after: days that PostgreSQL has and it has not, merging, damage.
+
+tend_lake    (schedule: nightly)
+"""
+
+from typing import Final
+
+import dagster as dg
+
+from model_foundry.components import metadata
+from model_foundry.components.resource import Foundry
+from model_foundry.settings import Settings
+from model_foundry.store import tending
+from model_foundry.store.lake import Checked
+
+CHECK: Final = "lake_is_whole"
+_COLUMNS: Final = [
+    ("table", "text"),
+    ("days", "bigint"),
+    ("files", "bigint"),
+    ("bytes", "bigint"),
+]
+
+
+@dg.asset(
+    group_name="lake",
+    kinds={"parquet"},
+    code_version="1",
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset="lake",
+            description="No file of the lake is lost, and those read are what was written.",
+        )
+    ],
+)
+def lake(
+    context: dg.AssetExecutionContext, foundry: dg.ResourceParam[Foundry]
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Every table and summary as Parquet: checked, mended, each closed day in one file."""
+    settings = foundry.settings
+    with foundry.postgres():
+        checked = tending.mend(settings)
+        for damage in checked.damages:
+            context.log.warning(f"{damage.name} {damage.day}: {damage.what}")
+        merged = tending.merge_closed_days(settings)
+    tables = tending.sizes(settings)
+    return dg.MaterializeResult(
+        metadata={
+            "files": checked.files,
+            "bytes": checked.bytes,
+            "files_read": checked.files_read,
+            "bytes_read": checked.bytes_read,
+            "merged": merged,
+            "tables": metadata.table([one._asdict() for one in tables], _COLUMNS),
+        },
+        check_results=[_check(checked, settings)],
+    )
+
+
+def _check(checked: Checked, settings: Settings) -> dg.AssetCheckResult:
+    lost = [one for one in checked.damages if not one.mended]
+    faults = [
+        f"{one.name} {one.day}: {one.what}; "
+        + (
+            "made again from PostgreSQL or the lake."
+            if one.mended
+            else "PostgreSQL has it no more."
+        )
+        for one in checked.damages
+    ]
+    if lost:
+        faults.append(
+            f"Restore these files from a backup of {settings.lake_url or settings.home / 'lake'}, "
+            "or delete what is left of them to go on without those rows."
+        )
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=not checked.damages,
+        severity=dg.AssetCheckSeverity.ERROR if lost else dg.AssetCheckSeverity.WARN,
+        description=" ".join(faults) or None,
+        metadata={"damaged": len(checked.damages), "lost": len(lost)},
+    )
+
+
+@dg.definitions
+def lake_definitions() -> dg.Definitions:
+    """The asset, its job, and its schedule."""
+    job = dg.define_asset_job(
+        "tend_lake", selection=["lake"], description="The lake: checked, mended, merged."
+    )
+    nightly = dg.ScheduleDefinition(
+        name="lake_nightly",
+        job=job,
+        cron_schedule="30 1 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every night, after the day that has ended was summarized.",
+    )
+    return dg.Definitions(assets=[lake], jobs=[job], schedules=[nightly])

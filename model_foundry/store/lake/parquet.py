@@ -1,0 +1,75 @@
+"""What a file of the lake looks like: row groups of bounded size, and what it says of itself."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_KEY: Final = b"model_foundry.state"
+_GROUP_ROWS: Final = 122_880
+_GROUP_BYTES: Final = 32 * 1024 * 1024
+
+
+class State(NamedTuple):
+    """What a file of a table's day was made from.
+
+    Attributes:
+        version: PostgreSQL's version of the day.
+        columns: the query that selects the day's columns.
+        batches: the batches it holds, each with its mark (see the view `lake_batch`).
+    """
+
+    version: str
+    columns: str
+    batches: dict[str, int]
+
+
+class Footer(NamedTuple):
+    """A file's own account of itself; `state` is None where it was made from no table."""
+
+    rows: int
+    state: State | None
+
+
+def read_footer(file: Any) -> Footer:
+    """Of an opened file, or a path.
+
+    Raises:
+        OSError, pyarrow.ArrowException: it is no whole Parquet file.
+    """
+    metadata = pq.read_metadata(file)
+    state = (metadata.metadata or {}).get(_KEY)
+    return Footer(metadata.num_rows, None if state is None else State(**json.loads(state)))
+
+
+def write_rows(
+    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], state: State | None = None
+) -> int:
+    """Write record batches as they come, and return how many rows; memory stays bounded."""
+    metadata = {} if state is None else {_KEY: json.dumps(state._asdict())}
+    plain = pa.schema([field.remove_metadata() for field in schema], metadata=metadata)
+    rows = 0
+    with pq.ParquetWriter(path, plain, compression="zstd") as writer:
+        for group in _groups(batches):
+            writer.write_table(group.cast(plain), row_group_size=_GROUP_ROWS)
+            rows += group.num_rows
+    return rows
+
+
+def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        waiting.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows, size = [], 0, 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)

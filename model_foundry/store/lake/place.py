@@ -1,0 +1,248 @@
+"""Where the lake is, and which of a day's files are live: names, listing, publishing, burying."""
+
+import contextlib
+import os
+import re
+import tempfile
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import duckdb
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from model_foundry.errors import FoundryError
+from model_foundry.settings import Settings
+
+_NAME: Final = re.compile(r"day=(\d{4}-\d\d-\d\d)\.(\d+)-(\d+)-(\d+)-([0-9a-f]{8})\.parquet")
+_CHUNK: Final = 1 << 20
+
+
+class LakeFile(NamedTuple):
+    """One complete file of a day.
+
+    Attributes:
+        path: in the lake's filesystem.
+        layer, first, last: what it holds, see the package.
+        crc: CRC-32 of its bytes, from its name.
+        changed_at: seconds since the epoch.
+    """
+
+    path: str
+    layer: int
+    first: int
+    last: int
+    crc: int
+    bytes: int
+    changed_at: float
+
+    def covers(self, other: "LakeFile") -> bool:
+        """Whether this file is worth more than the other, which is then dead."""
+        return (
+            self.layer == other.layer
+            and self.first <= other.first
+            and self.last >= other.last
+            and (self.last - self.first, self.path) > (other.last - other.first, other.path)
+        )
+
+
+def live(files: Iterable[LakeFile]) -> list[LakeFile]:
+    """Those that no other covers, in order: what a day holds. Views do the same in SQL."""
+    known = list(files)
+    return sorted(
+        (file for file in known if not any(other.covers(file) for other in known)),
+        key=lambda file: (file.layer, file.first),
+    )
+
+
+class Lake:
+    """A folder in some filesystem, as fsspec knows them."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        try:
+            self.fs, root = fsspec.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise FoundryError(
+                f"MODEL_FOUNDRY_LAKE_URL={url!r} cannot be used: {error}. "
+                "For s3:// install model-foundry[s3]."
+            ) from None
+        self.root: str = root.rstrip("/")
+        self.is_local = isinstance(self.fs, LocalFileSystem)
+        self._scratch = Path(self.root if self.is_local else home / "lake") / ".writing"
+
+    def folder(self, name: str) -> str:
+        """The folder of a table (or a summary)."""
+        return f"{self.root}/{name}"
+
+    def schema_path(self, name: str) -> str:
+        """The file that says which columns a table has, without rows."""
+        return f"{self.root}/.columns/{name}.parquet"
+
+    def register_in(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let a DuckDB connection read this lake, without an extension."""
+        protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
+        if not self.is_local and not connection.filesystem_is_registered(protocol):
+            connection.register_filesystem(self.fs)
+
+    def address(self, path: str) -> str:
+        """A path as DuckDB is given it."""
+        return path if self.is_local else str(self.fs.unstrip_protocol(path))
+
+    def pattern(self, name: str) -> str:
+        """What matches every listed file of a table, as DuckDB is given it.
+
+        In a local lake buried files are symbolic links, which `**` leaves out.
+        """
+        return f"{self.address(self.folder(name))}/{'**' if self.is_local else '*.parquet'}"
+
+    def days(self, name: str) -> list[date]:
+        """The days of a table that have files, ascending."""
+        paths = (Path(entry["name"]).name for entry in self._entries(self.folder(name)))
+        found = (_NAME.fullmatch(name) for name in paths)
+        return sorted({date.fromisoformat(match[1]) for match in found if match})
+
+    def files(self, name: str, day: date) -> list[LakeFile]:
+        """Every complete file of a day, live or dead."""
+        prefix = f"{self.folder(name)}/day={day.isoformat()}."
+        return [
+            file
+            for entry in self._entries(self.folder(name))
+            if entry["name"].startswith(prefix)
+            and not entry.get("islink")
+            and (file := _file(entry)) is not None
+        ]
+
+    def live(self, name: str, day: date) -> list[LakeFile]:
+        """A day's live files, in order."""
+        return live(self.files(name, day))
+
+    def _entries(self, folder: str) -> list[dict[str, Any]]:
+        try:
+            return list(self.fs.ls(folder, detail=True))
+        except FileNotFoundError:
+            return []
+
+    @contextlib.contextmanager
+    def written(self, name: str, day: date | None) -> Iterator[Path]:
+        """A local file to be written; gone after the block unless it was published."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self._scratch, prefix=f"{name}.{day}.")
+        os.close(handle)
+        path = Path(temporary)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def publish(self, written: Path, target: str) -> None:
+        """Make a written file appear in the lake: whole, or not at all."""
+        if not self.is_local:
+            self.fs.put_file(str(written), target)
+            return
+        with written.open("rb") as file:
+            os.fsync(file.fileno())
+        written.chmod(0o644)
+        os.utime(written)  # from now on it covers others
+        parent = Path(target).parent
+        parent.mkdir(parents=True, exist_ok=True)
+        written.replace(target)
+        handle = os.open(parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def publish_part(
+        self, written: Path, name: str, day: date, *, layer: int, first: int, last: int
+    ) -> LakeFile:
+        """Publish a written file as what these numbers say."""
+        crc = _crc_of(written.open("rb"))
+        numbers = f"{layer}-{first:06d}-{last:06d}-{crc:08x}"
+        target = f"{self.folder(name)}/day={day.isoformat()}.{numbers}.parquet"
+        size = written.stat().st_size
+        self.publish(written, target)
+        return LakeFile(target, layer, first, last, crc, size, time.time())
+
+    def is_intact(self, file: LakeFile) -> bool:
+        """Whether the bytes are those that were written; read from end to end."""
+        try:
+            return _crc_of(self.fs.open(file.path, "rb")) == file.crc
+        except OSError:
+            return False
+
+    def remove(self, file: LakeFile) -> None:
+        """Delete a file now: it is damaged, so that no reader can use it."""
+        with contextlib.suppress(FileNotFoundError):
+            self.fs.rm_file(file.path)
+
+    def tidy(self, name: str, day: date, grace_s: float) -> None:
+        """Remove what no reader can still need; under the day's lock.
+
+        A file that was covered `grace_s` ago is unlisted; when it has been so for as long, whoever
+        listed it before has ended, and it is deleted. A listing and the opening of what it names
+        are two moments: a file that is listed until it is deleted would be missing in between.
+        """
+        before = time.time() - grace_s
+        for leftover in self._scratch.glob(f"{name}.{day}.*"):
+            leftover.unlink(missing_ok=True)  # of a process that was killed
+        if self.is_local:
+            self._delete_buried(Path(self.folder(name)), day, before)
+        files = self.files(name, day)
+        for file in files:
+            covered_at = [other.changed_at for other in files if other.covers(file)]
+            if covered_at and min(covered_at) < before:
+                self._bury(file)
+
+    def _bury(self, file: LakeFile) -> None:
+        if not self.is_local:
+            self.remove(file)
+            return
+        path = Path(file.path)
+        grave = Path(self.root) / ".dead" / path.relative_to(self.root)
+        grave.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.link(path, grave)
+        with self.written(path.parent.name, None) as link:
+            link.unlink()
+            link.symlink_to(os.path.relpath(grave, path.parent))
+            link.replace(path)
+
+    def _delete_buried(self, folder: Path, day: date, before: float) -> None:
+        for path in folder.glob(f"day={day.isoformat()}.*"):
+            if path.is_symlink() and path.lstat().st_mtime < before:
+                grave = path.parent / path.readlink()
+                path.unlink()
+                grave.unlink(missing_ok=True)
+
+
+def lake_of(settings: Settings) -> Lake:
+    """The lake of these settings.
+
+    Raises:
+        FoundryError: no filesystem is installed for its URL.
+    """
+    return Lake(settings.lake_url or str(settings.home / "lake"), settings.home)
+
+
+def _file(entry: dict[str, Any]) -> LakeFile | None:
+    path = str(entry["name"])
+    name = Path(path).name
+    changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created") or 0.0
+    changed_at = changed.timestamp() if isinstance(changed, datetime) else float(changed)
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    layer, first, last = (int(number) for number in match.groups()[1:4])
+    return LakeFile(path, layer, first, last, int(match[5], 16), entry["size"], changed_at)
+
+
+def _crc_of(opened: Any) -> int:
+    crc = 0
+    with opened as file:
+        while chunk := file.read(_CHUNK):
+            crc = zlib.crc32(chunk, crc)
+    return crc

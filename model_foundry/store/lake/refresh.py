@@ -1,0 +1,284 @@
+"""Bringing a day of the lake up to PostgreSQL: append what is new, replace what changed, merge.
+
+Rows are streamed (ADBC, Arrow record batches): memory does not grow with the day.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from adbc_driver_postgresql import dbapi
+
+from model_foundry.errors import FoundryError
+from model_foundry.settings import Settings
+from model_foundry.store import flat, postgres
+from model_foundry.store.lake.keep import keep_schema, schema_is_for
+from model_foundry.store.lake.parquet import Footer, State, read_footer, write_rows
+from model_foundry.store.lake.place import Lake, LakeFile, lake_of
+from model_foundry.store.sql import load_sql
+
+_AS_TEXT: Final = {"jsonb", "json", "numeric"}
+_READ_ROWS: Final = 8_192
+
+
+class LakeDay(NamedTuple):
+    """One day of one table in the lake.
+
+    Attributes:
+        refreshed: something was written now.
+        files: of which the day consists, as DuckDB is given them; they stay for the time of a
+            query (`lake_grace_s`), whatever comes after.
+    """
+
+    table: str
+    day: date
+    rows: int
+    bytes: int
+    refreshed: bool
+    files: tuple[str, ...]
+
+
+class Known(NamedTuple):
+    """A file, and what it says of itself."""
+
+    file: LakeFile
+    footer: Footer
+
+
+class _Source(NamedTuple):
+    """A day in PostgreSQL, in one snapshot."""
+
+    connection: psycopg.Connection[Any]
+    key: dict[str, Any]
+    snapshot: str
+    version: str | None
+    layer: int
+    dropped_version: str | None
+    columns: str
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything that the lake's earlier layers do not have."""
+        return self.version not in {None, self.dropped_version}
+
+    def batches(self) -> dict[str, int]:
+        """The batches of the day, each with its mark."""
+        rows = self.connection.execute(load_sql("postgres/lake/batches"), self.key).fetchall()
+        return {str(batch_id): int(mark) for batch_id, mark in rows}
+
+
+@contextlib.contextmanager
+def locked(settings: Settings, name: str, day: date) -> Iterator[psycopg.Connection[Any]]:
+    """Nobody else writes this day of this table or summary; the connection is in autocommit."""
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        connection.autocommit = True
+        connection.execute(
+            "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"lake {name} {day}",)
+        )
+        yield connection
+
+
+def refresh_day(settings: Settings, table: str, day: date) -> LakeDay:
+    """Make the lake's copy of a day equal to PostgreSQL's, if it is not already.
+
+    Batches that it lacks are appended; a day whose batches changed, or whose files are lost or
+    damaged, is written anew. What PostgreSQL has dropped, or does not know, is left as it is.
+
+    Raises:
+        FoundryError: a file is damaged that PostgreSQL cannot give again.
+    """
+    lake = lake_of(settings)
+    with locked(settings, table, day) as connection, _source(connection, table, day) as source:
+        if not schema_is_for(lake, table, source.columns):
+            with _stream(settings, source, date.min) as reader:
+                keep_schema(lake, table, reader.schema, source.columns)
+        files = lake.live(table, day)
+        written = False
+        if source.has_rows:
+            current = [file for file in files if file.layer == source.layer]
+            written = _bring_up(settings, lake, source, current)
+        if written:
+            _merge_tail(settings, lake, table, day, source.layer)
+            lake.tidy(table, day, settings.lake_grace_s)
+            files = lake.live(table, day)
+        return _day(lake, table, day, files, refreshed=written)
+
+
+def compact_day(settings: Settings, table: str, day: date) -> int:
+    """Merge each layer of a day into one file, tidy up, and return how many were merged."""
+    lake = lake_of(settings)
+    merged = 0
+    with locked(settings, table, day):
+        files = lake.live(table, day)
+        for layer in {file.layer for file in files}:
+            parts = [known_file(lake, file) for file in files if file.layer == layer]
+            if len(parts) > 1:
+                _merge(lake, table, day, parts)
+                merged += len(parts)
+        lake.tidy(table, day, settings.lake_grace_s)
+    return merged
+
+
+def _bring_up(settings: Settings, lake: Lake, source: _Source, current: Sequence[LakeFile]) -> bool:
+    """Append to, or replace, the files of PostgreSQL's layer; whether anything was written."""
+    states = _states(lake, source, current)
+    if states and states[-1].version == source.version:
+        return False
+    batches = source.batches()
+    known = {batch: mark for state in states for batch, mark in state.batches.items()}
+    if states and known.items() <= batches.items():
+        new = batches.keys() - known.keys()
+        first = current[-1].last + 1
+        return bool(new) and _write(settings, lake, source, (first, first), batches, only=new)
+    table, day = source.key["table"], source.key["day"]
+    taken = [file.last for file in lake.files(table, day) if file.layer == source.layer]
+    return _write(settings, lake, source, (0, max(taken, default=-1) + 1), batches)
+
+
+def _states(lake: Lake, source: _Source, current: Sequence[LakeFile]) -> list[State]:
+    """What the files of PostgreSQL's layer hold; nothing if one is lost, damaged or outdated."""
+    states = []
+    expected = 0
+    for file in current:
+        try:
+            state = known_file(lake, file).footer.state
+        except FoundryError:
+            lake.remove(file)
+            return []
+        if state is None or state.columns != source.columns or file.first != expected:
+            return []
+        states.append(state)
+        expected = file.last + 1
+    return states
+
+
+def _write(
+    settings: Settings,
+    lake: Lake,
+    source: _Source,
+    numbers: tuple[int, int],
+    batches: dict[str, int],
+    *,
+    only: set[str] | None = None,
+) -> bool:
+    table, day = source.key["table"], source.key["day"]
+    wanted = batches if only is None else {batch: batches[batch] for batch in sorted(only)}
+    state = State(str(source.version), source.columns, wanted)
+    with (
+        lake.written(table, day) as path,
+        _stream(settings, source, day, only) as reader,
+    ):
+        rows = write_rows(path, reader.schema, reader, state)
+        if only is not None and not rows:
+            return False  # its batches have rows in other tables only
+        first, last = numbers
+        lake.publish_part(path, table, day, layer=source.layer, first=first, last=last)
+        return True
+
+
+def _merge_tail(settings: Settings, lake: Lake, table: str, day: date, layer: int) -> None:
+    """Once there are too many files, merge the last ones: never one larger than those after it.
+
+    So a row is merged about as often as the day doubles, and the large file is left alone.
+    """
+    files = [file for file in lake.live(table, day) if file.layer == layer]
+    if len(files) <= settings.lake_max_parts:
+        return
+    tail = [files.pop(), files.pop()]
+    while files and files[-1].bytes <= sum(file.bytes for file in tail):
+        tail.append(files.pop())
+    _merge(lake, table, day, [known_file(lake, file) for file in reversed(tail)])
+
+
+def _merge(lake: Lake, table: str, day: date, parts: Sequence[Known]) -> None:
+    states = [part.footer.state for part in parts if part.footer.state is not None]
+    batches = {batch: mark for state in states for batch, mark in state.batches.items()}
+    state = State(states[-1].version, states[-1].columns, batches)
+    first, last = parts[0].file, parts[-1].file
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(lake.written(table, day))
+        opened = [stack.enter_context(lake.fs.open(part.file.path, "rb")) for part in parts]
+        readers = [pq.ParquetFile(file, pre_buffer=False) for file in opened]
+        rows = (batch for reader in readers for batch in reader.iter_batches(_READ_ROWS))
+        write_rows(path, readers[-1].schema_arrow, rows, state)
+        lake.publish_part(path, table, day, layer=first.layer, first=first.first, last=last.last)
+
+
+def _day(
+    lake: Lake, table: str, day: date, files: Sequence[LakeFile], *, refreshed: bool
+) -> LakeDay:
+    return LakeDay(
+        table,
+        day,
+        rows=sum(known_file(lake, file).footer.rows for file in files),
+        bytes=sum(file.bytes for file in files),
+        refreshed=refreshed,
+        files=tuple(lake.address(file.path) for file in files),
+    )
+
+
+def known_file(lake: Lake, file: LakeFile) -> Known:
+    """Read a file's footer.
+
+    Raises:
+        FoundryError: it is damaged.
+    """
+    try:
+        with lake.fs.open(file.path, "rb") as opened:
+            return Known(file, read_footer(opened))
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise FoundryError(
+            f"{file.path} is damaged ({reason}). If PostgreSQL still has the day, materialize "
+            "`lake`; otherwise restore the file from a backup, or delete it to go on without it."
+        ) from None
+
+
+@contextlib.contextmanager
+def _source(connection: psycopg.Connection[Any], table: str, day: date) -> Iterator[_Source]:
+    columns = _select(connection, table)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    key = {"table": table, "day": day}
+    with connection.transaction():
+        [(version, layer, dropped)] = connection.execute(
+            load_sql("postgres/lake/version"), key
+        ).fetchall()
+        [(snapshot,)] = connection.execute("SELECT pg_export_snapshot()").fetchall()
+        yield _Source(connection, key, snapshot, version, layer, dropped, columns)
+
+
+def _select(connection: psycopg.Connection[Any], table: str) -> str:
+    names = [
+        f'"{name}"::text AS "{name}"' if data_type in _AS_TEXT else f'"{name}"'
+        for name, data_type in flat.columns(connection, table)
+    ]
+    # The day comes through a setting, not a parameter: with one, ADBC cannot stream by COPY.
+    day = "current_setting('model_foundry.day')::date"
+    return f'SELECT {", ".join(names)} FROM "{table}" WHERE occurred_on = {day}'  # noqa: S608
+
+
+@contextlib.contextmanager
+def _stream(
+    settings: Settings, source: _Source, day: date, batches: set[str] | None = None
+) -> Iterator[pa.RecordBatchReader]:
+    """The day's rows as the source sees them; of these batches only, if they are given."""
+    query, array = source.columns, "{}"
+    if batches is not None:
+        results = source.key["table"] == "inference_result"
+        batch = "landed_batch(landed_at)" if results else "batch_id"
+        query += f" AND {batch} = ANY(current_setting('model_foundry.batches')::bigint[])"
+        array = "{" + ",".join(sorted(batches)) + "}"
+    with (
+        contextlib.closing(dbapi.connect(settings.require_postgres_url())) as arrow,
+        arrow.cursor() as cursor,
+    ):
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor.execute(f"SET TRANSACTION SNAPSHOT '{source.snapshot}'")
+        for name, value in (("day", str(day)), ("batches", array)):
+            cursor.execute(f"SELECT set_config('model_foundry.{name}', $1, true)", (value,))
+        cursor.execute(query)
+        yield cursor.fetch_record_batch()

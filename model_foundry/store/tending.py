@@ -1,0 +1,59 @@
+"""Looking after the whole lake: every table and summary, checked, mended, merged, counted."""
+
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+
+import duckdb
+
+from model_foundry.settings import Settings
+from model_foundry.store import lake
+from model_foundry.store.summaries import summarize_day
+from model_foundry.store.summary_sql import SUMMARIES
+
+NAMES: Final = (*lake.LAKE_TABLES, *SUMMARIES)
+
+
+class Size(NamedTuple):
+    """What the lake holds of a table or summary."""
+
+    table: str
+    days: int
+    files: int
+    bytes: int
+
+
+def mend(settings: Settings) -> lake.Checked:
+    """Find what is lost or damaged; make again what PostgreSQL, or the lake, can give."""
+    remakes: dict[str, lake.Remake] = dict.fromkeys(lake.LAKE_TABLES, lake.refresh_day)
+    remakes |= dict.fromkeys(SUMMARIES, _summarize)
+    return lake.whole(settings, remakes)
+
+
+def merge_closed_days(settings: Settings) -> int:
+    """One file (of each layer) for every day that has ended; how many were merged."""
+    place = lake.lake_of(settings)
+    today = datetime.now(UTC).date()
+    return sum(
+        lake.compact_day(settings, name, day)
+        for name in lake.LAKE_TABLES
+        for day in place.days(name)
+        if day < today and len(place.files(name, day)) > 1
+    )
+
+
+def sizes(settings: Settings) -> list[Size]:
+    """By table and summary, what is live."""
+    place = lake.lake_of(settings)
+    found = []
+    for name in NAMES:
+        days = place.days(name)
+        files = [file for day in days for file in place.live(name, day)]
+        found.append(Size(name, len(days), len(files), sum(file.bytes for file in files)))
+    return found
+
+
+def _summarize(settings: Settings, name: str, day: date) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("SET memory_limit = ?", [settings.duckdb_memory_limit])
+        connection.execute("SET threads = ?", [settings.duckdb_threads])
+        summarize_day(settings, connection, name, day)

@@ -1,0 +1,132 @@
+"""`foundry.duckdb`: a view for every table and summary, which anyone may open at any time.
+
+It holds nothing else and is replaced whole when the set of views, or their columns, change. A view
+lists the lake's files when a query begins, takes the live ones, and reads nothing else.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from model_foundry.errors import FoundryError
+from model_foundry.settings import Settings
+from model_foundry.store import lake
+from model_foundry.store.sql import load_sql
+from model_foundry.store.summary_sql import macros, rollups
+
+# More files than a table will have, and any number but a guess of one: the small side is hashed.
+_ROWS: Final = 10_000_000
+
+
+def open_views(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """`foundry.duckdb`, read-only, able to read the lake wherever it lies.
+
+    Raises:
+        FoundryError: there is none yet.
+    """
+    path = settings.home / "foundry.duckdb"
+    if not path.exists():
+        raise FoundryError(f"{path} is not there yet: materialize a summary, or run the demo")
+    connection = duckdb.connect(str(path), read_only=True)
+    lake.lake_of(settings).register_in(connection)
+    return connection
+
+
+def publish_views(settings: Settings, names: Sequence[str]) -> Path:
+    """Make `foundry.duckdb` what the lake's columns ask for; who has the old one open keeps it."""
+    target = settings.home / "foundry.duckdb"
+    settings.home.mkdir(parents=True, exist_ok=True)
+    place = lake.lake_of(settings)
+    with _locked(settings.home / ".views.lock"):
+        views = dict(_views(place, names))
+        statements = [load_sql("views/live_files"), *macros(), *views.values()]
+        rolled_up = rollups(views)
+        digest = hashlib.sha256("\n".join([*statements, *chain(*rolled_up)]).encode()).hexdigest()
+        if target.exists() and _digest_of(target) == digest:
+            return target
+        with tempfile.TemporaryDirectory(dir=settings.home, prefix=".views-") as folder:
+            written = Path(folder) / target.name
+            with duckdb.connect(str(written)) as connection:
+                place.register_in(connection)
+                for statement in statements:
+                    connection.execute(statement)
+                if _roll_up(connection, rolled_up):
+                    connection.execute(f"COMMENT ON MACRO TABLE live_files IS '{digest}'")
+            with written.open("rb") as file:
+                os.fsync(file.fileno())
+            written.chmod(0o644)
+            written.replace(target)
+    return target
+
+
+def _roll_up(connection: duckdb.DuckDBPyConnection, rolled_up: list[list[str]]) -> bool:
+    """Make the roll-ups; whether all of them could be made."""
+    complete = True
+    for statements in rolled_up:
+        try:
+            for statement in statements:
+                connection.execute(statement)
+        except duckdb.BinderException:
+            complete = False  # what is kept of that summary is all of an earlier version
+    return complete
+
+
+def _views(place: lake.Lake, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Name and statement of one view for each of these that the lake has columns of.
+
+    The listing that decides is bound before the one that is read: it must not know of a file that
+    the other does not. With `schema`, DuckDB opens no file to find out the columns, and a file
+    from before a column was added has NULL in it.
+    """
+    for name in names:
+        if (schema := lake.schema_of(place, name)) is None:
+            continue
+        files = _literal(place.pattern(name))
+        columns_only = _literal(place.address(place.schema_path(name)))  # a table may have no files
+        columns = duckdb.from_arrow(schema.empty_table())
+        typed = ", ".join(
+            f"{_literal(column)}: {{name: {_literal(column)}, type: {_literal(str(kind))}, "
+            "default_value: NULL}"
+            for column, kind in zip(columns.columns, columns.types, strict=True)
+        )
+        options = (
+            f"schema = MAP {{{typed}}}, filename = true, allow_empty = true, "
+            f"explicit_cardinality = {_ROWS}"
+        )
+        yield (
+            name,
+            f'CREATE VIEW "{name}" AS SELECT rows.* EXCLUDE (filename) '  # noqa: S608
+            f"FROM live_files({files}) AS live RIGHT JOIN "
+            f"read_parquet([{columns_only}, {files}], {options}) AS rows "
+            "USING (filename) WHERE live.filename IS NOT NULL",
+        )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _digest_of(path: Path) -> str | None:
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            [(comment,)] = connection.execute(
+                "SELECT comment FROM duckdb_functions() WHERE function_name = 'live_files'"
+            ).fetchall()
+    except (duckdb.Error, ValueError):
+        return None  # of another version, or damaged: made anew
+    return None if comment is None else str(comment)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,29 @@
+-- The files of a table that are worth reading, from one listing: those that no other of the same
+-- day and layer covers. store/lake/place.py does the same in Python.
+CREATE MACRO live_files(path_pattern) AS TABLE
+    WITH listed AS MATERIALIZED (
+        SELECT
+            file,
+            string_split(parse_filename(file, TRUE), '.')[1] AS day,
+            string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[1]::INTEGER
+                AS layer,
+            string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[2]::INTEGER
+                AS first_no,
+            string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[3]::INTEGER
+                AS last_no
+        FROM glob(path_pattern)
+    )
+
+    SELECT listed.file AS filename
+    FROM listed
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM listed AS wider
+        WHERE
+            wider.day = listed.day
+            AND wider.layer = listed.layer
+            AND wider.first_no <= listed.first_no
+            AND wider.last_no >= listed.last_no
+            AND (wider.last_no - wider.first_no, wider.file)
+            > (listed.last_no - listed.first_no, listed.file)
+    );
