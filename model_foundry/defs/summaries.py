@@ -41,6 +41,7 @@ COUNTED: Final[Mapping[str, Counted]] = {
     "daily_recipes": Counted("jobs", ("inference_result",)),
     "daily_quarantine": Counted("messages", ("event_quarantine",)),
     "daily_requests": Counted("requests", ("llm_request",)),
+    "daily_translations": Counted("documents", ("article_translation",)),
 }
 
 
