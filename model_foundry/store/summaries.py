@@ -15,8 +15,10 @@ from typing import Any, Final, NamedTuple
 import duckdb
 import pyarrow as pa
 
+from model_foundry.sessions import functions
 from model_foundry.settings import Settings
 from model_foundry.store import lake
+from model_foundry.store.session_days import days_under_way, lake_view
 from model_foundry.store.sql import load_sql, sql_names
 
 SUMMARIES: Final = sql_names("duckdb")
@@ -59,16 +61,17 @@ def summarize_day(
 ) -> SummaryDay:
     """Compute one day of a summary and keep it, refreshing what it reads of the lake first.
 
+    A summary whose SQL asks for `$first_day` reads from the first day of the day's sessions on.
     `connection` is an in-memory DuckDB database of the caller's.
     """
-    inputs = [lake.refresh_day(settings, table, day) for table in input_tables(name)]
     connection.execute("SET TimeZone = 'UTC'")
-    for table in input_tables(name):
-        files = [lake.table_folder(settings, table) / "schema.parquet"]
-        files += lake.day_files(settings, table, day)
-        relation = connection.read_parquet([str(path) for path in files])
-        relation.create_view(table, replace=True)
-    result = connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()
+    days = [day]
+    if "$first_day" in load_sql(f"duckdb/{name}"):
+        days = days_under_way(settings, connection, day)
+    inputs = [
+        read for table in input_tables(name) for read in lake_view(settings, connection, table, days)
+    ]
+    result = computed(connection, name, day, days[0])
     path = lake.day_file(settings, name, day)
     with lake.replaced(path) as temporary:
         connection.register("summary_result", result)
@@ -76,6 +79,18 @@ def summarize_day(
         connection.unregister("summary_result")
     publish_views(settings)
     return SummaryDay(name, day, result, path.stat().st_size, inputs)
+
+
+def computed(
+    connection: duckdb.DuckDBPyConnection, name: str, day: date, first_day: date
+) -> pa.Table:
+    """A summary's rows, of the tables that the connection has under the names of the lake's."""
+    functions.register(connection)
+    statement = load_sql(f"duckdb/{name}")
+    parameters = {"day": day}
+    if "$first_day" in statement:
+        parameters["first_day"] = first_day
+    return connection.sql(statement, params=parameters).to_arrow_table()
 
 
 def publish_views(settings: Settings) -> Path:

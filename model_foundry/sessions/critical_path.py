@@ -1,0 +1,124 @@
+"""The critical path of a session's flow graph: the chain of nodes that decided when it ended.
+
+It is read backwards. From the node that ended last: which neighbour ended last while this one ran?
+Until then this node was at work itself; before, it waited for that neighbour, and the walk goes on
+there. Where no neighbour ended, the node worked from its start on, and the walk goes on with the
+one that had brought it about. So the stretches of the path follow each other, no moment counts
+twice, and their sum is at most the session's span.
+
+A node is brought about by a neighbour that points to it and started before it. An edge that points
+back in time (a report to an orchestrator that is running) therefore closes no circle: its node is
+one to wait for. An edge whose ends are not both known is left out. A node that nobody brought about
+ends the walk: where the parents are unknown, the path is shorter than the session.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Integers = npt.NDArray[np.int64]
+
+
+class Stretch(NamedTuple):
+    """A node at work, from one time (in the unit of the node's times) to another."""
+
+    node: int
+    started: int
+    ended: int
+
+
+def critical_path(
+    starts: Integers | Sequence[int],
+    ends: Integers | Sequence[int],
+    sources: Integers | Sequence[int],
+    targets: Integers | Sequence[int],
+) -> list[Stretch]:
+    """The stretches of the path, earliest first; those of no length are left out.
+
+    Args:
+        starts: of each node; shape (nodes,), any unit.
+        ends: likewise; one before its start counts as the start.
+        sources: of each edge, a node's index; shape (edges,).
+        targets: likewise.
+    """
+    started = np.asarray(starts, dtype=np.int64)
+    if not started.size:
+        return []
+    ended = np.maximum(np.asarray(ends, dtype=np.int64), started)
+    parents, waited_for = _neighbours(
+        started, ended, np.asarray(sources, np.int64), np.asarray(targets, np.int64)
+    )
+    seen: set[int] = set()
+    path: list[Stretch] = []
+    node = int(np.lexsort((started, ended))[-1])
+    now = int(ended[node])
+    while True:
+        seen.add(node)
+        begun = int(started[node])
+        other = waited_for.last_ended(node, begun, now, ended, seen)
+        if other is None:
+            parent = parents.innermost(node, begun, started, ended)
+            path.append(Stretch(node, begun, now))
+            if parent is None:
+                break
+            node, now = parent, min(int(ended[parent]), begun)
+        else:
+            until = int(ended[other])
+            path.append(Stretch(node, until, now))
+            node, now = other, until
+    return [stretch for stretch in reversed(path) if stretch.ended > stretch.started]
+
+
+class _Neighbours:
+    """Neighbours of each node, in the order of `by` (indices of edges) within each node."""
+
+    def __init__(self, nodes: int, of: Integers, others: Integers, by: Integers) -> None:
+        order = by[np.argsort(of[by], kind="stable")]
+        self._others: list[int] = others[order].tolist()
+        self._first: list[int] = np.searchsorted(of[order], np.arange(nodes + 1)).tolist()
+        self._next: dict[int, int] = {}
+
+    def last_ended(
+        self, node: int, begun: int, now: int, ended: Integers, seen: set[int]
+    ) -> int | None:
+        """The unseen neighbour that ended last in (begun, now]. `now` never rises: each is passed
+        once."""
+        place = self._next.get(node, self._first[node])
+        found = None
+        while place < self._first[node + 1] and found is None:
+            other = self._others[place]
+            if ended[other] <= begun:
+                break
+            place += 1
+            if ended[other] <= now and other not in seen:
+                found = other
+        self._next[node] = place
+        return found
+
+    def innermost(self, node: int, begun: int, started: Integers, ended: Integers) -> int | None:
+        """Of those that ran at `begun`, else ended last before it, the one that started last."""
+        others = self._others[self._first[node] : self._first[node + 1]]
+        return max(
+            others,
+            key=lambda other: (min(int(ended[other]), begun), int(started[other])),
+            default=None,
+        )
+
+
+def _neighbours(
+    started: Integers, ended: Integers, sources: Integers, targets: Integers
+) -> tuple[_Neighbours, _Neighbours]:
+    """Who brought each node about, and what each may have waited for, last ended first."""
+    nodes = started.size
+    rank = np.empty(nodes, np.int64)
+    rank[np.lexsort((np.arange(nodes), ended, started))] = np.arange(nodes)
+    known = sources != targets
+    sources, targets = sources[known], targets[known]
+    forward = rank[sources] < rank[targets]
+    early = np.where(forward, sources, targets)
+    late = np.where(forward, targets, sources)
+    parents = _Neighbours(nodes, late, early, np.flatnonzero(forward))
+    waited_for = _Neighbours(nodes, early, late, np.lexsort((-started[late], -ended[late])))
+    return parents, waited_for
