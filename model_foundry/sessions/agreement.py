@@ -23,12 +23,12 @@ WORKER = "worker"
 
 
 class Said(NamedTuple):
-    """One chat: `who` said `said` (answer and tool calls), asked with `asked`."""
+    """One chat: `who` said `said` (answer and tool calls), asked with the texts `asked`."""
 
     who: str
     role: str | None
     slot: str | None
-    asked: str
+    asked: Sequence[str]
     said: str
 
 
@@ -97,7 +97,7 @@ class _Text:
     """Everything that one worker was asked and said."""
 
     def __init__(self, chats: Sequence[Said], plan: str, wanted: set[str]) -> None:
-        asked = normalized("\n".join(dict.fromkeys(chat.asked for chat in chats)))
+        asked = normalized("\n".join(dict.fromkeys(text for chat in chats for text in chat.asked)))
         said = normalized("\n".join(chat.said for chat in chats))
         lower = said.casefold()
         self.settings = settings(said)
@@ -124,14 +124,14 @@ def _listed(values: set[str]) -> str:
     return " or ".join(sorted(values))
 
 
-def asked_text(messages: str | None) -> str:
+def asked_texts(messages: str | None) -> list[str]:
     """What a model was told, from a chat's messages as JSON: all but its own words and tools'."""
-    return "\n".join(
+    return [
         text
         for message in _listed_json(messages)
         if isinstance(message, dict) and message.get("role") in {"system", "developer", "user"}
         for text in _texts(message.get("content"))
-    )
+    ]
 
 
 def said_text(response_text: str | None, tool_calls: str | None) -> str:

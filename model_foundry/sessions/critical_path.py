@@ -71,6 +71,31 @@ def critical_path(
     return [stretch for stretch in reversed(path) if stretch.ended > stretch.started]
 
 
+def parents(
+    starts: Integers | Sequence[int],
+    ends: Integers | Sequence[int],
+    sources: Integers | Sequence[int],
+    targets: Integers | Sequence[int],
+) -> list[int | None]:
+    """For each node the one that brought it about; else a neighbour that was there before it.
+
+    Arguments as for `critical_path`. A parent comes before its child in time, so the result is a
+    forest.
+    """
+    started = np.asarray(starts, dtype=np.int64)
+    ended = np.maximum(np.asarray(ends, dtype=np.int64), started)
+    pointing = np.asarray(sources, np.int64), np.asarray(targets, np.int64)
+    forward, _ = _neighbours(started, ended, *pointing)
+    backward, _ = _neighbours(started, ended, *reversed(pointing))
+    found = []
+    for node, begun in enumerate(started.tolist()):
+        parent = forward.innermost(node, begun, started, ended)
+        if parent is None:
+            parent = backward.innermost(node, begun, started, ended)
+        found.append(parent)
+    return found
+
+
 class _Neighbours:
     """Neighbours of each node, in the order of `by` (indices of edges) within each node."""
 

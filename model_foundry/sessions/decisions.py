@@ -1,4 +1,4 @@
-"""What a text commits itself to, as far as a pattern can see it: settings, numbers, identifiers, names.
+"""What a text commits itself to, as far as patterns see it: settings, numbers, identifiers, names.
 
 Belongs here: finding them in English or Japanese, and whether another text mentions them.
 Does not: who said what to whom (`agreement`). Ordinary words are never decisions; a paraphrase is
@@ -20,88 +20,114 @@ _NUMBER: Final = r"\d+(?:[.,:]\d+)*"
 _VALUE: Final = rf"{_NUMBER}{_UNIT}?"
 _ENDED: Final = r"(?![A-Za-z0-9])"
 _WORDS: Final = {
-    word: str(value)
-    for value, word in enumerate(
-        "two three four five six seven eight nine ten eleven twelve".split(), start=2
-    )
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "ten": "10",
+    "eleven": "11",
+    "twelve": "12",
 }
 # Before or after a number they name nothing.
 _NO_NAME: Final = frozenset(
-    "a about above after all an and any are around as at be before below between both but by can "
-    "did do does each every few first for from had has have how if in into is it its last least "
-    "less look lookup many more most much must need next no not of on one only or other out over "
-    "part per should so step task than that the their them then there these they this those "
-    "through to too under up use used uses using was were what when where which who why will with "
-    "would yes you your".split()
+    re.findall(
+        r"\w+",
+        "a about above after all an and any are around as at be before below between both but by "
+        "can did do does each every few first for from had has have how if in into is it its last "
+        "least less look lookup many more most much must need next no not of on one only or other "
+        "out over part per should so step task than that the their them then there these they this "
+        "those through to too under up use used uses using was were what when where which who why "
+        "will with would yes you your",
+    )
 )
 
 _LIST_MARK: Final = re.compile(r"^\s*(?:[-*•]|\(?\d+[.)]|#+)\s+", re.MULTILINE)
-_SPACED_UNIT: Final = re.compile(rf"(?<=\d)[ \t]+(?={_UNIT}{_ENDED})")
-_NUMBER_WORD: Final = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
+_SPACED_UNIT: Final = re.compile(rf"(\d)[ \t]+({_UNIT}){_ENDED}")
+_NUMBER_WORD: Final = re.compile(rf"(?:{'|'.join(_WORDS)})(?![A-Za-z])")
 
 _QUOTED: Final = re.compile(r"`([^`\n]{2,60})`|[「『“\"]([^「」『』“”\"\n]{2,60})[」』”\"]")
+_TOKEN: Final = re.compile(r"[\w/-]+(?:[.:]+[\w/-]+)*", re.ASCII)
 _IDENTIFIER: Final = re.compile(
-    r"(?<![\w./-])(?:"
     r"--[a-z][\w-]+"  # a flag
     r"|\w+(?:[._/:-]\w+)*_\w+"  # snake_case
     r"|/?\w+(?:/[\w.-]+)+"  # a path
     r"|\w+\.(?!\d)[a-z]\w{0,5}(?:\.\w+)*"  # a file, a dotted name
     r"|[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]\w*"  # camelCase
     r"|[A-Z]{2,}[0-9]*s?"  # an acronym
-    r"|[A-Za-z]+[-.]?\d+(?:\.\d+)*[A-Za-z]*(?:-\w+)*"  # letters with digits: qwen3, H100
-    r")(?![\w/])",
+    r"|[A-Za-z]+[-.]?\d+(?:\.\d+)*[A-Za-z]*(?:-\w+)*",  # letters with digits: qwen3, H100
     re.ASCII,
 )
 # A capital that does not only begin a sentence.
-_NAME: Final = re.compile(r"(?<=[a-z0-9,;)] )[A-Z][a-z]{2,}\b")
-_LONE_NUMBER: Final = re.compile(rf"(?<![\w.,:])({_VALUE}){_ENDED}")
+_NAME: Final = re.compile(r"[a-z0-9,;)] ([A-Z][a-z]{2,})\b")
+_NUMBERS: Final = re.compile(rf"{_VALUE}{_ENDED}(?![-/]\d)")
 
-_SET: Final = re.compile(
-    rf"(?<![\w.-])(?P<key>[A-Za-z][\w.-]{{1,40}})\s*(?:(?P<sign>[=:])|\bis set to|\bset to|\bis|\bat|\bof|\bto)?\s*"
-    rf"(?P<value>{_VALUE}){_ENDED}"
-    rf"|(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{{1,40}})=(?P<word>[A-Za-z][\w.-]{{0,40}})"
-    rf"|(?P<ja>[一-龯々ァ-ヶー]{{2,20}})\s*[はをがの:=]?\s*(?P<ja_value>{_VALUE}){_ENDED}",
+# What names the value that begins where the text ends.
+_NAMES_VALUE: Final = re.compile(
+    r"(?<![\w.-])([A-Za-z][\w.-]{1,40})\s*(?:[=:]|\bis set to|\bset to|\bis|\bat|\bof|\bto)?\s*$"
+    r"|([一-龯々ァ-ヶー]{2,20})\s*[はをがの:=]?\s*$",
     re.ASCII,
 )
-_COUNTED: Final = re.compile(rf"(?<![\w.,:])(?P<value>{_NUMBER}) (?P<key>[a-z]{{3,30}})\b")
+_COUNTED: Final = re.compile(r" ([a-z]{3,30})\b")
+_ASSIGNED: Final = re.compile(r"=([A-Za-z][\w.-]{0,40})", re.ASCII)
+_NAME_MAX_CHARS: Final = 60
 
 
 def normalized(text: str) -> str:
     """The text as it is compared: NFKC, no list marks, numbers as digits, units close to them."""
-    text = unicodedata.normalize("NFKC", text[:TEXT_MAX_CHARS])
+    text = text[:TEXT_MAX_CHARS]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
     text = _LIST_MARK.sub("", text)
-    text = _NUMBER_WORD.sub(lambda word: _WORDS[word[0].lower()], text)
-    return _SPACED_UNIT.sub("", text)
+    text = _NUMBER_WORD.sub(_as_digits, text)
+    return _SPACED_UNIT.sub(r"\1\2", text)
+
+
+def _as_digits(word: re.Match[str]) -> str:
+    before = word.string[word.start() - 1 : word.start()]
+    return word[0] if before.isalnum() else _WORDS[word[0]]
 
 
 def settings(text: str) -> dict[str, set[str]]:
     """What a normalized text sets: `{"port": {"8080"}}` of "port 8080", "3 replicas", "a=b"."""
     found: dict[str, set[str]] = {}
-    for key, value in _settings(text):
-        key, value = key.strip(".-").casefold(), value.rstrip(".-")
+    for name, value in _settings(text):
+        key = name.strip(".-").casefold()
         if len(key) > 1 and key not in _NO_NAME:
-            found.setdefault(key, set()).add(value.casefold())
+            found.setdefault(key, set()).add(value.rstrip(".-").casefold())
     return found
 
 
 def _settings(text: str) -> Iterator[tuple[str, str]]:
-    for match in _SET.finditer(text):
-        if match["ja"]:
-            yield match["ja"], match["ja_value"]
-        elif match["name"]:
-            yield match["name"], match["word"]
-        else:
-            yield match["key"], match["value"]
-    for match in _COUNTED.finditer(text):
-        yield match["key"].removesuffix("s"), match["value"]
+    for value in _lone_numbers(text):
+        before = text[max(0, value.start() - _NAME_MAX_CHARS) : value.start()]
+        if named := _NAMES_VALUE.search(before):
+            yield named[1] or named[2], value[0]
+        if counted := _COUNTED.match(text, value.end()):
+            yield counted[1].removesuffix("s"), value[0]
+    for assigned in _ASSIGNED.finditer(text):
+        before = text[max(0, assigned.start() - _NAME_MAX_CHARS) : assigned.start()]
+        if named := _NAMES_VALUE.search(before):
+            yield named[1] or named[2], assigned[1]
+
+
+def _lone_numbers(text: str) -> Iterator[re.Match[str]]:
+    """Numbers with their unit that are no part of a word or of a longer number."""
+    for value in _NUMBERS.finditer(text):
+        before = text[value.start() - 1 : value.start()]
+        if not (before.isascii() and (before.isalnum() or before in {"_", ".", ",", "/", "-"})):
+            yield value
 
 
 def terms(text: str) -> set[str]:
     """Identifiers, quoted words, names and numbers of a normalized text, casefolded."""
-    found = {quoted[1] or quoted[2] for quoted in _QUOTED.finditer(text)}
-    found.update(match[0] for match in _IDENTIFIER.finditer(text))
-    found.update(match[0] for match in _NAME.finditer(text))
-    found.update(match[1] for match in _LONE_NUMBER.finditer(text))
+    found = {quoted[0] or quoted[1] for quoted in _QUOTED.findall(text)}
+    found.update(token for token in set(_TOKEN.findall(text)) if _IDENTIFIER.fullmatch(token))
+    found.update(_NAME.findall(text))
+    found.update(value[0] for value in _lone_numbers(text))
     return {term.strip().casefold() for term in found if term.strip()}
 
 
@@ -130,6 +156,20 @@ def mentions(text: str, decision: str, made: Mapping[str, set[str]]) -> bool:
 
 
 def _stands_in(text: str, term: str) -> bool:
-    before = r"(?<![\w.,:])" if term[0].isdigit() else r"(?<![A-Za-z0-9_])"
-    after = r"(?![A-Za-z0-9_])(?![.,:]\d)" if term[-1].isdigit() else r"(?![A-Za-z0-9_])"
-    return re.search(before + re.escape(term) + after, text, re.ASCII) is not None
+    """Whether the term stands in the text by itself, as words of Latin letters do."""
+    start = text.find(term)
+    while start >= 0:
+        end = start + len(term)
+        if not (_joins(text[start - 1 : start], term[0]) or _joins(text[end : end + 1], term[-1])):
+            return True
+        start = text.find(term, start + 1)
+    return False
+
+
+def _joins(neighbour: str, edge: str) -> bool:
+    """Whether a neighbouring character makes a longer word of one that begins or ends so."""
+    return all(
+        character.isascii() and (character.isalnum() or character == "_")
+        for character in (neighbour, edge)
+        if character
+    ) and bool(neighbour)

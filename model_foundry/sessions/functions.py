@@ -5,14 +5,14 @@ worker_agreement(chats, causes, nodes)          lists of structs → a list of `
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW
 
-from model_foundry.sessions.agreement import Said, agreement, asked_text, said_text
+from model_foundry.sessions.agreement import Said, agreement, asked_texts, said_text
 from model_foundry.sessions.critical_path import critical_path
 from model_foundry.sessions.owners import Mention, Place, Span, owners
 
@@ -77,7 +77,7 @@ def _slices(lists: pa.Array) -> list[Any]:
     """Each row's list as numbers, without a Python object for each."""
     values = lists.values.to_numpy(zero_copy_only=False)
     bounds = lists.offsets.to_numpy()
-    return [values[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [values[a:b] for a, b in pairwise(bounds)]
 
 
 def worker_agreement(
@@ -102,7 +102,7 @@ def worker_agreement(
             who=owner.get(row["event_id"]) or row["slot"] or "unknown",
             role=row["role"],
             slot=row["slot"],
-            asked=asked_text(row["messages"]),
+            asked=asked_texts(row["messages"]),
             said=said_text(row["response_text"], row["tool_calls"]),
         )
         for row in chats

@@ -69,7 +69,9 @@ def summarize_day(
     if "$first_day" in load_sql(f"duckdb/{name}"):
         days = days_under_way(settings, connection, day)
     inputs = [
-        read for table in input_tables(name) for read in lake_view(settings, connection, table, days)
+        read
+        for table in input_tables(name)
+        for read in lake_view(settings, connection, table, days)
     ]
     result = computed(connection, name, day, days[0])
     path = lake.day_file(settings, name, day)

@@ -1,6 +1,7 @@
 """The critical path, on graphs whose path is known."""
 
 import time
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +81,7 @@ def test_any_graph_has_a_path_without_overlaps(data: st.DataObject) -> None:
     edges = data.draw(st.lists(st.tuples(index, index), max_size=40))
     found = critical_path(starts, ends, [s for s, _ in edges], [t for _, t in edges])
     assert all(s.started < s.ended for s in found)
-    assert all(a.ended <= b.started for a, b in zip(found, found[1:], strict=False))
+    assert all(a.ended <= b.started for a, b in pairwise(found))
     assert all(starts[s.node] <= s.started and s.ended <= ends[s.node] for s in found)
     if found:
         linked = {frozenset(edge) for edge in edges}
@@ -89,7 +90,7 @@ def test_any_graph_has_a_path_without_overlaps(data: st.DataObject) -> None:
         # Nodes without length are walked through: then two stretches are no neighbours.
         if all(end > start for start, end in zip(starts, ends, strict=True)):
             assert found[-1].ended == latest
-            pairs = zip(nodes, nodes[1:], strict=False)
+            pairs = pairwise(nodes)
             assert all(a == b or frozenset((a, b)) in linked for a, b in pairs)
 
 
