@@ -25,7 +25,7 @@ numbered AS (
     FROM active
 ),
 
-session AS (
+session AS MATERIALIZED (
     SELECT
         correlation_id,
         min(occurred_on) AS began_on,
@@ -38,7 +38,7 @@ session AS (
     GROUP BY ALL
 ),
 
-session_chat AS (
+session_chat AS MATERIALIZED (
     SELECT
         llm_chat.correlation_id,
         llm_chat.slot,
@@ -77,10 +77,11 @@ tool AS (
 ),
 
 -- A node is told of several times: when it begins, when it ends.
-session_node AS (
+session_node AS MATERIALIZED (
     SELECT
         llm_flow_node.correlation_id,
         llm_flow_node.node_id,
+        row(llm_flow_node.correlation_id, llm_flow_node.node_id) AS node_key,
         arg_max(llm_flow_node.status, llm_flow_node.occurred_at) AS status,
         epoch_us(coalesce(min(llm_flow_node.started_at), min(llm_flow_node.occurred_at)))
             AS start_us,
@@ -111,11 +112,11 @@ node AS (
     GROUP BY ALL
 ),
 
-session_edge AS (
+session_edge AS MATERIALIZED (
     SELECT
         llm_flow_edge.correlation_id,
-        llm_flow_edge.source_node_id,
-        llm_flow_edge.target_node_id
+        row(llm_flow_edge.correlation_id, llm_flow_edge.source_node_id) AS source_key,
+        row(llm_flow_edge.correlation_id, llm_flow_edge.target_node_id) AS target_key
     FROM llm_flow_edge
     INNER JOIN session ON llm_flow_edge.correlation_id = session.correlation_id
     WHERE llm_flow_edge.occurred_on BETWEEN session.began_on AND $day
@@ -129,20 +130,15 @@ edge AS (
     GROUP BY ALL
 ),
 
+-- Joined by the whole key at once: by the session alone, each node would first meet all others.
 link AS (
     SELECT
         session_edge.correlation_id,
         list(source.node_no ORDER BY source.node_no, target.node_no) AS sources,
         list(target.node_no ORDER BY source.node_no, target.node_no) AS targets
     FROM session_edge
-    INNER JOIN session_node AS source
-        ON
-            session_edge.correlation_id = source.correlation_id
-            AND session_edge.source_node_id = source.node_id
-    INNER JOIN session_node AS target
-        ON
-            session_edge.correlation_id = target.correlation_id
-            AND session_edge.target_node_id = target.node_id
+    INNER JOIN session_node AS source ON session_edge.source_key = source.node_key
+    INNER JOIN session_node AS target ON session_edge.target_key = target.node_key
     GROUP BY ALL
 ),
 
