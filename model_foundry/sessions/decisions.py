@@ -38,9 +38,10 @@ _NO_NAME: Final = frozenset(
         r"\w+",
         "a about above after all an and any are around as at be before below between both but by "
         "can did do does each every few first for from had has have how if in into is it its last "
-        "least less look lookup many more most much must need next no not of on one only or other "
-        "out over part per should so step task than that the their them then there these they this "
-        "those through to too under up use used uses using was were what when where which who why "
+        "keep kept least less listen look lookup many more most much make must need next no not "
+        "of on one only or other out over part per run set should so start step task take than "
+        "that the their them then there these they this those through to too under up use used "
+        "uses using was were what when where which who why "
         "will with would yes you your",
     )
 )
@@ -104,9 +105,10 @@ def settings(text: str) -> dict[str, set[str]]:
 def _settings(text: str) -> Iterator[tuple[str, str]]:
     for value in _lone_numbers(text):
         before = text[max(0, value.start() - _NAME_MAX_CHARS) : value.start()]
-        if named := _NAMES_VALUE.search(before):
+        named = _NAMES_VALUE.search(before)
+        if named and named[0].split()[0].rstrip("=:").casefold() not in _NO_NAME:
             yield named[1] or named[2], value[0]
-        if counted := _COUNTED.match(text, value.end()):
+        elif counted := _COUNTED.match(text, value.end()):
             yield counted[1].removesuffix("s"), value[0]
     for assigned in _ASSIGNED.finditer(text):
         before = text[max(0, assigned.start() - _NAME_MAX_CHARS) : assigned.start()]

@@ -1,8 +1,9 @@
 """Which node of the flow graph had a chat: told by what caused it, else by when and where it was.
 
 A chat's event does not name its node. Its causes do: going from cause to cause, the first lineage
-event that speaks of exactly one node of the chat's role (else of its slot) names it. Where no cause
-does, the one node of that role or slot that ran at the time; where there are several, none.
+event that speaks of exactly one node of the chat's role names it; the slot decides between several,
+and stands for the role where no node of the session is of that type. Where no cause names one, it
+is the one such node that ran at the time; where there are several, none.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,8 +54,12 @@ def owners(
         spans: the session's nodes.
     """
     nodes = list(spans)
+    types = {node.node_type for node in nodes}
+    types.update(said.node_type for listed in mentions.values() for said in listed)
     found = {}
     for chat in chats:
+        if chat.role not in types:
+            chat = chat._replace(role=None)  # noqa: PLW2901
         node = _by_cause(chat, causes, mentions) or _by_time(chat, nodes)
         if node is not None:
             found[chat.event_id] = node
@@ -90,16 +95,12 @@ def _by_time(chat: Place, nodes: Iterable[Span]) -> str | None:
 
 
 def _only(chat: Place, nodes: Iterable[Mention]) -> str | None:
-    """The one node that fits; a role that is known decides, then the slot."""
-    listed = list(nodes)
-    fitting = [node for node in listed if chat.role is not None and node.node_type == chat.role]
-    if len({node.node_id for node in fitting}) != 1:
-        fitting = [
-            node
-            for node in fitting or listed
-            if chat.slot is not None
-            and node.slot == chat.slot
-            and (fitting or node.node_type not in {"tool", "message"})
-        ]
+    """The one node that fits: of the chat's role, where it has one; the slot decides a tie."""
+    if chat.role is not None:
+        fitting = [node for node in nodes if node.node_type == chat.role]
+    else:
+        fitting = [node for node in nodes if node.slot is not None and node.slot == chat.slot]
+    if len({node.node_id for node in fitting}) > 1:
+        fitting = [node for node in fitting if node.slot is not None and node.slot == chat.slot]
     named = {node.node_id for node in fitting}
     return named.pop() if len(named) == 1 else None

@@ -1,7 +1,6 @@
 """Sessions through the whole line: published, drained, materialized, summarized, traced."""
 
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -135,33 +134,6 @@ def test_the_same_id_after_a_pause_is_another_session(summarized: Settings) -> N
     assert json.loads(done.stdout)["summary"]["events"] == 1
     assert f"used on {DAY} too" in done.stderr
     assert traced("again", "--day", DAY)["summary"]["events"] == 12
-
-
-def test_fifty_thousand_events_of_one_session(summarized: Settings) -> None:
-    nodes = [
-        {"node_id": f"n{n}", "node_type": "tool", "started_at": 1763640000 + n, "ended_at": 1763640001 + n}
-        for n in range(100)
-    ]  # fmt: skip
-    events = [
-        event("llm.flow.lineage", {"kind": "node", **nodes[n % 100], "node_id": f"n{n}"}, correlation_id="big")
-        for n in range(49_000)
-    ]  # fmt: skip
-    edges = [{"source": f"n{n // 2}", "target": f"n{n + 1}"} for n in range(48_999)]
-    land(
-        summarized,
-        *events,
-        *(
-            event("llm.flow.lineage", {"edges": edges[n : n + 49]}, correlation_id="big")
-            for n in range(0, 48_999, 49)
-        ),
-    )
-    summarize(summarized, DAY)
-    [row] = query(summarized, "SELECT events, nodes, edges FROM session_summary")
-    assert row == {"events": 50_000, "nodes": 49_000, "edges": 48_999}
-    began = time.perf_counter()
-    assert len(traced("big")["nodes"]) == 49_000
-    assert time.perf_counter() - began < 20
-    assert "more (--all)" in run("trace", "big").stdout
 
 
 def test_a_session_without_lineage_is_a_list(summarized: Settings) -> None:
