@@ -41,7 +41,7 @@ def made_session(
         )
 
     def chat(
-        name: str, seconds: float, took: float, role: str, asked: str, text: str, cause: str
+        name: str, seconds: float, took: float, role: str, *, asked: str, text: str, cause: str
     ) -> Raw:
         payload = {
             "slot": "naughty" if role == "orchestrator" else "kindergarten",
@@ -83,7 +83,7 @@ def made_session(
     return [
         flow("begun", 0, [node("task", "message", 0, 0), node("orchestrator", "orchestrator", 0)],
              ["task > orchestrator"]),
-        chat("plan", 3, 2, "orchestrator", "Plan it.", PLAN, "begun"),
+        chat("plan", 3, 2, "orchestrator", asked="Plan it.", text=PLAN, cause="begun"),
         flow("one-running", 3, [node("one", "worker", 3, slot="kindergarten")],
              ["orchestrator > one"], "plan"),
         flow("two-running", 3, [node("two", "worker", 3, slot="kindergarten")],
@@ -91,10 +91,12 @@ def made_session(
         made("call", "llm.tool_call", 5, called, "two-running"),
         flow("tool", 5, [{**node("tool:call-1", "tool", 5, 5), "status": "error"}],
              ["two > tool:call-1"], "call"),
-        chat("one-said", 6, 3, "worker", "Listen on port 8080.", KEPT, "one-running"),
+        chat("one-said", 6, 3, "worker", asked="Listen on port 8080.", text=KEPT,
+             cause="one-running"),
         flow("one-done", 6, [node("one", "worker", 3, 6)], ["one > orchestrator"], "one-said"),
-        chat("two-said", 9, 5, "worker", "Keep `event_inbox` for 30 days.", said, "call"),
+        chat("two-said", 9, 5, "worker", asked="Keep `event_inbox` for 30 days.", text=said,
+             cause="call"),
         flow("two-done", 9, [node("two", "worker", 3, 9)], ["two > orchestrator"], "two-said"),
-        chat("answer", 13, 2, "orchestrator", "Answer.", "Done.", "two-done"),
+        chat("answer", 13, 2, "orchestrator", asked="Answer.", text="Done.", cause="two-done"),
         flow("done", 13, [node("orchestrator", "orchestrator", 0, 13)], [], "answer"),
     ]  # fmt: skip

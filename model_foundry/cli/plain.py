@@ -1,8 +1,12 @@
 """Texts of events as a terminal may show them: nothing in them moves the cursor or hides a word."""
 
+import re
 import unicodedata
+from typing import Final
 
 from rich.text import Text
+
+_BREAKS: Final = re.compile(r"[ \t\r\n]+")
 
 
 def plain(value: object, *, most: int | None = None, style: str = "") -> Text:
@@ -10,7 +14,7 @@ def plain(value: object, *, most: int | None = None, style: str = "") -> Text:
 
     `most`: characters, beyond which it is cut.
     """
-    text = "".join(map(_shown, " ".join(str(value).split())))
+    text = "".join(map(_shown, _BREAKS.sub(" ", str(value))))
     if most is not None and len(text) > most:
         text = f"{text[: most - 1]}…"
     return Text(text, style=style)

@@ -18,7 +18,7 @@ _UNIT: Final = (
 )
 _NUMBER: Final = r"\d+(?:[.,:]\d+)*"
 _VALUE: Final = rf"{_NUMBER}{_UNIT}?"
-_ENDED: Final = r"(?![A-Za-z0-9])"
+_ENDED: Final = r"(?![A-Za-z0-9_])"
 _WORDS: Final = {
     "two": "2",
     "three": "3",

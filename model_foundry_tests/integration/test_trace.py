@@ -1,19 +1,22 @@
 """Sessions through the whole line: published, drained, materialized, summarized, traced."""
 
+import contextlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
 from model_foundry.cli import app
 from model_foundry.settings import Settings
-from model_foundry.store.flat import FLAT_TABLES
+from model_foundry.store.flat import FLAT_TABLES, flatten_day
+from model_foundry.store.summaries import summarize_day
 from model_foundry_tests.foundry import materialize
 from model_foundry_tests.integration.test_summaries import land, query
-from model_foundry_tests.line import event, execute
+from model_foundry_tests.line import connection_to, event, execute
 from model_foundry_tests.sessions import CRITICAL_PATH, PLAN, made_session
 
 DAY = "2026-11-20"
@@ -31,9 +34,19 @@ def summarized(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
+def flatten(settings: Settings, *days: str) -> None:
+    with contextlib.closing(connection_to(settings)) as connection:
+        for day in days:
+            for table in FLAT_TABLES:
+                flatten_day(connection, table, date.fromisoformat(day), rebuild=False)
+
+
 def summarize(settings: Settings, *days: str) -> None:
+    flatten(settings, *days)
     for day in days:
-        materialize(settings, *FLAT_TABLES, "session_summary", "session_agreement", day=day)
+        for name in ("session_summary", "session_agreement"):
+            with duckdb.connect(":memory:") as connection:
+                summarize_day(settings, connection, name, date.fromisoformat(day))
 
 
 def run(*arguments: str) -> Result:
@@ -49,7 +62,8 @@ def traced(correlation_id: str, *arguments: str) -> dict[str, Any]:
 
 def test_a_session_whose_figures_are_known(summarized: Settings, tmp_path: Path) -> None:
     land(summarized, *made_session(), *made_session("hostile", said=HOSTILE))
-    summarize(summarized, DAY)
+    names = ("session_summary", "session_agreement")
+    materialize(summarized, *FLAT_TABLES, *names, day=DAY)
 
     [row] = query(summarized, "SELECT * FROM session_summary WHERE correlation_id = 'made'")
     assert row == row | {
@@ -72,9 +86,8 @@ def test_a_session_whose_figures_are_known(summarized: Settings, tmp_path: Path)
     assert (two["introduced_terms"], two["overlap_with_others"]) == (["14", "archive_table"], 0.0)
 
     found = traced("made")
-    assert {name: found["summary"][name] for name in row if name[-3:] not in {"_at", "_on", "day"}} == {
-        name: value for name, value in row.items() if name[-3:] not in {"_at", "_on", "day"}
-    }  # fmt: skip
+    same = [name for name in row if not name.endswith(("_at", "_on")) and name != "day"]
+    assert [found["summary"][name] for name in same] == [row[name] for name in same]
     nodes = {node["node_id"]: node for node in found["nodes"]}
     assert {name: node["parent"] for name, node in nodes.items()} == {
         "task": None, "orchestrator": "task", "one": "orchestrator", "two": "orchestrator",
@@ -105,7 +118,7 @@ def test_a_session_across_midnight_has_all_of_it_in_its_last_row(summarized: Set
     late = datetime(2026, 11, 20, 23, 59, 55, tzinfo=UTC)
     # The next day's is summarized first: it finds the day before by itself.
     land(summarized, *made_session("night", at=late), event(correlation_id="other"))
-    materialize(summarized, *FLAT_TABLES, day=DAY)
+    flatten(summarized, DAY)
     summarize(summarized, "2026-11-21")
     summarize(summarized, DAY)
     statement = "SELECT * FROM session_summary WHERE correlation_id = 'night' ORDER BY day"
@@ -165,7 +178,7 @@ def test_trace_is_as_fresh_as_the_flat_tables_and_remembers_what_postgres_droppe
     land(summarized, *made_session())
     summarize(summarized, DAY)
     land(summarized, event("llm.tool_call", correlation_id="made"))
-    materialize(summarized, *FLAT_TABLES, day=DAY)
+    flatten(summarized, DAY)
     assert traced("made")["summary"]["tool_calls"] == 2
     for table in (*FLAT_TABLES, "flat_day", "event_inbox"):
         execute(summarized, f"DELETE FROM {table}")
