@@ -8,10 +8,12 @@ twice, and their sum is at most the session's span.
 
 A node is brought about by a neighbour that points to it and started before it. An edge that points
 back in time (a report to an orchestrator that is running) therefore closes no circle: its node is
-one to wait for. An edge whose ends are not both known is left out. A node that nobody brought about
+one to wait for. Of nodes that began at the same time, the one that points comes first, where that
+is no circle. An edge whose ends are not both known is left out. A node that nobody brought about
 ends the walk: where the parents are unknown, the path is shorter than the session.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -47,7 +49,7 @@ def critical_path(
     if not started.size:
         return []
     ended = np.maximum(np.asarray(ends, dtype=np.int64), started)
-    parents, waited_for = _neighbours(
+    parents, _, waited_for = _neighbours(
         started, ended, np.asarray(sources, np.int64), np.asarray(targets, np.int64)
     )
     seen: set[int] = set()
@@ -84,14 +86,14 @@ def parents(
     """
     started = np.asarray(starts, dtype=np.int64)
     ended = np.maximum(np.asarray(ends, dtype=np.int64), started)
-    pointing = np.asarray(sources, np.int64), np.asarray(targets, np.int64)
-    forward, _ = _neighbours(started, ended, *pointing)
-    backward, _ = _neighbours(started, ended, *reversed(pointing))
+    known = _neighbours(
+        started, ended, np.asarray(sources, np.int64), np.asarray(targets, np.int64)
+    )
     found = []
     for node, begun in enumerate(started.tolist()):
-        parent = forward.innermost(node, begun, started, ended)
+        parent = known.parents.innermost(node, begun, started, ended)
         if parent is None:
-            parent = backward.innermost(node, begun, started, ended)
+            parent = known.earlier.innermost(node, begun, started, ended)
         found.append(parent)
     return found
 
@@ -132,18 +134,52 @@ class _Neighbours:
         )
 
 
-def _neighbours(
-    started: Integers, ended: Integers, sources: Integers, targets: Integers
-) -> tuple[_Neighbours, _Neighbours]:
-    """Who brought each node about, and what each may have waited for, last ended first."""
+class _Known(NamedTuple):
+    """Who brought each node about, what else was there before it, what it may have waited for."""
+
+    parents: _Neighbours
+    earlier: _Neighbours
+    waited_for: _Neighbours
+
+
+def _neighbours(started: Integers, ended: Integers, sources: Integers, targets: Integers) -> _Known:
+    """Each node's neighbours; those waited for are in the order in which they ended, last first."""
     nodes = started.size
-    rank = np.empty(nodes, np.int64)
-    rank[np.lexsort((np.arange(nodes), ended, started))] = np.arange(nodes)
     known = sources != targets
     sources, targets = sources[known], targets[known]
+    rank = np.empty(nodes, np.int64)
+    depth = _depths(nodes, sources, targets, started[sources] == started[targets])
+    rank[np.lexsort((np.arange(nodes), ended, depth, started))] = np.arange(nodes)
     forward = rank[sources] < rank[targets]
     early = np.where(forward, sources, targets)
     late = np.where(forward, targets, sources)
-    parents = _Neighbours(nodes, late, early, np.flatnonzero(forward))
-    waited_for = _Neighbours(nodes, early, late, np.lexsort((-started[late], -ended[late])))
-    return parents, waited_for
+    return _Known(
+        parents=_Neighbours(nodes, late, early, np.flatnonzero(forward)),
+        earlier=_Neighbours(nodes, late, early, np.flatnonzero(~forward)),
+        waited_for=_Neighbours(nodes, early, late, np.lexsort((-started[late], -ended[late]))),
+    )
+
+
+def _depths(
+    nodes: int, sources: Integers, targets: Integers, tied: npt.NDArray[np.bool_]
+) -> Integers:
+    """Along edges whose ends began at the same time, a source is less deep than its target.
+
+    Nodes of a circle, and those behind it, are deepest, and all alike.
+    """
+    depth = np.zeros(nodes, np.int64)
+    following: dict[int, list[int]] = {}
+    awaited: Counter[int] = Counter()
+    for source, target in zip(sources[tied].tolist(), targets[tied].tolist(), strict=True):
+        following.setdefault(source, []).append(target)
+        awaited[target] += 1
+    ready = [source for source in following if not awaited[source]]
+    while ready:
+        source = ready.pop()
+        for target in following.get(source, ()):
+            depth[target] = max(depth[target], depth[source] + 1)
+            awaited[target] -= 1
+            if not awaited[target]:
+                ready.append(target)
+    depth[np.array([node for node, waits in awaited.items() if waits], np.int64)] = nodes
+    return depth

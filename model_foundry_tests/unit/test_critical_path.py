@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_foundry.sessions.critical_path import critical_path
+from model_foundry.sessions.critical_path import critical_path, parents
 
 
 def path(nodes: dict[str, tuple[int, int]], *edges: str) -> list[tuple[str, int, int]]:
@@ -62,6 +62,13 @@ def test_a_circle_ends() -> None:
     nodes = {"a": (0, 3), "b": (3, 6), "c": (6, 9)}
     assert path(nodes, "a>b", "b>c", "c>a", "a>a") == [("a", 0, 3), ("b", 3, 6), ("c", 6, 9)]
     assert path({"a": (0, 5), "b": (0, 5)}, "a>b", "b>a") == [("b", 0, 5)]
+
+
+def test_of_two_that_begin_together_the_one_that_points_comes_first() -> None:
+    nodes = {"tool": (0, 2), "worker": (0, 9), "task": (0, 0)}
+    assert path(nodes, "worker>tool", "task>worker") == [("tool", 0, 2), ("worker", 2, 9)]
+    assert parents([0, 0, 0], [2, 9, 0], [1, 2], [0, 1]) == [1, 2, None]
+    assert parents([0, 5], [9, 5], [1], [0]) == [None, 0]
 
 
 def test_unknown_parents_end_the_path() -> None:

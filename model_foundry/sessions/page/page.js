@@ -35,6 +35,7 @@
   }
 
   // Layout: a tidy tree. Depth to the right, leaves from the top; a parent beside its children.
+  // Many leaves of one parent stand in several columns, so that a wide session fits a screen.
   const nodes = session.nodes.map((node, index) => ({
     ...node, index, children: [], depth: 0, y: 0,
     start: millis(node.started_at), end: millis(node.ended_at),
@@ -46,31 +47,42 @@
     const parent = node.parent === null ? undefined : byId.get(node.parent);
     if (parent) parent.children.push(node); else roots.push(node);
   }
+  for (const group of [roots, ...nodes.map((node) => node.children)]) {
+    const ends = group.filter((node) => !node.children.length);
+    const columns = ends.length > 6 ? Math.ceil(Math.sqrt(ends.length / 2)) : 1;
+    const block = { top: null, height: Math.ceil(ends.length / columns) };
+    ends.forEach((node, i) => Object.assign(node, { block, column: i % columns, line: Math.floor(i / columns) }));
+  }
   const rows = [];
-  let leaves = 0, deepest = 0;
+  let leaves = 0, right = WIDTH;
   const walk = [...roots].reverse().map((node) => [node, false]);
   while (walk.length) {
     const [node, done] = walk.pop();
     if (done) {
-      node.y = (node.children[0].y + node.children[node.children.length - 1].y) / 2;
+      const ys = node.children.map((child) => child.y).sort((a, b) => a - b);
+      node.y = (ys[0] + ys[ys.length - 1]) / 2;
       continue;
     }
     node.row = rows.length;
     rows.push(node);
-    deepest = Math.max(deepest, node.depth);
-    if (!node.children.length) { node.y = leaves++ * ROW; continue; }
+    node.x = node.depth * STEP + (node.column || 0) * (WIDTH + 16);
+    right = Math.max(right, node.x + WIDTH);
+    if (!node.children.length) {
+      if (node.block.top === null) { node.block.top = leaves; leaves += node.block.height; }
+      node.y = (node.block.top + node.line) * ROW;
+      continue;
+    }
     walk.push([node, true]);
     for (let i = node.children.length - 1; i >= 0; i--) {
       node.children[i].depth = node.depth + 1;
       walk.push([node.children[i], false]);
     }
   }
-  for (const node of nodes) node.x = node.depth * STEP;
   const edges = session.edges
     .map((edge) => ({ ...edge, from: byId.get(edge.source), to: byId.get(edge.target) }))
     .filter((edge) => edge.from && edge.to && edge.from !== edge.to);
-  const first = nodes.length ? Math.min(...nodes.map((node) => node.start)) : 0;
-  const last = nodes.length ? Math.max(...nodes.map((node) => node.end), first + 1) : 1;
+  const first = nodes.reduce((least, node) => Math.min(least, node.start), nodes.length ? nodes[0].start : 0);
+  const last = nodes.reduce((most, node) => Math.max(most, node.end), first + 1);
   const hotPairs = new Set();
   session.critical_path.forEach((stay, i, path) => {
     if (i) { hotPairs.add(`${path[i - 1].node_id}\n${stay.node_id}`); hotPairs.add(`${stay.node_id}\n${path[i - 1].node_id}`); }
@@ -91,9 +103,9 @@
   function fit() {
     const width = canvas.clientWidth, height = canvas.clientHeight;
     if (view.kind === "graph") {
-      const scale = Math.min(1.4, (width - 2 * MARGIN) / (deepest * STEP + WIDTH), (height - 2 * MARGIN) / Math.max(ROW, leaves * ROW));
+      const scale = Math.min(1.4, (width - 2 * MARGIN) / right, (height - 2 * MARGIN) / Math.max(ROW, leaves * ROW));
       view.scaleX = view.scaleY = Math.max(scale, 0.01);
-      view.x = MARGIN;
+      view.x = Math.max(MARGIN, (width - right * view.scaleX) / 2);
       view.y = Math.max(MARGIN, (height - leaves * ROW * view.scaleY) / 2);
     } else {
       view.scaleX = (width - LABELS - 40) / (last - first);
