@@ -294,6 +294,20 @@ def query(
         run_query(Settings(), statement, name, form)
 
 
+@app.command()
+def report(
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A UTC day.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A file; .html makes a page, else it is Markdown.")
+    ] = None,
+) -> None:
+    """Tell of one day, with plots: a page, or Markdown (to the terminal without --out)."""
+    from model_foundry.cli.report import run_report
+
+    with _errors_shown():
+        run_report(Settings(), day.date(), out)
+
+
 def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
 

@@ -3,8 +3,8 @@
 The plan is what orchestrators said before the first worker answered. A decision of it was *told* to
 a worker whose request repeats it, and *kept* where the worker's answer or tool call mentions it;
 the rest of what it was told it *ignored*. It *differs* where it gives a setting another value than
-the plan or another worker does. It *introduces* what neither the plan nor its own request holds;
-its *overlap* with another is the share (Jaccard) of what the two introduced that both did.
+the plan or another worker does. It *introduces* what its answer has and neither the plan nor its own request;
+tool calls do not count there. Its *overlap* with another is the share (Jaccard) of what the two introduced that both did.
 
 A mention is no obedience, and silence no disobedience: this finds where to look, and no more.
 """
@@ -23,13 +23,14 @@ WORKER = "worker"
 
 
 class Said(NamedTuple):
-    """One chat: `who` said `said` (answer and tool calls), asked with the texts `asked`."""
+    """One chat: asked with the texts `asked`, `who` said `said` and called tools with `called`."""
 
     who: str
     role: str | None
     slot: str | None
     asked: Sequence[str]
     said: str
+    called: str = ""
 
 
 class Worker(NamedTuple):
@@ -99,10 +100,10 @@ class _Text:
     def __init__(self, chats: Sequence[Said], plan: str, wanted: set[str]) -> None:
         asked = normalized("\n".join(dict.fromkeys(text for chat in chats for text in chat.asked)))
         said = normalized("\n".join(chat.said for chat in chats))
-        lower = said.casefold()
+        done = normalized("\n".join(f"{chat.said}\n{chat.called}" for chat in chats))
         self.settings = settings(said)
         self.told = _mentioned(wanted, asked)
-        self.kept = {one for one in self.told if mentions(lower, one, self.settings)}
+        self.kept = self.told & _mentioned(wanted, done)
         known = f"{plan}\n{asked}".casefold()
         self.introduced = {term for term in terms(said) if not mentions(known, term, {})}
 
@@ -134,9 +135,9 @@ def asked_texts(messages: str | None) -> list[str]:
     ]
 
 
-def said_text(response_text: str | None, tool_calls: str | None) -> str:
-    """What a model said: its answer, and the arguments of its tool calls (JSON)."""
-    lines = [response_text or ""]
+def called_text(tool_calls: str | None) -> str:
+    """The arguments of tool calls (JSON), one value a line."""
+    lines: list[str] = []
     for call in _listed_json(tool_calls):
         function = call.get("function") if isinstance(call, dict) else None
         arguments = function.get("arguments") if isinstance(function, dict) else None

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW
 
-from model_foundry.sessions.agreement import Said, agreement, asked_texts, said_text
+from model_foundry.sessions.agreement import Said, agreement, asked_texts, called_text
 from model_foundry.sessions.critical_path import critical_path
 from model_foundry.sessions.owners import Mention, Place, Span, owners
 
@@ -103,7 +103,8 @@ def worker_agreement(
             role=row["role"],
             slot=row["slot"],
             asked=asked_texts(row["messages"]),
-            said=said_text(row["response_text"], row["tool_calls"]),
+            said=row["response_text"] or "",
+            called=called_text(row["tool_calls"]),
         )
         for row in chats
     ]

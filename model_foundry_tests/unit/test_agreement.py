@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_foundry.sessions.agreement import Said, agreement, asked_texts, said_text
+from model_foundry.sessions.agreement import Said, agreement, asked_texts, called_text
 from model_foundry.sessions.decisions import decisions, mentions, normalized, settings, terms
 
 
@@ -85,6 +85,13 @@ def test_several_chats_of_a_worker_are_one_worker() -> None:
     assert (worker.told, worker.kept, worker.overlap) == (["port = 8080"], ["port = 8080"], None)
 
 
+def test_a_tool_call_keeps_a_decision_but_introduces_nothing() -> None:
+    asked = "Use port 8080 and event_inbox."
+    [worker] = agreement([PLAN, Said("a", "worker", "s", [asked], "Done.", "port=8080\nnew_table")])
+    assert (worker.kept, worker.ignored) == (["port = 8080"], ["event_inbox"])
+    assert (worker.introduced, worker.differs) == ([], [])
+
+
 def test_without_a_plan_nothing_is_told_and_without_workers_nobody_is_named() -> None:
     assert agreement([]) == []
     assert agreement([PLAN]) == []
@@ -100,8 +107,8 @@ def test_what_was_asked_and_said_is_read_from_any_shape() -> None:
     assert asked_texts(messages) == ["a", "b"]
     assert asked_texts(None) == asked_texts("{}") == asked_texts("[[]]") == []
     calls = '[{"function":{"arguments":"{\\"path\\":\\"a.md\\",\\"top_k\\":2}"}},{"function":4}]'
-    assert said_text("x", calls) == "x\na.md\ntop_k=2"
-    assert said_text(None, '[{"function":{"arguments":"{broken"}}]') == "\n{broken"
+    assert called_text(calls) == "a.md\ntop_k=2"
+    assert called_text('[{"function":{"arguments":"{broken"}}]') == "{broken"
 
 
 def test_long_texts_cost_in_proportion() -> None:
