@@ -102,7 +102,7 @@ def _by_hour(found: Answer, number: int) -> dict[str, dict[int, float]]:
 
 
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value == []:
         return "–"
     if isinstance(value, float):
         return f"{value:,.2f}".rstrip("0").rstrip(".")

@@ -2,9 +2,10 @@
 
 The plan is what orchestrators said before the first worker answered. A decision of it was *told* to
 a worker whose request repeats it, and *kept* where the worker's answer or tool call mentions it;
-the rest of what it was told it *ignored*. It *differs* where it gives a setting another value than
-the plan or another worker does. It *introduces* what its answer has and neither the plan nor its own request;
-tool calls do not count there. Its *overlap* with another is the share (Jaccard) of what the two introduced that both did.
+the rest of what it was told it *ignored*. It *differs* where its answer gives a setting another
+value than the plan or another worker does. It *introduces* what its answer has and neither the plan
+nor its own request. Its *overlap* with another is the share (Jaccard) of what the two introduced
+that both did.
 
 A mention is no obedience, and silence no disobedience: this finds where to look, and no more.
 """

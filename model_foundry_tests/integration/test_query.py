@@ -81,7 +81,6 @@ def test_questions_and_limits(
         "",
         "SELEC 1",
         "SELECT * FROM nothing_of_the_kind",
-        "SELECT 1 \x00",
         "SELECT ?",
     ):
         done = run(statement)
@@ -96,7 +95,8 @@ def test_questions_and_limits(
     assert (len(answer.rows), answer.cut) == (2, True)
     monkeypatch.setenv("MODEL_FOUNDRY_QUERY_MAX_S", "0.5")
     done = run(
-        "SELECT count(*) FROM range(1e9::BIGINT) a, range(1e9::BIGINT) b WHERE a.range % 7 = b.range"
+        "SELECT count(*) "
+        "FROM range(1_000_000_000) a, range(1_000_000_000) b WHERE a.range % 7 = b.range"
     )
     assert "MODEL_FOUNDRY_QUERY_MAX_S" in done.stderr
     monkeypatch.setenv("MODEL_FOUNDRY_QUERY_MAX_S", "60")
@@ -117,7 +117,7 @@ def test_a_report_of_the_day(summarized: Settings, tmp_path: Path) -> None:
     assert page.count("<img ") == text.count("![") >= 2
     for name in ("kindergarten", "naughty", "read_note", "Sessions"):
         assert name in page
-        assert name in text
+        assert name.replace("_", r"\_") in text
     shown = CliRunner().invoke(app, ["report", "--day", DAY])
     assert shown.stdout.startswith(f"# {DAY}")
     done = CliRunner().invoke(app, ["report", "--day", str(date(2020, 1, 1))])
