@@ -35,8 +35,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def article_session(name: str) -> Session:
-    """An orchestrator, six workers in three rounds, their calls; some nodes without an edge."""
+def article_session(text: str | None = None) -> Session:
+    """An orchestrator, six workers in three rounds, their calls; some nodes without an edge. `text`: every text of it."""
     nodes: list[dict[str, Any]] = []
     edges: list[dict[str, Any]] = []
     chats: list[dict[str, Any]] = []
@@ -48,7 +48,7 @@ def article_session(name: str) -> Session:
         started, ended = START + timedelta(seconds=begin), START + timedelta(seconds=end)
         nodes.append(
             row(len(nodes), ended)
-            | {"node_id": node_id, "node_type": kind, "node_name": name, "slot": slot,
+            | {"node_id": node_id, "node_type": kind, "node_name": text or node_id, "slot": slot,
                "request_model": "gemma-4-31b-it",
                "status": "error" if len(nodes) % 97 == 9 else "done",
                "started_at": started, "ended_at": ended}
@@ -76,7 +76,7 @@ def article_session(name: str) -> Session:
                "slot": "kindergarten",
                "response_model": "m", "request_model": "m", "total_ms": 20_000.0, "ttft_ms": None,
                "input_tokens": 900, "output_tokens": 120, "finish_reason": "stop",
-               "user_text": name, "response_text": name, "reasoning_text": None,
+               "user_text": text, "response_text": text, "reasoning_text": None,
                "tool_call_count": 0}
         )  # fmt: skip
         for call in range(min(27, NODES - len(nodes))):
@@ -96,15 +96,15 @@ def article_session(name: str) -> Session:
         "mean_parallel_chats": 3.5, "jobs": 0,
     }  # fmt: skip
     agreement = [
-        {"worker": name, "slots": ["kindergarten"], "told": 2, "kept": 1, "kept_share": 0.5,
-         "ignored_decisions": [name], "differing_settings": [], "introduced_terms": [name],
+        {"worker": text, "slots": ["kindergarten"], "told": 2, "kept": 1, "kept_share": 0.5,
+         "ignored_decisions": [text], "differing_settings": [], "introduced_terms": [text],
          "overlap_with_others": None}
     ]  # fmt: skip
     tables = {
         "event_inbox": inbox, "llm_chat": chats, "llm_tool_call": [], "llm_flow_node": nodes,
         "llm_flow_edge": edges, "obsidian_semantic_search": [], "inference_result": [],
     }  # fmt: skip
-    return build(name, ["2026-11-20"], summary, agreement, tables)
+    return build(text or "a-long-night", ["2026-11-20"], summary, agreement, tables)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def opened(page: Page, session: Session, tmp_path: Path) -> Page:
 def test_seven_hundred_nodes_are_laid_out_within_a_second(
     browser_page: Page, tmp_path: Path
 ) -> None:
-    session = article_session("a node")
+    session = article_session()
     assert (len(session.nodes), len(session.edges)) == (NODES, EDGES)
     page = opened(browser_page, session, tmp_path)
     assert float(page.locator("html").get_attribute("data-layout-ms") or "inf") < 1_000
@@ -174,7 +174,7 @@ def test_texts_stay_texts(browser_page: Page, tmp_path: Path) -> None:
 
 
 def test_a_session_without_nodes_has_a_page(browser_page: Page, tmp_path: Path) -> None:
-    session = article_session("x")
+    session = article_session()
     empty = build("empty", [], session.summary, [], {name: [] for name in (
         "event_inbox", "llm_chat", "llm_tool_call", "llm_flow_node", "llm_flow_edge",
         "obsidian_semantic_search", "inference_result",
