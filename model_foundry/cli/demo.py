@@ -188,8 +188,8 @@ def _show(settings: Settings, stages: _Stages, days: list[str], correlation_id: 
         "  [bold]make dev[/]                                   the Dagster UI with these runs\n"
         "  [bold].venv/bin/model-foundry quarantine list[/]    what could not be accepted "
         "(while `make dev` runs)\n"
-        "  [bold].venv/bin/model-foundry query --list[/]         questions to foundry.duckdb, by name\n"
-        f"  [bold].venv/bin/model-foundry trace {correlation_id}[/]\n",
+        "  [bold].venv/bin/model-foundry query --list[/]       questions to foundry.duckdb\n"
+        f"  [bold].venv/bin/model-foundry trace {correlation_id}[/]    one session\n",
         highlight=False,
         soft_wrap=True,
     )

@@ -36,7 +36,10 @@ pytestmark = pytest.mark.skipif(
 
 
 def article_session(text: str | None = None) -> Session:
-    """An orchestrator, six workers in three rounds, their calls; some nodes without an edge. `text`: every text of it."""
+    """An orchestrator, six workers in rounds, their calls; some nodes without an edge.
+
+    `text`: every text in it.
+    """
     nodes: list[dict[str, Any]] = []
     edges: list[dict[str, Any]] = []
     chats: list[dict[str, Any]] = []
