@@ -56,7 +56,9 @@ def test_a_session_of_familiar(
     assert sum(len(node["tool_calls"]) for node in tools) == found["summary"]["tool_calls"] >= 4
     # The path leads from the task through the slowest worker to the answer.
     path = [stay["node_id"] for stay in found["critical_path"]]
-    assert path[0] == path[-1] == "orchestrator"
+    # The orchestrator may hand the task to the translator within its first millisecond.
+    assert path[0] in {"orchestrator", "translator"}
+    assert path[-1] == "orchestrator"
     assert "translator" in path
     assert any(name.startswith("worker-") for name in path)
     assert found["summary"]["critical_path_s"] == pytest.approx(found["summary"]["span_s"], rel=0.1)
