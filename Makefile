@@ -39,7 +39,8 @@ bench: $(VENV)/.installed ## Ours, the naive way and the peers, side by side; re
 bench-peers: $(PEERS:%=.peers/%/.installed) ## What `make bench` compares with, each in a venv of its own
 
 screenshots: $(VENV)/.installed ## Take the pictures of the README anew, from the running project
-	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py
+	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \
+	  model_foundry_tests/e2e/test_session_page.py
 
 faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
 	@$(BIN)/pytest -q model_foundry_tests/faults \

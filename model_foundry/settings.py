@@ -208,6 +208,14 @@ class Settings(BaseSettings):
     lake_check_bytes: int = Field(
         64 * 1024**3, ge=1, description="Of the lake, read by one check; the days are drawn."
     )
+    session_max_days: int = Field(
+        7, ge=1, le=366, description="Days that a session is followed back over midnights."
+    )
+    trace_max_rows: int = Field(
+        200_000, ge=1, description="Of a session and table that `trace` reads."
+    )
+    query_max_rows: int = Field(10_000, ge=1, description="`query` prints no more of them.")
+    query_max_s: float = Field(60.0, gt=0, le=86_400, description="`query` is stopped after this.")
 
     duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
     duckdb_threads: int = Field(2, ge=1, le=256)

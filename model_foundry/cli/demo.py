@@ -88,7 +88,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
             _article(instance, settings, stages)
             for day in days:
                 _day(instance, stages, day)
-    _show(settings, stages, days)
+    _show(settings, stages, days, traffic.correlation_ids[0])
     if stages.empty:
         errors.print(
             f"[bold red]Nothing landed in {', '.join(stages.empty)}.[/] "
@@ -210,7 +210,7 @@ def _rows(made: dict[str, Materialized], name: str) -> int:
     return int(made[name].metadata["dagster/row_count"])
 
 
-def _show(settings: Settings, stages: _Stages, days: list[str]) -> None:
+def _show(settings: Settings, stages: _Stages, days: list[str], correlation_id: str) -> None:
     table = Table(
         "stage", "what", "rows", "", title="\nWhat the line carried", title_justify="left"
     )
@@ -223,14 +223,13 @@ def _show(settings: Settings, stages: _Stages, days: list[str]) -> None:
     console.print(table)
     for day in days:
         console.print(_speeds(settings, day))
-    database = settings.home / "foundry.duckdb"
     console.print(
         "\nTry next:\n"
         "  [bold]make dev[/]                                   the Dagster UI with these runs\n"
         "  [bold].venv/bin/model-foundry quarantine list[/]    what could not be accepted "
         "(while `make dev` runs)\n"
-        f'  [bold].venv/bin/python -c \'import duckdb; print(duckdb.connect("{database}", '
-        'read_only=True).table("session_summary"))\'[/]\n',
+        "  [bold].venv/bin/model-foundry query --list[/]       questions to foundry.duckdb\n"
+        f"  [bold].venv/bin/model-foundry trace {correlation_id}[/]    one session\n",
         highlight=False,
         soft_wrap=True,
     )

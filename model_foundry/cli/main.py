@@ -272,6 +272,63 @@ def intake_reconcile(
         raise typer.Exit(1 if found.missing else 0)
 
 
+@app.command()
+def trace(
+    correlation_id: str,
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of several, that of this day.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with graph and timeline.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every node, however many.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one session: what happened in it, when, on which slot, and what was made of it."""
+    from model_foundry.cli.trace import trace as show
+
+    with _errors_shown():
+        show(
+            Settings(),
+            correlation_id,
+            day=day.date() if day else None,
+            as_json=as_json,
+            html=html,
+            everything=everything,
+        )
+
+
+@app.command()
+def query(
+    statement: Annotated[str | None, typer.Argument(metavar='["SELECT …"]')] = None,
+    name: Annotated[str | None, typer.Option(help="A named question; see --list.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the named questions.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a row.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Ask foundry.duckdb, read-only: every summary and every table of the lake."""
+    from model_foundry.cli.query import Form, list_questions, run_query
+
+    with _errors_shown():
+        if listed:
+            list_questions()
+            return
+        form: Form = "json" if as_json else "csv" if as_csv else "table"
+        run_query(Settings(), statement, name, form)
+
+
+@app.command()
+def report(
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A UTC day.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A file; .html makes a page, else it is Markdown.")
+    ] = None,
+) -> None:
+    """Tell of one day, with plots: a page, or Markdown (to the terminal without --out)."""
+    from model_foundry.cli.report import run_report
+
+    with _errors_shown():
+        run_report(Settings(), day.date(), out)
+
+
 def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
 

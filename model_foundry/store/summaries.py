@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from model_foundry.settings import Settings
 from model_foundry.store import lake
-from model_foundry.store.summary_sql import SUMMARIES, input_tables, summary_of
+from model_foundry.store.session_days import days_under_way
+from model_foundry.store.summary_sql import input_tables, reaches_back, summary_of
 from model_foundry.store.views import publish_views
 
 
@@ -39,14 +40,18 @@ def summarize_day(
 ) -> SummaryDay:
     """Compute one day of a summary and keep it, refreshing what it reads of the lake first.
 
-    `connection` is an in-memory DuckDB database of the caller's.
+    A summary that reaches back reads from the first day of the day's sessions on. `connection` is
+    an in-memory DuckDB database of the caller's.
     """
+    days = days_under_way(settings, connection, day) if reaches_back(name) else [day]
     with lake.locked(settings, name, day):
-        inputs = [lake.refresh_day(settings, table, day) for table in input_tables(name)]
+        inputs = [
+            lake.refresh_day(settings, table, each) for table in input_tables(name) for each in days
+        ]
         columns = lake.show(settings, connection, inputs)
-        result = summary_of(connection, name, day)
+        result = summary_of(connection, name, day, days[0])
         place = lake.lake_of(settings)
         kept = lake.keep_day(place, name, day, result)
         place.tidy(name, day, settings.lake_grace_s)
-    publish_views(settings, (*lake.LAKE_TABLES, *SUMMARIES))
+    publish_views(settings)
     return SummaryDay(name, day, result, kept.bytes, inputs, columns)

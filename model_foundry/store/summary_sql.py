@@ -12,6 +12,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
+from model_foundry.sessions import functions
 from model_foundry.store.sql import load_sql, sql_digest, sql_names
 
 SUMMARIES: Final = sql_names("duckdb")
@@ -54,12 +55,24 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(child)
 
 
-def summary_of(connection: duckdb.DuckDBPyConnection, name: str, day: date) -> pa.Table:
-    """One day of a summary, computed from the connection's tables of the names that it reads."""
+def reaches_back(name: str) -> bool:
+    """Whether a summary reads earlier days too: those of sessions that are under way."""
+    return "$first_day" in load_sql(f"duckdb/{name}")
+
+
+def summary_of(
+    connection: duckdb.DuckDBPyConnection, name: str, day: date, first_day: date | None = None
+) -> pa.Table:
+    """One day of a summary, computed from the connection's tables of the names that it reads.
+
+    `first_day` is that of the days in them, for a summary that reaches back.
+    """
     connection.execute("SET TimeZone = 'UTC'")
+    functions.register(connection)
     for statement in macros():
         connection.execute(statement)
-    return connection.sql(load_sql(f"duckdb/{name}"), params={"day": day}).to_arrow_table()
+    parameters = {"day": day} | ({"first_day": first_day or day} if reaches_back(name) else {})
+    return connection.sql(load_sql(f"duckdb/{name}"), params=parameters).to_arrow_table()
 
 
 def macros() -> list[str]:

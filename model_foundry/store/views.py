@@ -20,7 +20,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import macros, rollups
+from model_foundry.store.summary_sql import SUMMARIES, macros, rollups
 
 # More files than a table will have, and any number but a guess of one: the small side is hashed.
 _ROWS: Final = 10_000_000
@@ -30,17 +30,25 @@ def open_views(settings: Settings) -> duckdb.DuckDBPyConnection:
     """`foundry.duckdb`, read-only, able to read the lake wherever it lies.
 
     Raises:
-        FoundryError: there is none yet.
+        FoundryError: there is none yet, or it cannot be opened.
     """
     path = settings.home / "foundry.duckdb"
     if not path.exists():
-        raise FoundryError(f"{path} is not there yet: materialize a summary, or run the demo")
-    connection = duckdb.connect(str(path), read_only=True)
+        raise FoundryError(
+            f"there is no {path} yet: materialize a summary (`make run` does), or set "
+            "MODEL_FOUNDRY_HOME to where one is"
+        )
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise FoundryError(f"{path} cannot be opened: {error}") from None
     lake.lake_of(settings).register_in(connection)
     return connection
 
 
-def publish_views(settings: Settings, names: Sequence[str]) -> Path:
+def publish_views(
+    settings: Settings, names: Sequence[str] = (*lake.LAKE_TABLES, *SUMMARIES)
+) -> Path:
     """Make `foundry.duckdb` what the lake's columns ask for; who has the old one open keeps it."""
     target = settings.home / "foundry.duckdb"
     settings.home.mkdir(parents=True, exist_ok=True)

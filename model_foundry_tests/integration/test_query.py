@@ -1,0 +1,124 @@
+"""`query` and its named questions over a real lake; and what a statement cannot do."""
+
+import csv
+import io
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from model_foundry.cli import app
+from model_foundry.settings import Settings
+from model_foundry.store.query import QUESTIONS, ask
+from model_foundry_tests.integration.test_summaries import land
+from model_foundry_tests.integration.test_trace import summarize, summarized
+from model_foundry_tests.sessions import made_session
+
+DAY = "2026-11-20"
+__all__ = ["summarized"]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["query", *arguments])
+
+
+def test_questions_and_limits(
+    summarized: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run("SELECT 1")
+    assert (done.exit_code, "there is no" in done.stderr) == (1, True)
+    land(summarized, *made_session())
+    summarize(summarized, DAY)
+
+    # Every named question is answered, and described.
+    listed = run("--list").stdout
+    assert len(QUESTIONS) >= 10
+    for name in QUESTIONS:
+        assert name in listed
+        done = run("--name", name, "--json")
+        assert done.exit_code == 0, (name, done.output)
+        for line in done.stdout.splitlines():
+            json.loads(line)
+    [slow] = [
+        json.loads(line) for line in run("--name", "ignored-plans", "--json").stdout.splitlines()
+    ]
+    assert (slow["workers"], slow["told"], slow["kept"]) == (2, 3, 1)
+    assert slow["ignored"] == ["day = 30", "event_inbox"]
+    [tool] = csv.DictReader(io.StringIO(run("--name", "failing-tools", "--csv").stdout))
+    assert (tool["tool_name"], tool["errors"]) == ("read_note", "1")
+    assert "there is no question 'x'; there are: busy-hours" in run("--name", "x").stderr
+    assert run().exit_code == run("SELECT 1", "--name", "busy-hours").exit_code == 1
+    assert "chr" not in run("SELECT chr(27) || '[2J' AS c").stdout
+    assert "\x1b" not in run("SELECT chr(27) || '[2J' AS c").stdout
+
+    # It reads the lake, and nothing else; it writes nothing, not even there.
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    lake = summarized.home / "lake"
+    before = sorted(lake.rglob("*"))
+    for statement in (
+        f"SELECT * FROM read_text('{secret}')",
+        f"SELECT * FROM '{secret}'",
+        f"SELECT * FROM glob('{tmp_path}/*')",
+        f"SELECT * FROM read_csv('{lake}/../../{tmp_path.name}/secret.csv')",
+        "SELECT * FROM read_blob('/proc/self/environ')",
+        f"COPY (SELECT 1) TO '{lake}/x.parquet'",
+        f"EXPLAIN ANALYZE COPY (SELECT 1) TO '{lake}/x.parquet'",
+        f"EXPORT DATABASE '{lake}/x'",
+        f"ATTACH '{tmp_path}/x.duckdb'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET memory_limit = '64GB'",
+        "PRAGMA database_list",
+        "CREATE TABLE x AS SELECT 1",
+        "CREATE TEMP TABLE x AS SELECT 1",
+        "DROP VIEW llm_chat",
+        "INSERT INTO llm_chat SELECT * FROM llm_chat",
+        "SELECT 1; DROP VIEW llm_chat",
+        "CALL pragma_version()",
+        "",
+        "SELEC 1",
+        "SELECT * FROM nothing_of_the_kind",
+        "SELECT ?",
+    ):
+        done = run(statement)
+        assert done.exit_code == 1, statement
+        assert done.stderr.startswith("Error: "), (statement, done.output)
+    assert sorted(lake.rglob("*")) == before
+    assert "There are: event_inbox" in run("SELECT * FROM nothing_of_the_kind").stderr
+
+    # Rows, time and memory end where the settings say.
+    few = summarized.model_copy(update={"query_max_rows": 2})
+    answer = ask(few, "SELECT event_id FROM event_inbox")
+    assert (len(answer.rows), answer.cut) == (2, True)
+    monkeypatch.setenv("MODEL_FOUNDRY_QUERY_MAX_S", "0.5")
+    done = run(
+        "SELECT count(*) "
+        "FROM range(1_000_000_000) a, range(1_000_000_000) b WHERE a.range % 7 = b.range"
+    )
+    assert "MODEL_FOUNDRY_QUERY_MAX_S" in done.stderr
+    monkeypatch.setenv("MODEL_FOUNDRY_QUERY_MAX_S", "60")
+    monkeypatch.setenv("MODEL_FOUNDRY_DUCKDB_MEMORY_LIMIT", "20MB")
+    done = run("SELECT range, md5(range::VARCHAR) AS m FROM range(20_000_000) ORDER BY m")
+    assert "MODEL_FOUNDRY_DUCKDB_MEMORY_LIMIT" in done.stderr
+
+
+def test_a_report_of_the_day(summarized: Settings, tmp_path: Path) -> None:
+    land(summarized, *made_session("<script>alert(1)</script>|x"))
+    summarize(summarized, DAY)
+    html, markdown = tmp_path / "day.html", tmp_path / "day.md"
+    for file in (html, markdown):
+        done = CliRunner().invoke(app, ["report", "--day", DAY, "--out", str(file)])
+        assert done.exit_code == 0, done.output
+    page, text = html.read_text(), markdown.read_text()
+    assert "<script" not in page
+    assert page.count("<img ") == text.count("![") >= 2
+    for name in ("kindergarten", "naughty", "read_note", "Sessions"):
+        assert name in page
+        assert name.replace("_", r"\_") in text
+    shown = CliRunner().invoke(app, ["report", "--day", DAY])
+    assert shown.stdout.startswith(f"# {DAY}")
+    done = CliRunner().invoke(app, ["report", "--day", str(date(2020, 1, 1))])
+    assert (done.exit_code, "no event" in done.stderr) == (1, True)

@@ -1,0 +1,13 @@
+-- Which questions were asked again and again, and did the answers differ?
+SELECT
+    user_text,
+    count(*) AS chats,
+    count(DISTINCT correlation_id) AS sessions,
+    count(DISTINCT response_text) AS different_answers,
+    sum(output_tokens) AS output_tokens
+FROM llm_chat
+WHERE user_text IS NOT NULL
+GROUP BY user_text
+HAVING count(DISTINCT correlation_id) > 1
+ORDER BY sessions DESC, chats DESC, user_text ASC
+LIMIT 20;

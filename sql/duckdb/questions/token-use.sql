@@ -1,0 +1,12 @@
+-- How many tokens did each slot read and write on each day, by role?
+SELECT
+    occurred_on AS day,
+    slot,
+    role,
+    count(*) AS chats,
+    sum(input_tokens) AS input_tokens,
+    sum(cached_tokens) AS cached_tokens,
+    sum(output_tokens) AS output_tokens
+FROM llm_chat
+GROUP BY ALL
+ORDER BY day DESC, output_tokens DESC NULLS LAST, slot ASC;

@@ -1,0 +1,13 @@
+-- Slots
+SELECT
+    slot,
+    coalesce(response_model, request_model) AS model,
+    count(*) AS chats,
+    count(*) FILTER (WHERE finish_reason = 'length') AS cut,
+    quantile_cont(ttft_ms, 0.5) AS ttft_p50_ms,
+    quantile_cont(total_ms, 0.5) AS total_p50_ms,
+    quantile_cont(total_ms, 0.95) AS total_p95_ms
+FROM llm_chat
+WHERE occurred_on = $day
+GROUP BY ALL
+ORDER BY slot, model;
