@@ -1,6 +1,6 @@
 -- The files of a table that are worth reading, from one listing: those that no other of the same
 -- day and layer covers. store/lake/place.py does the same in Python.
-CREATE MACRO live_files(path_pattern) AS TABLE
+CREATE MACRO live_files(path_pattern) AS TABLE -- noqa: CP05
     WITH listed AS MATERIALIZED (
         SELECT
             file,
