@@ -206,6 +206,15 @@ def fleet_render() -> None:
         render_fleet(Settings())
 
 
+@fleet.command("targets")
+def fleet_targets() -> None:
+    """Print the slots of the profile as Prometheus's file-based service discovery reads them."""
+    from model_foundry.cli.fleet import print_targets
+
+    with _errors_shown():
+        print_targets(Settings())
+
+
 @intake.command("replay")
 def intake_replay(
     from_seq: Annotated[int | None, typer.Option(min=1)] = None,
