@@ -28,8 +28,9 @@ def target_groups(slots: Iterable[Slot], environment: Mapping[str, str]) -> list
 def _group(slot: Slot, url: str) -> TargetGroup:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
     return {
-        "targets": [f"{parts.hostname}:{port}"],
+        "targets": [f"{host}:{port}"],
         "labels": {
             "slot": slot.name,
             "model": slot.model,
