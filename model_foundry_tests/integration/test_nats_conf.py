@@ -1,0 +1,68 @@
+"""deploy/nats/nats-server.conf on a real nats-server: the old subject names are mapped to today's."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import nats
+import pytest
+
+from model_foundry.devstack.nats import NatsServer, nats_server_binary
+from model_foundry.devstack.processes import spawn
+from model_foundry.events.subjects import OLD_NAMES, STREAM_SUBJECTS
+
+CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nats" / "nats-server.conf"
+USERS = 'FOUNDRY_PASSWORD: "secret"\nSYSTEM_PASSWORD: "other"\n'
+
+
+class DeployedNats(NatsServer):
+    """The deployment's configuration; only ports and folder are the test's."""
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        shutil.copy(CONFIGURATION, self._configuration)
+        (self.directory / "users.conf").write_text(USERS, encoding="utf-8")
+
+    def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
+        ports = ["--addr", "127.0.0.1", "--port", str(self.port), "-m", str(self._monitor_port)]
+        command = [str(nats_server_binary()), "-c", str(self._configuration), *ports]
+        return spawn([*command, "--store_dir", str(self.directory / "data")], log=log)
+
+
+@pytest.fixture
+def url(home: Path) -> Iterator[str]:
+    with DeployedNats(home / "nats", log=home / "nats.log") as server:
+        yield server.url.replace("nats://", "nats://foundry:secret@")
+
+
+async def test_every_old_name_arrives_under_todays(url: str) -> None:
+    client = await nats.connect(url)
+    try:
+        heard = await client.subscribe("llm.>")
+        jetstream = client.jetstream()
+        await jetstream.add_stream(name="FOUNDRY", subjects=list(STREAM_SUBJECTS))
+        for number, (old, new) in enumerate(OLD_NAMES.items(), 1):
+            headers = {"Nats-Msg-Id": f"id-{number}"}
+            acknowledged = await jetstream.publish(old, b"{}", headers=headers)
+            assert (acknowledged.seq, acknowledged.duplicate) == (number, None)
+            kept = await jetstream.get_msg("FOUNDRY", number)
+            assert kept.subject == new
+            assert kept.headers == headers
+            again = await jetstream.publish(new, b"{}", headers=headers)
+            assert (again.seq, again.duplicate) == (number, True)
+            if new.startswith("llm."):
+                assert (await heard.next_msg(5)).subject == new
+                assert (await heard.next_msg(5)).subject == new
+    finally:
+        await client.close()
+
+
+async def test_who_has_no_password_is_turned_away(url: str) -> None:
+    with pytest.raises(nats.errors.Error, match="[Aa]uthorization"):
+        await nats.connect(url.replace("secret", "guessed"), allow_reconnect=False, error_cb=_quiet)
+
+
+async def _quiet(_error: Exception) -> None:
+    pass
