@@ -1,6 +1,5 @@
-"""deploy/nats/nats-server.conf on a real nats-server: the old subject names are mapped to today's."""
+"""deploy/nats/nats-server.conf on a real nats-server: old subject names are mapped to today's."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +21,15 @@ class DeployedNats(NatsServer):
 
     def _prepare(self) -> None:
         super()._prepare()
-        shutil.copy(CONFIGURATION, self._configuration)
+        text = CONFIGURATION.read_text(encoding="utf-8")
+        folder = self.directory / "data"
+        self._configuration.write_text(text.replace("/data", str(folder)), encoding="utf-8")
         (self.directory / "users.conf").write_text(USERS, encoding="utf-8")
 
     def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
         ports = ["--addr", "127.0.0.1", "--port", str(self.port), "-m", str(self._monitor_port)]
         command = [str(nats_server_binary()), "-c", str(self._configuration), *ports]
-        return spawn([*command, "--store_dir", str(self.directory / "data")], log=log)
+        return spawn(command, log=log)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ async def test_every_old_name_arrives_under_todays(url: str) -> None:
 
 
 async def test_who_has_no_password_is_turned_away(url: str) -> None:
-    with pytest.raises(nats.errors.Error, match="[Aa]uthorization"):
+    with pytest.raises(nats.errors.Error, match=r"[Aa]uthorization"):
         await nats.connect(url.replace("secret", "guessed"), allow_reconnect=False, error_cb=_quiet)
 
 

