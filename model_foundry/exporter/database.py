@@ -91,29 +91,29 @@ class Database:
             counter(
                 "foundry_intake_messages",
                 "Messages that drains committed, by what became of them.",
-                {(key[1],): value for key, value in intake.items() if key[0] == "messages"},
+                [((key[1],), value) for key, value in intake.items() if key[0] == "messages"],
                 ["outcome"],
             ),
             counter(
                 "foundry_intake_batches",
                 "Batches that drains committed.",
-                {(): intake["batches",]},
+                [((), intake["batches",])],
             ),
             counter(
                 "foundry_intake_bytes",
                 "Bytes of the messages in them.",
-                {(): intake["bytes",]},
+                [((), intake["bytes",])],
             ),
             counter(
                 "foundry_results",
                 "Results of jobs that landed.",
-                {key[1:]: value for key, value in results.items() if key[0] == "results"},
+                [(key[1:], value) for key, value in results.items() if key[0] == "results"],
                 ["slot", "status"],
             ),
             counter(
                 "foundry_result_tokens",
                 "Tokens of the results that landed.",
-                {key[1:]: value for key, value in results.items() if key[0] == "tokens"},
+                [(key[1:], value) for key, value in results.items() if key[0] == "tokens"],
                 ["slot", "direction"],
             ),
         ]

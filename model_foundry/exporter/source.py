@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
@@ -16,10 +16,17 @@ log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """Somebody who has figures. `up` is the metric that says whether it answered, if it has one."""
+    """Somebody who has figures."""
 
-    name: str
-    up: str | None
+    @property
+    def name(self) -> str:
+        """As the exporter's own figures name it."""
+        ...
+
+    @property
+    def up(self) -> str | None:
+        """The metric that says whether it answered, if it has one."""
+        ...
 
     async def look(self) -> Sequence[Metric]:
         """The figures as they are now; whatever it raises means that the source is away."""
@@ -50,12 +57,12 @@ def gauge(
 def counter(
     name: str,
     documentation: str,
-    samples: Mapping[Sequence[str], float] | Mapping[tuple[str, ...], float],
+    samples: Iterable[tuple[Sequence[str], float]],
     labels: Sequence[str] = (),
 ) -> Metric:
     """A family of counters; Prometheus knows it as `<name>_total`."""
     family = CounterMetricFamily(name, documentation, labels=labels)
-    for values, value in samples.items():
+    for values, value in samples:
         family.add_metric(values, value)
     return family
 
@@ -77,6 +84,7 @@ class Sources(Collector):
         self._looks: dict[str, _Look] = {}
         self._failures = dict.fromkeys((source.name for source in sources), 0)
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._began: dict[str, float] = {}
 
     async def refresh(self, wait_s: float | None = None) -> None:
         """Look at what is old, all sources side by side, and wait `exporter_wait_s` at most.
@@ -90,6 +98,7 @@ class Sources(Collector):
             if old and source.name not in self._under_way:
                 task = asyncio.create_task(self._look(source))
                 self._under_way[source.name] = task
+                self._began[source.name] = now
         if self._under_way:
             wait_s = self._settings.exporter_wait_s if wait_s is None else wait_s
             await asyncio.wait(self._under_way.values(), timeout=wait_s)
@@ -104,8 +113,12 @@ class Sources(Collector):
             await source.close()
 
     def figures(self, name: str) -> Sequence[Metric] | None:
-        """What a source said last; None while it is away."""
+        """What a source said last; None while it is away, or takes too long to say anything."""
         look = self._looks.get(name)
+        if name in self._under_way:
+            waited_s = time.monotonic() - self._began[name]
+            if waited_s > self._settings.exporter_source_timeout_s:
+                return None
         return None if look is None else look.figures
 
     def collect(self) -> Iterator[Metric]:
@@ -126,7 +139,7 @@ class Sources(Collector):
         yield counter(
             "foundry_exporter_failures",
             "Looks at a source that failed.",
-            {(name,): count for name, count in self._failures.items()},
+            [((name,), count) for name, count in self._failures.items()],
             ["source"],
         )
 
