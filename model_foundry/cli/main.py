@@ -94,6 +94,15 @@ def familiar(
 
 
 @app.command()
+def exporter() -> None:
+    """Serve the line's figures to Prometheus, and a small live page, until Ctrl-C."""
+    from model_foundry.cli.exporter import run_exporter
+
+    with _errors_shown():
+        run_exporter(Settings())
+
+
+@app.command()
 def migrate(as_json: Json = False) -> None:
     """Bring the tables in PostgreSQL up to this version."""
     with _errors_shown():

@@ -223,6 +223,7 @@ def _metadata(report: DispatchReport, kept: _Kept) -> dict[str, object]:
         "output_tokens": report.output_tokens,
         "tokens_per_s": round(report.tokens_per_s, 1),
         "wall_s": round(report.wall_s, 3),
+        **metadata.telemetry(report.telemetry_dropped),
         "not_ok": metadata.table(kept.unfit, _UNFIT_COLUMNS),
         "results": metadata.table(kept.results, _RESULT_COLUMNS),
     }

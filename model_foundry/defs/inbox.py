@@ -14,6 +14,7 @@ from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, replay
 from model_foundry.settings import Settings
 from model_foundry.store import days
+from model_foundry.telemetry import sender_of
 
 _PREVIEW_COLUMNS = [("event_id", "text"), ("subject", "text"), ("correlation_id", "text")]
 _DAY_COLUMNS = [("day", "date"), ("events", "integer")]
@@ -51,6 +52,8 @@ def pipeline_event_inbox_record(
     settings = _bounded(foundry.settings, config)
     with foundry.postgres() as connection:
         days.make_ahead(connection, settings)
+    sender = sender_of(settings)
+    dropped_before = sender.counts.dropped if sender else 0
     drained = asyncio.run(_carry(context, config, settings))
     value = drained.as_dict()
     shown = {name: value[name] for name in value if name not in {"touched_days", "preview"}}
@@ -58,6 +61,9 @@ def pipeline_event_inbox_record(
         value=value,
         metadata={
             **shown,
+            **metadata.telemetry(
+                None if sender is None else sender.counts.dropped - dropped_before
+            ),
             "dagster/row_count": value["landed"],
             "touched_days": metadata.table(
                 [{"day": day, "events": count} for day, count in value["touched_days"].items()],

@@ -37,6 +37,7 @@ from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Final
 
+from model_foundry.inference.announce import Announcer
 from model_foundry.inference.answers import Completion, ErrorKind, SlotError
 from model_foundry.inference.client import SlotClient
 from model_foundry.inference.fleet import Slot
@@ -115,6 +116,7 @@ class _Dispatch:
         self._queues = {(role, rank): Queue() for role in self._by_role for rank in PRIORITIES}
         self._landing = Landing(land, settings, self._landed)
         self._settings = settings
+        self._announcer = Announcer.where_wanted(settings)
         self._progress = progress
         # A slot that gave no answer for so long, though every attempt had its time.
         self._failing_limit_s = settings.inference_wait_s + settings.inference_request_timeout_s
@@ -164,6 +166,7 @@ class _Dispatch:
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
             wall_s=time.monotonic() - self._started,
+            telemetry_dropped=None if self._announcer is None else self._announcer.dropped,
             slots=tuple(
                 served.tally.figures(served.slot.name, served.slot.model) for served in self._served
             ),
@@ -285,9 +288,10 @@ class _Dispatch:
         except Exception as error:
             answer = error
         finally:
+            elapsed_s = time.monotonic() - started
             served.busy -= 1
             served.interactive -= waiting.job.priority == "interactive"
-            served.tally.busy_s += time.monotonic() - started
+            served.tally.busy_s += elapsed_s
         if isinstance(answer, Completion):
             # The place goes on first; the bookkeeping is done while the server works.
             served.answers()
@@ -297,10 +301,14 @@ class _Dispatch:
             self._output_tokens += answer.timings.output_tokens or 0
             self._judge(waiting, answer)
         elif isinstance(answer, SlotError):
+            if self._announcer is not None:
+                self._announcer.unanswered(waiting, answer.kind, elapsed_s)
             self._blame(served, answer)
             self._repeat_or_give_up(waiting, answer)
             self._pump()
         elif isinstance(answer, TimeoutError):  # an attempt's own time limit is a SlotError
+            if self._announcer is not None:
+                self._announcer.unanswered(waiting, "deadline", elapsed_s)
             self._pump()
             self._miss_deadline(waiting)
         else:
@@ -405,6 +413,8 @@ class _Dispatch:
             except SlotError as error:
                 if served.trouble != str(error):
                     log.warning("slot %s is paused: %s", served.slot.name, error)
+                    if self._announcer is not None:
+                        self._announcer.paused(served.slot, error.kind)
                 served.trouble = str(error)
                 served.suspect.set()
                 for role in served.slot.roles:
@@ -413,6 +423,8 @@ class _Dispatch:
             else:
                 if served.paused_at is not None and served.tally.requests:
                     log.info("slot %s answers again", served.slot.name)
+                    if self._announcer is not None:
+                        self._announcer.answers_again(served.slot)
                 served.cap = 0 if served.refuses else cap
                 served.paused_at = None
                 self._pump()
@@ -440,6 +452,8 @@ class _Dispatch:
     def _judge(self, waiting: Waiting, answer: Completion) -> None:
         request = waiting.job.request
         verdict = judged(answer, request)
+        if self._announcer is not None:
+            self._announcer.answered(waiting, answer, verdict)
         if waiting.sent_back is not None:
             answer = repaired(waiting.sent_back, answer)
         elif verdict.repairable and request.endpoint == "chat":
@@ -450,6 +464,8 @@ class _Dispatch:
         self._settle(waiting, verdict.status, answer, verdict.error_kind, verdict.error)
 
     def _give_up(self, waiting: Waiting, error_kind: str, error: str) -> None:
+        if self._announcer is not None and not waiting.attempts:
+            self._announcer.unasked(waiting.job, error_kind)
         if waiting.sent_back is not None and error_kind in UNASKABLE:
             # The repair cannot be asked for: the answer stays as unfit as it was.
             unfit = judged(waiting.sent_back, waiting.job.request)
