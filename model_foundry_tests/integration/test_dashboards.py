@@ -1,13 +1,15 @@
 """deploy/grafana: the committed JSON, and that every panel has something to show.
 
-PromQL is asked of a real Prometheus that scrapes a real llama.cpp slot and what Vector would export
-of the events. LogQL is parsed by Grafana's grammar; there is no Loki here.
+PromQL is asked of a real Prometheus that scrapes a real llama.cpp slot, the real exporter and what
+Vector would export of the events. LogQL is parsed by Grafana's grammar; there is no Loki here.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,14 +17,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import httpx
 import pytest
 import yaml
+from dagster._daemon.types import DaemonHeartbeat
 
 from deploy.grafana import dashboards
+from model_foundry.components.resource import Foundry
+from model_foundry.definitions import build_defs
 from model_foundry.devstack.processes import free_port, kill_tree
 from model_foundry.inference.scrape import target_groups
+from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots
+from model_foundry_tests.line import event, publish
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "deploy" / "grafana" / "dashboards"
@@ -50,6 +58,7 @@ EVENTS = [
      "target": "worker-2", "status": "error"},
     {"event": "nothing", "service": "familiar"},
 ]  # fmt: skip
+ASKED = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 12, "seed": 1}
 VECTORS_OWN = """# TYPE vector_component_errors_total counter
 vector_component_errors_total{component_id="loki"} 1
 # TYPE vector_buffer_discarded_events_total counter
@@ -96,7 +105,7 @@ def test_the_committed_dashboards_are_what_the_code_builds() -> None:
 def test_no_panel_asks_postgresql() -> None:
     targets = [target for path in COMMITTED.glob("*.json") for target in _targets(path)]
     assert {target["datasource"]["type"] for _, _, target in targets} == {"prometheus", "loki"}
-    assert (len(PROMQL), len(LOGQL)) == (68, 7)
+    assert (len(PROMQL), len(LOGQL)) == (70, 7)
 
 
 def _unknown_names(config: str) -> set[str]:
@@ -159,7 +168,68 @@ def vector_exports() -> Iterator[str]:
 
 
 @pytest.fixture
-def prometheus(home: Path, vector_exports: str, slot_servers: EmbeddedSlots) -> Iterator[str]:
+def exporter(
+    settings: Settings, slot_servers: EmbeddedSlots, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """host:port of the real exporter, of a line on which something has happened."""
+    dagster_home = settings.home / "dagster"
+    dagster_home.mkdir()
+    for name in slot_servers:  # one server is enough for all of them here
+        variable = f"MODEL_FOUNDRY_SLOT_{name.upper()}_URL"
+        monkeypatch.setenv(variable, slot_servers["naughty"].url)
+    port = free_port()
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(dagster_home),
+        "MODEL_FOUNDRY_HOME": str(settings.home),
+        "MODEL_FOUNDRY_NATS_URL": settings.require_nats_url(),
+        "MODEL_FOUNDRY_NATS_STREAM": settings.nats_stream,
+        "MODEL_FOUNDRY_POSTGRES_URL": settings.require_postgres_url(),
+        "MODEL_FOUNDRY_EXPORTER_PORT": str(port),
+        "MODEL_FOUNDRY_EXPORTER_CACHE_S": "0",
+    }
+    program = Path(sys.executable).with_name("model-foundry")
+    url = f"http://127.0.0.1:{port}/metrics"
+    with (settings.home / "exporter.log").open("wb") as log:
+        process = subprocess.Popen([program, "exporter"], env=environment, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 30
+        while not _answers(url):
+            assert process.poll() is None, (settings.home / "exporter.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        carry_something(settings, "before")
+        yield f"127.0.0.1:{port}"
+    finally:
+        kill_tree(process.pid)
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def carry_something(settings: Settings, event_id: str) -> None:
+    """A request over NATS, answered by the slot, a summary, and a sign of life of a daemon."""
+    publish(settings, [event("llm.generation.request", ASKED, event_id=event_id)])
+    job = build_defs({"foundry": Foundry(settings)}).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.from_config(str(settings.home / "dagster")) as instance:
+        for names, day in (
+            (["pipeline_event_inbox_record"], None),
+            (["llm_request", "generation_request", "daily_events"], "2026-11-20"),
+        ):
+            keys = [dg.AssetKey(name) for name in names]
+            job.execute_in_process(asset_selection=keys, partition_key=day, instance=instance)
+        instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), "SENSOR", "test"))
+
+
+@pytest.fixture
+def prometheus(
+    home: Path, vector_exports: str, exporter: str, slot_servers: EmbeddedSlots
+) -> Iterator[str]:
     """A real Prometheus with the deployment's jobs and rules, at the test's addresses."""
     folder = home / "prometheus"
     shutil.copytree(ROOT / "deploy" / "prometheus", folder)
@@ -167,6 +237,7 @@ def prometheus(home: Path, vector_exports: str, slot_servers: EmbeddedSlots) -> 
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
     jobs["vector"]["static_configs"] = [{"targets": [vector_exports]}]
+    jobs["foundry"]["static_configs"] = [{"targets": [exporter]}]
     server = slot_servers["naughty"]
     slot = server.slot.model_copy(update={"endpoint": server.url})
     (folder / "slots.json").write_text(json.dumps(target_groups([slot], {})), encoding="utf-8")
@@ -219,15 +290,18 @@ def wait_until_answered(prometheus: str, expressions: dict[str, str], keep_busy:
     shutil.which("prometheus") is None,
     reason="prometheus is missing (apt-get install prometheus): no panel's query is tried",
 )
-def test_every_panel_has_figures(prometheus: str, slot_servers: EmbeddedSlots) -> None:
+def test_every_panel_has_figures(
+    settings: Settings,
+    prometheus: str,
+    slot_servers: EmbeddedSlots,
+) -> None:
     pytest.importorskip("vrl_python", reason=NO_VECTOR)
-    here = {
-        title: expression
-        for title, expression in PROMQL.items()
-        if not re.search("vllm:|foundry_|jetstream_", expression)
-    }
-    assert len(here) > 25
-    wait_until_answered(prometheus, here, slot_servers["naughty"].url)
+    here = {title: expression for title, expression in PROMQL.items() if "vllm:" not in expression}
+    assert len(here) > 50
+    slot = slot_servers["naughty"].url
+    wait_until_answered(prometheus, {"scraped": 'up{job="foundry"} == 1'}, slot)
+    carry_something(settings, "while it is scraped")
+    wait_until_answered(prometheus, here, slot)
     renamed = {
         title: expression.replace("_total", "_totals")
         for title, expression in here.items()
