@@ -47,7 +47,7 @@ LLM = {
     "model": "smollm2-135m-instruct", "backend": "llama.cpp", "prompt_tokens": 120,
     "completion_tokens": 81, "ttft_ms": 100, "duration_ms": 1700,
 }  # fmt: skip
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     LLM,
     {**LLM, "status": "error"},
     {"event": "node", "service": "familiar", "correlation_id": "0193-a", "node": "worker-1",

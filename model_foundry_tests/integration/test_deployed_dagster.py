@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dg.asset
-def seen() -> dg.MaterializeResult:
+def seen() -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"rows": 3})
 
 
