@@ -79,17 +79,16 @@ def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes
     """Webserver, daemon and exporter as child processes, stopped at the end of the block."""
     location = ["-m", "model_foundry.definitions"]
     commands = {
-        "dagster-webserver": ["-h", HOST, "-p", str(port), *location],
-        "dagster-daemon": ["run", *location],
-        "model-foundry": ["exporter"],
+        "dagster-webserver": ["dagster-webserver", "-h", HOST, "-p", str(port), *location],
+        "dagster-daemon": ["dagster-daemon", "run", *location],
+        "exporter": ["model-foundry", "exporter"],
     }
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for name, arguments in commands.items():
-            program = Path(sys.executable).with_name(name)
+        for name, (program, *arguments) in commands.items():
             with open_log(logs / f"{name}.log") as log:
                 processes[name] = subprocess.Popen(
-                    [program, *arguments],
+                    [Path(sys.executable).with_name(program), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

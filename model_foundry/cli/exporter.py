@@ -45,7 +45,7 @@ def run_exporter(settings: Settings) -> None:
         FoundryError: a URL is not known, or the port is taken.
     """
     prepare_dagster_home(settings)
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     url = f"http://{settings.exporter_host}:{settings.exporter_port}"
     console.print(f"Figures on {url}/metrics, live page on {url}/", highlight=False)
     serve(settings, [Instance()])
