@@ -43,9 +43,9 @@ SECONDS = (
     "| unwrap duration_seconds [$__range]))"
 )
 ASKED = (
-    'sum by (slot, model, recipe, status) (count_over_time({app="model-foundry", event="llm"} '
+    'sum by (slot, model, recipe, status, run_id) (count_over_time({app="model-foundry", event="llm"} '
     + SESSION
-    + ' | json slot="slot", model="model", recipe="recipe", status="status" [$__range]))'
+    + ' | json slot="slot", model="model", recipe="recipe", status="status", run_id="run_id" [$__range]))'
 )
 
 
@@ -129,6 +129,7 @@ def build() -> dashboard.Dashboard:
             .height(9)
             .span(12)
             .with_target(logql(ASKED, "asked", "instant"))
+            .override_by_name("run_id", [_link("Open the run in Dagster", run)])
         )
         .with_panel(
             logs.Panel()

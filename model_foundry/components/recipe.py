@@ -165,7 +165,9 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             cursor.execute(source, {"day": day})
             connection.commit()  # the rows are held; a long dispatch holds no transaction open
             jobs = self._jobs(folder, asking, cursor, day, settings)
-            return run_interruptibly(run_jobs(jobs, settings=settings, progress=log))
+            return run_interruptibly(
+                run_jobs(jobs, settings=settings, progress=log, run_id=context.run.run_id)
+            )
 
     def _jobs(
         self,

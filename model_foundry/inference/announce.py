@@ -22,19 +22,20 @@ _TIMEOUTS: Final = frozenset({"timeout", "deadline"})
 class Announcer:
     """Tells what one dispatch does; `dropped` counts what the endpoint did not take meanwhile."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, run_id: str | None) -> None:
         self._sender = sender
+        self._run_id = run_id
         self._dropped_before = sender.counts.dropped
 
     @classmethod
-    def where_wanted(cls, settings: Settings) -> "Announcer | None":
+    def where_wanted(cls, settings: Settings, run_id: str | None) -> "Announcer | None":
         """One where the settings have an endpoint.
 
         Raises:
             FoundryError: the endpoint's URL is no URL.
         """
         sender = sender_of(settings)
-        return None if sender is None else cls(sender)
+        return None if sender is None else cls(sender, run_id)
 
     @property
     def dropped(self) -> int:
@@ -100,6 +101,7 @@ class Announcer:
                 role=job.role,
                 job_id=job.job_id,
                 attempt=waiting.attempts,
+                run_id=self._run_id,
                 prompt=_asked(waiting.repair or job.request) if self._sender.texts else None,
                 **fields,
             )

@@ -69,6 +69,7 @@ async def dispatch(
     settings: Settings,
     progress: Callable[[Progress], None] | None = None,
     leases: Leases | None = None,
+    run_id: str | None = None,
 ) -> DispatchReport:
     """Ask every job on the slots of its role, and land each result once.
 
@@ -81,6 +82,7 @@ async def dispatch(
         settings: the limits, `inference_*`.
         progress: called every `inference_progress_s`, and at the end.
         leases: of these slots; without them no other run may use the slots meanwhile.
+        run_id: Dagster's, for telemetry.
 
     Raises:
         FoundryError: a slot's endpoint or key is not set; leases cannot be held any more.
@@ -92,7 +94,7 @@ async def dispatch(
             await stack.enter_async_context(SlotClient(slot, environment, settings))
             for slot in slots
         ]
-        return await _Dispatch(clients, land, settings, progress, leases).run(jobs)
+        return await _Dispatch(clients, land, settings, progress, leases, run_id=run_id).run(jobs)
 
 
 class _Dispatch:
@@ -103,6 +105,8 @@ class _Dispatch:
         settings: Settings,
         progress: Callable[[Progress], None] | None,
         leases: Leases | None,
+        *,
+        run_id: str | None,
     ) -> None:
         self._leases = leases
         self._served = [
@@ -116,7 +120,7 @@ class _Dispatch:
         self._queues = {(role, rank): Queue() for role in self._by_role for rank in PRIORITIES}
         self._landing = Landing(land, settings, self._landed)
         self._settings = settings
-        self._announcer = Announcer.where_wanted(settings)
+        self._announcer = Announcer.where_wanted(settings, run_id)
         self._progress = progress
         # A slot that gave no answer for so long, though every attempt had its time.
         self._failing_limit_s = settings.inference_wait_s + settings.inference_request_timeout_s
