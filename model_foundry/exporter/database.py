@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import psycopg
 from prometheus_client.core import Metric
@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from model_foundry.exporter.source import counter, gauge
 from model_foundry.inference.fleet import Slot
 from model_foundry.inference.leases import Lease
+from model_foundry.inference.outcome import Status
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
@@ -27,6 +28,7 @@ OVERLAP_S: Final = 60.0
 # A request that waits longer is no longer counted as waiting.
 REQUEST_DAYS: Final = 7
 OUTCOMES: Final = ("landed", "duplicate", "redelivered", "quarantined")
+DIRECTIONS: Final = ("prompt", "completion")
 
 _Key = tuple[str, ...]
 
@@ -65,6 +67,11 @@ class Database:
         for outcome in OUTCOMES:
             self._intake.sums["messages", outcome] = 0
         self._intake.sums["batches",] = self._intake.sums["bytes",] = 0
+        for slot in (*self._leases, "none"):
+            for status in get_args(Status):
+                self._results.sums["results", slot, status] = 0
+            for direction in DIRECTIONS:
+                self._results.sums["tokens", slot, direction] = 0
 
     async def look(self) -> Sequence[Metric]:
         """One round of queries on the connection, which is made anew after a failure."""
@@ -189,7 +196,7 @@ class Database:
         for row in rows:
             second, slot = row["landed_s"], row["slot"] if row["slot"] in known else "other"
             window[second, ("results", slot, row["status"])] += row["results"]
-            for direction in ("prompt", "completion"):
+            for direction in DIRECTIONS:
                 window[second, ("tokens", slot, direction)] += row[f"{direction}_tokens"]
         self._results.add(window)
 

@@ -19,7 +19,7 @@ def prepare(task: Task) -> Callable[[], object]:
     settings = Settings.model_validate({"home": task.directory, "postgres_url": task.postgres_url})
 
     async def ask() -> None:
-        report = await run_jobs(_jobs(task), settings=settings, slots=task.slots)
+        report = await run_jobs(jobs(task), settings=settings, slots=task.slots)
         # A short answer that was cut at max_tokens is rejected, and was answered.
         if report.ok + report.rejected != task.jobs:
             raise FoundryError(f"{report.failed} jobs failed: {report.error_kinds}")
@@ -27,7 +27,8 @@ def prepare(task: Task) -> Callable[[], object]:
     return lambda: asyncio.run(ask())
 
 
-def _jobs(task: Task) -> Iterator[Job]:
+def jobs(task: Task) -> Iterator[Job]:
+    """The task's jobs."""
     for number in range(task.jobs):
         chat = task.chat(number)
         yield Job(
