@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
 VLLM := .vllm
+GRAFANA := model_foundry_tests/grafana
+NPM := --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts
+LOGQL := @grafana/lezer-logql@0.2.7 @lezer/common@1.2.3 @lezer/lr@1.4.2
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-vllm check bench bench-peers faults screenshots lock clean
+.PHONY: help run dev test test-vllm test-grafana check bench bench-peers faults screenshots lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Install, then carry real traffic through the whole line once
 	@$(BIN)/model-foundry demo
@@ -18,7 +21,7 @@ run: $(VENV)/.installed ## Install, then carry real traffic through the whole li
 dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:3000, until Ctrl-C
 	@$(BIN)/model-foundry dev
 
-test: check ## All checks and tests
+test: check $(GRAFANA)/node_modules/.installed ## All checks and tests
 	@$(BIN)/pytest
 
 test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in an environment of its own (2.6 GB, kept)
@@ -38,6 +41,11 @@ bench: $(VENV)/.installed ## Ours, the naive way and the peers, side by side; re
 
 bench-peers: $(PEERS:%=.peers/%/.installed) ## What `make bench` compares with, each in a venv of its own
 
+test-grafana: $(VENV)/.installed ## The node graph on Grafana's own transformations (npm fetches 120 MB)
+	@npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) @grafana/data@11.6.0 react@18.3.1 react-dom@18.3.1
+	@touch $(GRAFANA)/node_modules/.installed
+	@$(BIN)/pytest -q model_foundry_tests/integration/test_dashboards.py -k "node_graph or logql"
+
 screenshots: $(VENV)/.installed ## Take the pictures of the README anew, from the running project
 	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \
 	  model_foundry_tests/e2e/test_session_page.py
@@ -53,6 +61,11 @@ lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmark
 	@for peer in $(PEERS:%=benchmarks/peers/%); do $(BIN)/uv pip compile --quiet --universal \
 	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
 	  --output-file $$peer.txt || exit 1; done
+
+# Grafana's grammar of LogQL; without npm the tests that need it are skipped, and say so.
+$(GRAFANA)/node_modules/.installed:
+	@mkdir -p $(@D)
+	@if npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) 2>/dev/null; then touch $@; else echo "No npm: no LogQL is parsed"; fi
 
 clean: ## Remove the virtual environments and what the embedded stack has kept
 	rm -rf $(VENV) $(VLLM) .peers .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

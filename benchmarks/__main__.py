@@ -16,6 +16,7 @@ from benchmarks.dispatch import tables as dispatch_tables
 from benchmarks.intake import benchmark, tables
 from benchmarks.summaries import benchmark as summaries_benchmark
 from benchmarks.summaries import tables as summaries_tables
+from benchmarks.telemetry import benchmark as telemetry_benchmark
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 
@@ -103,6 +104,20 @@ def summaries(
     where.measure("summaries", partial(summaries_benchmark.run, size), summaries_tables.render)
 
 
+@app.command()
+def telemetry(
+    rounds: Rounds = telemetry_benchmark.FULL.rounds,
+    quick: Quick = False,
+    directory: Directory = None,
+    results: Results = None,
+) -> None:
+    """Intake and dispatch without telemetry, with it, and with an endpoint in trouble."""
+    full = telemetry_benchmark.FULL._replace(rounds=rounds)
+    size = telemetry_benchmark.QUICK if quick else full
+    where = _Where(quick, directory, results)
+    where.measure("telemetry", partial(telemetry_benchmark.run, size), telemetry_benchmark.render)
+
+
 @app.command(name="all")
 def all_benchmarks(
     quick: Quick = False, directory: Directory = None, results: Results = None
@@ -111,6 +126,7 @@ def all_benchmarks(
     intake(quick=quick, directory=directory, results=results)
     dispatch(quick=quick, directory=directory, results=results)
     summaries(quick=quick, directory=directory, results=results)
+    telemetry(quick=quick, directory=directory, results=results)
 
 
 if __name__ == "__main__":

@@ -192,6 +192,34 @@ class Settings(BaseSettings):
     )
     inference_progress_s: float = Field(1.0, gt=0, le=3600, description="Between two reports.")
 
+    telemetry_texts: bool = Field(
+        False, description="Whether prompts and answers are posted with the telemetry."
+    )
+    telemetry_buffer_bytes: int = Field(
+        4 * 1024 * 1024, ge=64 * 1024, description="Beyond it the oldest events are dropped."
+    )
+    telemetry_batch_bytes: int = Field(256 * 1024, ge=1024, description="Posted at once, roughly.")
+    telemetry_interval_s: float = Field(0.5, gt=0, le=60, description="Between two posts.")
+    telemetry_timeout_s: float = Field(15.0, gt=0, le=600, description="For the endpoint's answer.")
+    telemetry_backoff_max_s: float = Field(30.0, gt=0, le=3_600, description="After a failed post.")
+    telemetry_flush_s: float = Field(
+        2.0, ge=0, le=60, description="How long a process that ends waits for the last events."
+    )
+    exporter_host: str = Field("127.0.0.1", min_length=1, description="Where the exporter listens.")
+    exporter_port: int = Field(9599, ge=1, le=65_535)
+    exporter_cache_s: float = Field(
+        5.0, ge=0, le=300, description="Figures younger than this are not asked for again."
+    )
+    exporter_wait_s: float = Field(
+        0.1, ge=0, le=60, description="A scrape waits so long for a source; then it says what is."
+    )
+    exporter_source_timeout_s: float = Field(
+        2.0, gt=0, le=60, description="A source that takes longer is down."
+    )
+    exporter_events: int = Field(
+        1_000, ge=10, le=100_000, description="Telemetry events that the live page keeps."
+    )
+
     first_day: date = Field(
         date(2025, 1, 1), description="First daily partition; earlier events wait in the inbox."
     )

@@ -1,4 +1,4 @@
-"""`model-foundry dev`: the embedded stack, the Dagster UI and its daemon, until Ctrl-C."""
+"""`model-foundry dev`: the embedded stack, Dagster's UI and daemon, the exporter, until Ctrl-C."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from model_foundry.devstack.processes import HOST, open_log, require_free_port
 from model_foundry.devstack.stack import until_signalled
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
-from model_foundry.settings import Settings
+from model_foundry.settings import PREFIX, Settings
 from model_foundry.store import postgres
 
 _START_S: Final = 120.0
@@ -35,7 +35,14 @@ def run_dev(settings: Settings, port: int) -> int:
         FoundryError: a port is taken, or a server does not start.
     """
     require_free_port(port, "the Dagster UI")
-    with until_signalled() as signalled, stack_where_needed(settings, signalled) as stack:
+    require_free_port(settings.exporter_port, "the exporter")
+    live = f"http://{HOST}:{settings.exporter_port}"
+    telemetry_url = settings.telemetry_url or f"{live}/telemetry"
+    with (
+        until_signalled() as signalled,
+        stack_where_needed(settings, signalled, telemetry_url=telemetry_url) as stack,
+    ):
+        os.environ.setdefault(f"{PREFIX}TELEMETRY_URL", telemetry_url)
         settings = Settings(home=settings.home)
         with contextlib.closing(postgres.connect(settings)) as connection:
             postgres.migrate(connection)
@@ -47,6 +54,7 @@ def run_dev(settings: Settings, port: int) -> int:
             if not signalled.is_set():
                 console.print(
                     f"\n  [bold green]Dagster UI[/]   http://{HOST}:{port}\n"
+                    f"  [bold green]Live page[/]    {live}   [dim](figures: {live}/metrics)[/]\n"
                     f"  [dim]runs and history in {dagster_home}, logs in {logs}[/]\n"
                     "  [dim]sensors look every 10 s: publish with `model-foundry publish FILE`, "
                     "or let familiar talk with `model-foundry familiar`[/]\n"
@@ -68,19 +76,19 @@ def run_dev(settings: Settings, port: int) -> int:
 
 @contextlib.contextmanager
 def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """The webserver and the daemon as child processes, stopped at the end of the block."""
+    """Webserver, daemon and exporter as child processes, stopped at the end of the block."""
     location = ["-m", "model_foundry.definitions"]
     commands = {
-        "dagster-webserver": ["-h", HOST, "-p", str(port), *location],
-        "dagster-daemon": ["run", *location],
+        "dagster-webserver": ["dagster-webserver", "-h", HOST, "-p", str(port), *location],
+        "dagster-daemon": ["dagster-daemon", "run", *location],
+        "exporter": ["model-foundry", "exporter"],
     }
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for name, arguments in commands.items():
-            program = Path(sys.executable).with_name(name)
+        for name, (program, *arguments) in commands.items():
             with open_log(logs / f"{name}.log") as log:
                 processes[name] = subprocess.Popen(
-                    [program, *arguments],
+                    [Path(sys.executable).with_name(program), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

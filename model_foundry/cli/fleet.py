@@ -1,4 +1,4 @@
-"""`model-foundry fleet`: the memory plan, the running slots beside the fleet, how to start them."""
+"""`model-foundry fleet`: memory plan, running slots, how to start them, where they are scraped."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from model_foundry.inference.fleet import Slot, settings_fleet
 from model_foundry.inference.liveness import SlotState, look_at
 from model_foundry.inference.memory import DevicePlan, MemoryPlan, memory_plan
 from model_foundry.inference.render import start_command
+from model_foundry.inference.scrape import target_groups
 from model_foundry.settings import Settings
 
 
@@ -72,6 +73,17 @@ def render_fleet(settings: Settings) -> None:
             place = ", ".join([command.host or "any host", *command.gpus])
             lines += [f"# {slot.name}: {place}", command.line]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def print_targets(settings: Settings) -> None:
+    """Print the profile's slots for Prometheus.
+
+    Raises:
+        FoundryError: the fleet file or the profile is wrong, or an endpoint is not known.
+    """
+    slots = settings_fleet(settings).in_profile(settings.profile)
+    groups = target_groups(slots, settings.environment())
+    sys.stdout.write(json.dumps(groups, indent=2) + "\n")
 
 
 def _memory(plan: MemoryPlan, *, title: str) -> Table:

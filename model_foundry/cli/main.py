@@ -94,6 +94,15 @@ def familiar(
 
 
 @app.command()
+def exporter() -> None:
+    """Serve the line's figures to Prometheus, and a small live page, until Ctrl-C."""
+    from model_foundry.cli.exporter import run_exporter
+
+    with _errors_shown():
+        run_exporter(Settings())
+
+
+@app.command()
 def migrate(as_json: Json = False) -> None:
     """Bring the tables in PostgreSQL up to this version."""
     with _errors_shown():
@@ -225,6 +234,15 @@ def fleet_render() -> None:
 
     with _errors_shown():
         render_fleet(Settings())
+
+
+@fleet.command("targets")
+def fleet_targets() -> None:
+    """Print the slots of the profile as Prometheus's file-based service discovery reads them."""
+    from model_foundry.cli.fleet import print_targets
+
+    with _errors_shown():
+        print_targets(Settings())
 
 
 @intake.command("replay")

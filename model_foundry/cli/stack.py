@@ -32,10 +32,14 @@ def run_in_foreground(settings: Settings) -> int:
 
 @contextlib.contextmanager
 def stack_where_needed(
-    settings: Settings, cancelled: threading.Event | None = None
+    settings: Settings,
+    cancelled: threading.Event | None = None,
+    *,
+    telemetry_url: str | None = None,
 ) -> Iterator[Stack | None]:
     """The embedded stack for the length of the block; None where other servers are in use.
 
+    `telemetry_url` is where those who use the stack find something that listens.
     Those are a stack that already runs in this home, or NATS and PostgreSQL of the person's own.
     """
     if embedded_stack_is_running(settings.home):
@@ -46,7 +50,7 @@ def stack_where_needed(
         yield None
     else:
         console.print(f"Embedded stack in [bold]{settings.home}[/]", highlight=False)
-        stack = Stack(settings)
+        stack = Stack(settings, telemetry_url=telemetry_url)
         stack.start(show, cancelled=cancelled)
         try:
             yield stack

@@ -29,6 +29,11 @@ def table(
     return dg.MetadataValue.table(records, schema)
 
 
+def telemetry(dropped: int | None) -> dict[str, int]:
+    """How many telemetry events were dropped meanwhile; nothing without telemetry (None)."""
+    return {} if dropped is None else {"telemetry_dropped": dropped}
+
+
 def _cell(value: Any) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool | int):
         return value

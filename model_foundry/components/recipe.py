@@ -177,7 +177,9 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             cursor.execute(source, {"day": day})
             connection.commit()  # the rows are held; a long dispatch holds no transaction open
             jobs = self._jobs(folder, asking, cursor, day, settings)
-            return run_interruptibly(run_jobs(jobs, settings=settings, progress=log))
+            return run_interruptibly(
+                run_jobs(jobs, settings=settings, progress=log, run_id=context.run.run_id)
+            )
 
     def _jobs(
         self,
@@ -245,6 +247,7 @@ def _metadata(report: DispatchReport, kept: _Kept) -> dict[str, object]:
         "wall_s": round(report.wall_s, 3),
         "summary": metadata.table(kept.day, _DAY_COLUMNS),
         **_plot(kept.day),
+        **metadata.telemetry(report.telemetry_dropped),
         "not_ok": metadata.table(kept.unfit, _UNFIT_COLUMNS),
         "results": metadata.table(kept.results, _RESULT_COLUMNS),
     }

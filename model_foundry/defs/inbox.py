@@ -14,6 +14,7 @@ from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, replay
 from model_foundry.settings import Settings
 from model_foundry.store import days, flat
+from model_foundry.telemetry import sender_of
 
 _PREVIEW_COLUMNS = [("event_id", "text"), ("subject", "text"), ("correlation_id", "text")]
 _DAY_COLUMNS = [("day", "date"), ("events", "integer")]
@@ -54,6 +55,8 @@ def pipeline_event_inbox_record(
     with foundry.postgres() as connection:
         days.make_ahead(connection, settings)
         columns = flat.columns(connection, "event_inbox")
+    sender = sender_of(settings)
+    dropped_before = sender.counts.dropped if sender else 0
     drained = asyncio.run(_carry(context, config, settings))
     value = drained.as_dict()
     shown = {name: value[name] for name in value if name not in {"touched_days", "preview"}}
@@ -61,6 +64,9 @@ def pipeline_event_inbox_record(
         value=value,
         metadata={
             **shown,
+            **metadata.telemetry(
+                None if sender is None else sender.counts.dropped - dropped_before
+            ),
             "dagster/row_count": value["landed"],
             "dagster/column_schema": metadata.column_schema(columns),
             "touched_days": metadata.table(

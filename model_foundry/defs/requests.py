@@ -63,7 +63,9 @@ def _answer_day(
         limit = {"max_rows": settings.request_batch}
         waiting = _rows(connection, "open", {**key, **limit})
         jobs, refusals = _jobs(kind, waiting, day, settings)
-        run_interruptibly(run_jobs(jobs, settings=settings, progress=log))
+        run_interruptibly(
+            run_jobs(jobs, settings=settings, progress=log, run_id=context.run.run_id)
+        )
         asked = [row["event_id"] for row in waiting]
         wanted = {"recipe": RECIPE, "kind": kind, "event_ids": asked}
         results: dict[str, _Rows] = {}

@@ -54,12 +54,16 @@ class Stack:
     Args:
         settings: the home, ports and deadlines.
         fleet: by default the one that the settings name.
+        telemetry_url: written into `services.env` too, where something listens there.
     """
 
-    def __init__(self, settings: Settings, fleet: Fleet | None = None) -> None:
+    def __init__(
+        self, settings: Settings, fleet: Fleet | None = None, telemetry_url: str | None = None
+    ) -> None:
         self.home = settings.home
         self.servers: dict[str, ServerProcess] = {}
         self._settings = settings
+        self._telemetry_url = telemetry_url
         self._fleet = settings_fleet(settings) if fleet is None else fleet
         self._lock: TextIO | None = None
 
@@ -70,11 +74,14 @@ class Stack:
         for name, slot in slots.items():
             if isinstance(slot.endpoint, FromEnvironment):
                 variables[name] = slot.endpoint.env
-        return {
+        urls = {
             variables[name]: server.url
             for name, server in self.servers.items()
             if name in variables
         }
+        if self._telemetry_url is not None:
+            urls[f"{PREFIX}TELEMETRY_URL"] = self._telemetry_url
+        return urls
 
     def start(self, report: Report = silent, *, cancelled: threading.Event | None = None) -> None:
         """Start every server, side by side, and wait until all answer; all or none.

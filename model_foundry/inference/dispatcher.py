@@ -37,6 +37,7 @@ from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Final
 
+from model_foundry.inference.announce import Announcer
 from model_foundry.inference.answers import Completion, ErrorKind, SlotError
 from model_foundry.inference.client import SlotClient
 from model_foundry.inference.fleet import Slot
@@ -68,6 +69,7 @@ async def dispatch(
     settings: Settings,
     progress: Callable[[Progress], None] | None = None,
     leases: Leases | None = None,
+    run_id: str | None = None,
 ) -> DispatchReport:
     """Ask every job on the slots of its role, and land each result once.
 
@@ -80,6 +82,7 @@ async def dispatch(
         settings: the limits, `inference_*`.
         progress: called every `inference_progress_s`, and at the end.
         leases: of these slots; without them no other run may use the slots meanwhile.
+        run_id: Dagster's, for telemetry.
 
     Raises:
         FoundryError: a slot's endpoint or key is not set; leases cannot be held any more.
@@ -91,7 +94,7 @@ async def dispatch(
             await stack.enter_async_context(SlotClient(slot, environment, settings))
             for slot in slots
         ]
-        return await _Dispatch(clients, land, settings, progress, leases).run(jobs)
+        return await _Dispatch(clients, land, settings, progress, leases, run_id=run_id).run(jobs)
 
 
 class _Dispatch:
@@ -102,6 +105,8 @@ class _Dispatch:
         settings: Settings,
         progress: Callable[[Progress], None] | None,
         leases: Leases | None,
+        *,
+        run_id: str | None,
     ) -> None:
         self._leases = leases
         self._served = [
@@ -115,6 +120,7 @@ class _Dispatch:
         self._queues = {(role, rank): Queue() for role in self._by_role for rank in PRIORITIES}
         self._landing = Landing(land, settings, self._landed)
         self._settings = settings
+        self._announcer = Announcer.where_wanted(settings, run_id)
         self._progress = progress
         # A slot that gave no answer for so long, though every attempt had its time.
         self._failing_limit_s = settings.inference_wait_s + settings.inference_request_timeout_s
@@ -164,6 +170,7 @@ class _Dispatch:
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
             wall_s=time.monotonic() - self._started,
+            telemetry_dropped=None if self._announcer is None else self._announcer.dropped,
             slots=tuple(
                 served.tally.figures(served.slot.name, served.slot.model) for served in self._served
             ),
@@ -285,9 +292,10 @@ class _Dispatch:
         except Exception as error:
             answer = error
         finally:
+            elapsed_s = time.monotonic() - started
             served.busy -= 1
             served.interactive -= waiting.job.priority == "interactive"
-            served.tally.busy_s += time.monotonic() - started
+            served.tally.busy_s += elapsed_s
         if isinstance(answer, Completion):
             # The place goes on first; the bookkeeping is done while the server works.
             served.answers()
@@ -297,10 +305,14 @@ class _Dispatch:
             self._output_tokens += answer.timings.output_tokens or 0
             self._judge(waiting, answer)
         elif isinstance(answer, SlotError):
+            if self._announcer is not None:
+                self._announcer.unanswered(waiting, answer.kind, elapsed_s)
             self._blame(served, answer)
             self._repeat_or_give_up(waiting, answer)
             self._pump()
         elif isinstance(answer, TimeoutError):  # an attempt's own time limit is a SlotError
+            if self._announcer is not None:
+                self._announcer.unanswered(waiting, "deadline", elapsed_s)
             self._pump()
             self._miss_deadline(waiting)
         else:
@@ -407,6 +419,8 @@ class _Dispatch:
             except SlotError as error:
                 if served.trouble != str(error):
                     log.warning("slot %s is paused: %s", served.slot.name, error)
+                    if self._announcer is not None:
+                        self._announcer.paused(served.slot, error.kind)
                 served.trouble = str(error)
                 served.suspect.set()
                 for role in served.slot.roles:
@@ -415,6 +429,8 @@ class _Dispatch:
             else:
                 if served.paused_at is not None and served.tally.requests:
                     log.info("slot %s answers again", served.slot.name)
+                    if self._announcer is not None:
+                        self._announcer.answers_again(served.slot)
                 served.cap = 0 if served.refuses else cap
                 served.paused_at = None
                 self._pump()
@@ -442,6 +458,8 @@ class _Dispatch:
     def _judge(self, waiting: Waiting, answer: Completion) -> None:
         request = waiting.job.request
         verdict = judged(answer, request)
+        if self._announcer is not None:
+            self._announcer.answered(waiting, answer, verdict)
         if waiting.sent_back is not None:
             answer = repaired(waiting.sent_back, answer)
         elif verdict.repairable and request.endpoint == "chat":
@@ -452,6 +470,8 @@ class _Dispatch:
         self._settle(waiting, verdict.status, answer, verdict.error_kind, verdict.error)
 
     def _give_up(self, waiting: Waiting, error_kind: str, error: str) -> None:
+        if self._announcer is not None and not waiting.attempts:
+            self._announcer.unasked(waiting.job, error_kind)
         if waiting.sent_back is not None and error_kind in UNASKABLE:
             # The repair cannot be asked for: the answer stays as unfit as it was.
             unfit = judged(waiting.sent_back, waiting.job.request)

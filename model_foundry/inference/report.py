@@ -54,7 +54,10 @@ class SlotFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DispatchReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the jobs: `asked` of them were sent on, `cached` had an answer already."""
+    """What became of the jobs: `asked` of them were sent on, `cached` had an answer already.
+
+    `telemetry_dropped` is None without telemetry.
+    """
 
     asked: int
     cached: int
@@ -66,6 +69,7 @@ class DispatchReport(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     wall_s: float
     slots: tuple[SlotFigures, ...]
+    telemetry_dropped: int | None = None
 
     @property
     def total(self) -> int:

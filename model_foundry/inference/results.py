@@ -54,6 +54,7 @@ async def run_jobs(
     settings: Settings,
     slots: Sequence[Slot] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    run_id: str | None = None,
 ) -> DispatchReport:
     """Ask the jobs that have no answer yet, and keep every result; the rest is counted as cached.
 
@@ -62,6 +63,7 @@ async def run_jobs(
         settings: the database, the fleet and its profile, the limits.
         slots: those to use instead of the profile's.
         progress: see `dispatch`; it does not see what is cached.
+        run_id: see `dispatch`.
 
     Raises:
         FoundryError: PostgreSQL cannot be reached, or the fleet is wrong.
@@ -85,6 +87,7 @@ async def run_jobs(
             settings=settings,
             leases=Leases(slots, environment, settings),
             progress=progress,
+            run_id=run_id,
         )
     return msgspec.structs.replace(report, cached=unanswered.cached)
 

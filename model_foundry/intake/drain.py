@@ -17,6 +17,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Event
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.advisories import land_given_up
+from model_foundry.intake.announce import announcer
 from model_foundry.intake.landing import COUNTS, NOTHING_LANDED, Landed, Lander
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.settings import Settings
@@ -117,7 +118,8 @@ async def carry(
     """Carry a source into the inbox until it is empty or a bound of the settings is reached."""
     landers = [Lander(settings, run_id) for _ in range(_LANES)]
     try:
-        return await _Loop(settings, source, list(landers), report).run()
+        announce = announcer(settings, run_id)
+        return await _Loop(settings, source, list(landers), report, announce).run()
     finally:
         for lander in landers:
             lander.close()
@@ -200,12 +202,18 @@ class _Loop:
     """Fetches while up to `_LANES` batches before it land, each through a connection of its own."""
 
     def __init__(
-        self, settings: Settings, source: Source, landers: list[Lander], report: Report
+        self,
+        settings: Settings,
+        source: Source,
+        landers: list[Lander],
+        report: Report,
+        announce: Callable[[Landed], None],
     ) -> None:
         self._settings = settings
         self._source = source
         self._idle = landers
         self._report = report
+        self._announce = announce
         self._started = time.monotonic()
         self._reported = self._started
         self._total = NOTHING_LANDED
@@ -256,6 +264,7 @@ class _Loop:
         landed = await asyncio.to_thread(lander.land, [d.message for d in deliveries])
         self._total = self._total.plus(landed, preview_rows=self._settings.preview_rows)
         self._batches += 1
+        self._announce(landed)
         await self._source.acknowledge(deliveries)
         self._idle.append(lander)
         now = time.monotonic()

@@ -32,6 +32,7 @@ class Dev(NamedTuple):
 
     home: Path
     url: str
+    live: str
     environment: dict[str, str]
 
     def publish(self, *bodies: bytes) -> None:
@@ -68,9 +69,13 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     """`model-foundry dev` with its own home and port."""
     home = tmp_path_factory.mktemp("dev")
     home.parent.chmod(0o755)
-    port = free_port()
+    port, exporter_port = free_port(), free_port()
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    environment = {**kept, "MODEL_FOUNDRY_HOME": str(home)}
+    environment = {
+        **kept,
+        "MODEL_FOUNDRY_HOME": str(home),
+        "MODEL_FOUNDRY_EXPORTER_PORT": str(exporter_port),
+    }
     log = (home / "dev.log").open("w+")
     process = subprocess.Popen(
         [COMMAND, "dev", "--port", str(port)], env=environment, stdout=log, stderr=log
@@ -85,7 +90,7 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
 
     try:
         wait_for(up, seconds=120, name="the Dagster UI")
-        yield Dev(home, url, environment)
+        yield Dev(home, url, f"http://127.0.0.1:{exporter_port}", environment)
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(60)
@@ -107,6 +112,33 @@ def test_published_events_reach_the_summaries_without_a_hand_laid_on(dev: Dev) -
     wait_for(
         lambda: dev.query(statement) == [(3,)], seconds=60, name="the summary of the later one"
     )
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="LOUD: no chromium here, the live page is not looked at"
+)
+def test_the_live_page_shows_slots_and_what_familiar_does(dev: Dev) -> None:
+    subprocess.run(
+        [COMMAND, "familiar", "--sessions", "1"], env=dev.environment, check=True, timeout=120
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(dev.live)
+        page.locator("#slots td.ok", has_text="naughty").wait_for(timeout=20_000)
+        page.locator("#sessions td", has_text="familiar").first.wait_for(timeout=20_000)
+        page.locator("#events td", has_text="tokens, TTFT").first.wait_for(timeout=20_000)
+        for source in ("postgres", "nats", "dagster"):
+            page.locator(f"#line div:has(dt:text-is('{source}')) dd.ok").wait_for(timeout=20_000)
+        _shot(page, "live")
+        browser.close()
+    assert faults == []
 
 
 @pytest.mark.timeout(300)

@@ -16,15 +16,12 @@ _DAY: Final = date(2026, 11, 20)
 
 
 def prepare(task: Task) -> Callable[[], object]:
-    """The settings, and the slots as a fleet file would declare them."""
+    """The settings, and the slots."""
     settings = Settings.model_validate({"home": task.directory, "postgres_url": task.postgres_url})
-    slots = tuple(
-        Slot(roles=("worker",), runtime="llama.cpp", licence="none", **slot._asdict())
-        for slot in task.slots
-    )
+    slots = slots_of(task)
 
     async def ask() -> None:
-        report = await run_jobs(_jobs(task), settings=settings, slots=slots)
+        report = await run_jobs(jobs(task), settings=settings, slots=slots)
         # A short answer that was cut at max_tokens is rejected, and was answered.
         if report.ok + report.rejected != task.jobs:
             raise FoundryError(f"{report.failed} jobs failed: {report.error_kinds}")
@@ -32,7 +29,16 @@ def prepare(task: Task) -> Callable[[], object]:
     return lambda: asyncio.run(ask())
 
 
-def _jobs(task: Task) -> Iterator[Job]:
+def slots_of(task: Task) -> tuple[Slot, ...]:
+    """The task's slots as a fleet file would declare them."""
+    return tuple(
+        Slot(roles=("worker",), runtime="llama.cpp", licence="none", **slot._asdict())
+        for slot in task.slots
+    )
+
+
+def jobs(task: Task) -> Iterator[Job]:
+    """The task's jobs."""
     for number in range(task.jobs):
         chat = task.chat(number)
         yield Job(

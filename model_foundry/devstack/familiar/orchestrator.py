@@ -11,6 +11,7 @@ from model_foundry.devstack.familiar.slots import Slots
 from model_foundry.devstack.familiar.tasks import tasks
 from model_foundry.devstack.familiar.vault import Vault
 from model_foundry.settings import Settings
+from model_foundry.telemetry import sender_of
 
 
 class Step(NamedTuple):
@@ -73,9 +74,10 @@ async def run_sessions(
     vault = Vault.packaged()
     correlation_ids = []
     input_tokens = output_tokens = 0
+    sender = sender_of(settings)
     async with Publisher.connect(settings) as publisher, Slots.connect(settings) as slots:
         for number, task in enumerate(tasks(sessions, seed), start=1):
-            journal = Journal(publisher)
+            journal = Journal(publisher, sender)
 
             def show(did: Did, number: int = number) -> None:
                 if on_step is not None:

@@ -18,11 +18,13 @@ import msgspec
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from model_foundry.devstack.familiar.live import Live
 from model_foundry.devstack.familiar.payloads import rfc3339
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import OLD_NAMES
 from model_foundry.intake import jetstream
 from model_foundry.settings import Settings
+from model_foundry.telemetry import Sender
 
 WINDOW: Final = 256
 
@@ -161,11 +163,12 @@ class Publisher:
 
 
 class Journal:
-    """The events of one session."""
+    """The events of one session; a `sender` gets them as live telemetry besides."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, sender: Sender | None = None) -> None:
         self.correlation_id = uuid7()
         self._publisher = publisher
+        self._live = None if sender is None else Live(sender, self.correlation_id)
 
     async def record(
         self,
@@ -196,4 +199,6 @@ class Journal:
             payload=payload,
         )
         await self._publisher.publish(envelope)
+        if self._live is not None:
+            self._live.tell(subject, payload, envelope.occurred_at)
         return envelope.event_id

@@ -1,0 +1,311 @@
+"""The exporter on real servers: what it says of the line, and what it says while a part is away."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from model_foundry.cli.exporter import Instance
+from model_foundry.devstack.nats import NatsServer
+from model_foundry.devstack.postgres import PostgresServer
+from model_foundry.exporter.app import Exporter
+from model_foundry.exporter.database import Database
+from model_foundry.exporter.slots import Slots
+from model_foundry.exporter.source import Source
+from model_foundry.exporter.stream import Stream
+from model_foundry.inference.fleet import Slot
+from model_foundry.inference.leases import Lease
+from model_foundry.inference.results import run_jobs
+from model_foundry.intake.configuration import pending_count
+from model_foundry.intake.drain import drain
+from model_foundry.settings import Settings
+from model_foundry.store import flat
+from model_foundry.store.postgres import migrate
+from model_foundry_tests.asking import QUICK, jobs
+from model_foundry_tests.fake_slot import FakeSlot
+from model_foundry_tests.line import connection_to, event, publish
+
+AWAY = Slot.model_validate(
+    {
+        "name": "away",
+        "roles": ("worker",),
+        "runtime": "llama.cpp",
+        "endpoint": "http://127.0.0.1:1",
+        "model": "m",
+        "licence": "Apache-2.0",
+        "parallel": 4,
+        "context_tokens": 4096,
+    }
+)
+Labels = dict[str, str]
+
+
+@pytest.fixture
+def limits(settings: Settings) -> Settings:
+    """Every scrape looks anew, and waits until all have answered."""
+    return settings.model_copy(update={**QUICK, "exporter_cache_s": 0.0, "exporter_wait_s": 10.0})
+
+
+class Scraped:
+    """The exporter over HTTP; `value` reads a series of the last scrape."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+        self.text = ""
+
+    def scrape(self) -> float:
+        """Ask for /metrics; how long it took, in seconds."""
+        began = time.perf_counter()
+        answer = self.client.get("/metrics")
+        took_s = time.perf_counter() - began
+        assert answer.status_code == 200
+        self.text = answer.text
+        return took_s
+
+    def series(self, name: str) -> list[tuple[Labels, float]]:
+        return [
+            (sample.labels, sample.value)
+            for family in text_string_to_metric_families(self.text)
+            for sample in family.samples
+            if sample.name == name
+        ]
+
+    def value(self, name: str, **labels: str) -> float | None:
+        found = [value for has, value in self.series(name) if labels.items() <= has.items()]
+        assert len(found) <= 1, f"{name}: {len(found)} series"
+        return found[0] if found else None
+
+
+@contextlib.contextmanager
+def exporting(
+    settings: Settings, slots: Sequence[Slot] = (), more: Sequence[Source] = ()
+) -> Iterator[Scraped]:
+    sources: list[Source] = [
+        Database(slots, {}, settings),
+        Stream(settings),
+        Slots(slots, {}, settings),
+        *more,
+    ]
+    app = Exporter(sources, settings).app()
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        yield Scraped(client)
+
+
+def test_the_line_as_it_is(limits: Settings) -> None:
+    stream, durable = limits.nats_stream, limits.nats_durable
+    with FakeSlot(parallel=3) as fake, exporting(limits, [fake.slot(), AWAY]) as now:
+        now.scrape()
+        assert now.value("foundry_postgres_up") == now.value("foundry_nats_up") == 1
+        assert now.value("foundry_intake_messages_total", outcome="landed") == 0
+        assert now.series("jetstream_consumer_num_pending") == []
+
+        asyncio.run(pending_count(limits))
+        messages = [event(), event(event_id="twice"), event(event_id="twice")]
+        publish(limits, [*messages, event(occurred_at="never")])
+        now.scrape()
+        consumer = {"stream_name": stream, "consumer_name": durable}
+        assert now.value("jetstream_consumer_num_pending", **consumer) == 4
+        assert now.value("jetstream_stream_last_seq", stream_name=stream) == 4
+        lag_s = now.value("foundry_persist_lag_seconds", stream_name=stream)
+        assert lag_s is not None
+        assert 0 < lag_s < 60
+
+        asyncio.run(drain(limits))
+        now.scrape()
+        assert now.value("jetstream_consumer_num_pending", **consumer) == 0
+        assert now.value("jetstream_consumer_ack_floor_stream_seq", **consumer) == 4
+        assert now.value("foundry_persist_lag_seconds", stream_name=stream) == 0
+        outcomes = {
+            labels["outcome"]: count
+            for labels, count in now.series("foundry_intake_messages_total")
+        }
+        assert outcomes == {"landed": 2, "duplicate": 1, "redelivered": 0, "quarantined": 1}
+        assert now.value("foundry_intake_batches_total") == 1
+        assert now.value("foundry_quarantine_messages", reason="occurred_at_invalid") == 1
+        last = now.value("foundry_intake_last_batch_timestamp_seconds")
+        assert last == pytest.approx(time.time(), abs=60)
+        now.scrape()
+        assert now.value("foundry_intake_batches_total") == 1  # nothing is counted twice
+
+        report = asyncio.run(run_jobs(jobs(5), settings=limits, slots=[fake.slot()]))
+        now.scrape()
+        assert now.value("foundry_results_total", slot="fake", status="ok") == report.ok == 5
+        tokens = now.value("foundry_result_tokens_total", slot="fake", direction="completion")
+        assert tokens == report.output_tokens > 0
+
+        assert now.value("foundry_slot_up", slot="fake") == 1
+        assert now.value("foundry_slot_up", slot="away") == 0
+        assert now.value("foundry_slot_places", slot="fake") == 3
+        assert now.value("foundry_slot_info", slot="fake", backend="llama.cpp") == 1
+
+
+def test_places_and_requests(limits: Settings) -> None:
+    lease = Lease(AWAY.url({}), AWAY.model)
+    asked_at = datetime.now(UTC)
+    publish(limits, [event("llm.generation.request", {"prompt": "Hi"}, occurred_at=asked_at)])
+    asyncio.run(drain(limits))
+    with connection_to(limits) as connection:
+        flat.flatten_day(connection, "llm_request", asked_at.date(), rebuild=True)
+    with (
+        exporting(limits, [AWAY]) as now,
+        connection_to(limits) as one,
+        connection_to(limits) as two,
+    ):
+        one.execute(
+            "SELECT pg_advisory_lock(%s::int, n) FROM generate_series(0, 2) n", (lease.key,)
+        )
+        two.execute("SELECT pg_advisory_lock_shared(%s::int, 0)", (lease.claim_key,))
+        now.scrape()
+        assert now.value("foundry_slot_places_held", slot="away") == 3
+        assert now.value("foundry_slot_runs_waiting", slot="away") == 1
+        assert now.value("foundry_requests_waiting", kind="generation") == 1
+        assert now.value("foundry_requests_waiting", kind="translation") == 0
+
+
+def test_dagsters_runs_daemons_and_summaries(limits: Settings) -> None:
+    @dg.asset
+    def daily_events() -> None:
+        return None
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([daily_events], instance=instance)
+        with exporting(limits, more=[Instance(instance)]) as now:
+            now.scrape()
+            job = "__ephemeral_asset_job__"
+            assert now.value("foundry_dagster_up") == 1
+            assert now.value("foundry_dagster_runs_total", job=job, status="SUCCESS") == 0
+            made = now.value(
+                "foundry_summary_last_success_timestamp_seconds", summary="daily_events"
+            )
+            assert made == pytest.approx(time.time(), abs=60)
+            dg.materialize([daily_events], instance=instance)
+            waiting = dg.define_asset_job("drain").resolve(
+                asset_graph=dg.Definitions([daily_events]).resolve_asset_graph()
+            )
+            instance.create_run_for_job(waiting)
+            now.scrape()
+            now.scrape()
+            assert now.value("foundry_dagster_runs_total", job=job, status="SUCCESS") == 1
+            assert now.value("foundry_dagster_run_duration_seconds_count", job=job) == 1
+            assert now.value("foundry_dagster_runs", job="drain", status="NOT_STARTED") == 1
+            assert now.value("foundry_dagster_queue_age_seconds") == 0
+
+
+class Broken:
+    """A Dagster whose storage is away."""
+
+    def get_run_records(self, *_: Any, **__: Any) -> Any:
+        raise OSError("no storage")
+
+
+def test_what_is_away_is_a_zero_and_comes_back(limits: Settings, home: Path) -> None:
+    limits = limits.model_copy(update={"exporter_wait_s": 0.1, "exporter_source_timeout_s": 0.5})
+    nats = NatsServer(home / "own-nats", log=home / "nats.log")
+    postgres = PostgresServer(home / "own-postgres", log=home / "postgres.log")
+    with nats, postgres:
+        own = limits.model_copy(
+            update={
+                "nats_url": nats.url,
+                "postgres_url": Settings.model_validate(
+                    {"home": home, "postgres_url": postgres.url}
+                ).postgres_url,
+            }
+        )
+        secret = postgres.url.partition("//")[2].partition("@")[0].partition(":")[2]
+        with connection_to(own) as connection:
+            migrate(connection)
+        dagster: Any = Instance(Broken())  # type: ignore[arg-type]
+        with exporting(own, [AWAY], more=[dagster]) as now:
+            now.scrape()
+            assert now.value("foundry_postgres_up") == now.value("foundry_nats_up") == 1
+            assert now.value("foundry_dagster_up") == 0
+            nats.stop()
+            postgres.stop()
+            _until(now, foundry_postgres_up=0, foundry_nats_up=0)
+            assert now.scrape() < 0.5
+            assert now.series("foundry_inbox_rows") == []
+            assert now.value("foundry_intake_batches_total") == 0
+            assert len(secret) > 5
+            assert secret not in now.text
+            postgres.start()
+            nats.start()
+            _until(now, foundry_postgres_up=1, foundry_nats_up=1)
+
+
+def _until(now: Scraped, **wanted: float) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        now.scrape()
+        if all(now.value(name) == value for name, value in wanted.items()):
+            return
+        assert time.monotonic() < deadline, f"not within 20 s: {wanted}\n{now.text}"
+        time.sleep(0.05)
+
+
+def test_a_server_that_hangs_delays_no_scrape(limits: Settings) -> None:
+    class Hung:
+        name = "nats"
+        up = "foundry_nats_up"
+
+        async def look(self) -> Any:
+            await asyncio.sleep(3600)
+
+        def lasting(self) -> Any:
+            return ()
+
+        async def close(self) -> None:
+            pass
+
+    limits = limits.model_copy(update={"exporter_wait_s": 0.05, "exporter_source_timeout_s": 0.2})
+    app = Exporter([Hung()], limits).app()
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        now = Scraped(client)
+        for _ in range(8):
+            assert now.scrape() < 2
+            assert now.value("foundry_nats_up") == 0
+        failures = now.value("foundry_exporter_failures_total", source="nats")
+        assert failures is not None
+        assert failures >= 1
+
+
+def test_the_live_page_takes_telemetry_and_shows_it(limits: Settings) -> None:
+    with exporting(limits, [AWAY]) as now:
+        told = {
+            "event": "llm",
+            "correlation_id": "session-7",
+            "status": "ok",
+            "slot": "away",
+            "completion_tokens": 20,
+            "tg_tokens_per_s": 40.0,
+            "prompt": "<script>never shown</script>",
+        }
+        assert now.client.post("/telemetry", json=[told]).status_code == 204
+        stand = now.client.get("/live.json").json()
+        assert stand["slots"][0]["slot"] == "away"
+        assert (stand["slots"][0]["requests"], stand["slots"][0]["tg"]) == (1, 40.0)
+        assert stand["sessions"][0]["correlation_id"] == "session-7"
+        assert "never shown" not in str(stand)
+        assert stand["figures"]["foundry_postgres_up"] == 1
+        assert "<title>model-foundry live" in now.client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"{", 400), (b'[{"event": 5}]', 400), (b'"\xff"', 400), (b" " * 5_000_000, 413)],
+)
+def test_what_is_no_telemetry_is_refused(limits: Settings, body: bytes, status: int) -> None:
+    with TestClient(Exporter([], limits).app(), base_url="http://127.0.0.1") as client:
+        assert client.post("/telemetry", content=body).status_code == status
+
+
+def test_on_loopback_it_answers_to_no_other_name(limits: Settings) -> None:
+    with TestClient(Exporter([], limits).app(), base_url="http://evil.example") as client:
+        assert client.get("/live.json").status_code == 400
