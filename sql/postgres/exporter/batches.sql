@@ -8,5 +8,5 @@ SELECT
     sum(quarantined)::bigint AS quarantined,
     sum(bytes)::bigint AS bytes
 FROM intake_batch
-WHERE landed_at >= date_trunc('second', clock_timestamp() - make_interval(secs => %(window_s)s))
+WHERE landed_at >= date_trunc('second', now() - make_interval(secs => %(window_s)s))
 GROUP BY landed_s;

@@ -7,5 +7,5 @@ SELECT
     coalesce(sum(input_tokens), 0)::bigint AS prompt_tokens,
     coalesce(sum(output_tokens), 0)::bigint AS completion_tokens
 FROM inference_result
-WHERE landed_at >= date_trunc('second', clock_timestamp() - make_interval(secs => %(window_s)s))
+WHERE landed_at >= date_trunc('second', now() - make_interval(secs => %(window_s)s))
 GROUP BY landed_s, coalesce(slot, 'none'), status;
