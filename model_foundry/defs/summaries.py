@@ -45,6 +45,9 @@ COUNTED: Final[Mapping[str, Counted]] = {
 }
 
 
+_UNDATED: Final = frozenset({"article_translation"})
+
+
 def summary_asset(
     name: str, upstream: Mapping[str, Sequence[str]], partitions: dg.DailyPartitionsDefinition
 ) -> dg.AssetsDefinition:
@@ -63,7 +66,13 @@ def summary_asset(
         group_name="summaries",
         kinds={"duckdb", "parquet"},
         tags={"store": "lake"},
-        deps=sorted({asset for assets in upstream.values() for asset in assets}),
+        deps=[
+            # An article's partitions are no days: whatever was translated may be of the day.
+            dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping())
+            if asset in _UNDATED
+            else dg.AssetDep(asset)
+            for asset in sorted({asset for assets in upstream.values() for asset in assets})
+        ],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         freshness_policy=NIGHTLY,

@@ -119,8 +119,11 @@ def _settings(text: str) -> Iterator[tuple[str, str]]:
 def _lone_numbers(text: str) -> Iterator[re.Match[str]]:
     """Numbers with their unit that are no part of a word or of a longer number."""
     for value in _NUMBERS.finditer(text):
-        before = text[value.start() - 1 : value.start()]
-        if not (before.isascii() and (before.isalnum() or before in {"_", ".", ",", "/", "-"})):
+        # As they will be compared: casefolded, ß is two letters.
+        before = text[value.start() - 1 : value.start()].casefold()[-1:]
+        after = text[value.end() : value.end() + 1].casefold()[:1]
+        joined = before.isascii() and (before.isalnum() or before in {"_", ".", ",", "/", "-"})
+        if not joined and not _joins(after, value[0][-1]):
             yield value
 
 
