@@ -94,6 +94,11 @@ class Settings(BaseSettings):
     translation_segment_tokens: int = Field(
         600, ge=32, description="A longer text is cut at its sentences' ends."
     )
+    translation_front_matter_keys: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_listed)
+    ] = Field(
+        ("title", "subtitle", "description"), description="Whose texts are translated, at the top."
+    )
     translation_tries: int = Field(
         2, ge=1, le=10, description="How often a run asks for a segment whose translation is unfit."
     )

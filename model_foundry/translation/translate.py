@@ -186,7 +186,12 @@ class _Translation:
         self._all = [
             Translated(
                 task,
-                Document(task.text, max_tokens=longest, marks=marks),
+                Document(
+                    task.text,
+                    front_matter_keys=settings.translation_front_matter_keys,
+                    max_tokens=longest,
+                    marks=marks,
+                ),
                 prompt_version(self._format),
             )
             for task in tasks

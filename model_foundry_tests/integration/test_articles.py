@@ -141,6 +141,17 @@ def test_the_front_matter_names_the_translation_s_language(settings: Settings) -
     assert of(settings, "SELECT status FROM article_translation") == ("published",)
 
 
+def test_which_front_matter_is_translated_can_be_chosen(settings: Settings) -> None:
+    settings = settings.model_copy(update={"translation_front_matter_keys": ("summary",)})
+    text = "---\ntitle: Stays as it is\nsummary: This one goes\n---\nBody of the text.\n"
+    (settings.articles_root / "keys.md").write_text(text)
+    translate(settings, "keys.md")
+    written = (settings.articles_root / "keys.de.md").read_text()
+    assert written.startswith(
+        f"---\ntitle: Stays as it is\nsummary: {backwards('This one goes')}\n"
+    )
+
+
 def test_an_edit_of_one_paragraph_asks_for_one_segment(
     settings: Settings, translator: FakeSlot
 ) -> None:
