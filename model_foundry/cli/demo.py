@@ -169,9 +169,9 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
         shown = by_name[name].metadata
         answered = f"{day}: {shown['asked']} asked, {shown['cached']} answered before, "
         rejected = f"{shown['rejected']} rejected, {shown['failed']} failed"
-        stages.add(
-            "recipe", name, shown["dagster/row_count"] + shown["cached"], answered + rejected
-        )
+        # An answer that is not fit to be used has landed, too.
+        landed = shown["asked"] + shown["cached"] - shown["failed"]
+        stages.add("recipe", name, landed, answered + rejected)
     for name in SUMMARIES:
         stages.add("summary", name, _rows(by_name, name), day)
     console.print(f"  {len(by_name)} assets materialized")

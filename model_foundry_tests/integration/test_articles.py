@@ -1,5 +1,9 @@
 """Articles through a translator: what is published, what is kept, what is asked again."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +44,7 @@ curl localhost:8000/health
 {LAST}
 """
 SEGMENTS = 6
+BIN = Path(sys.executable).parent
 
 
 @pytest.fixture
@@ -328,62 +333,104 @@ def test_no_name_leads_out_of_the_folder(settings: Settings, tmp_path: Path) -> 
     assert not list(settings.home.glob("*.de.md"))
 
 
-def test_the_sensor_finds_articles_and_asks_for_what_has_changed(
-    settings: Settings, translator: FakeSlot
-) -> None:
-    definitions = build_defs({"foundry": Foundry(settings)})
-    sensor = definitions.resolve_sensor_def("articles_changed")
-    job = definitions.resolve_job_def("translate_articles")
-    root = settings.articles_root
-    (root / "deep").mkdir()
-    for name in ("a.md", "b.md", "deep/c.md", ".hidden.md"):
-        (root / name).write_text(f"This is the article {name.replace('.', ' dot ')}, in English.\n")
+class Sensor:
+    """The sensor `articles_changed`, and what the daemon does with its ticks."""
 
-    def tick(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-        """Do what the daemon does with a tick; the ranges that were asked for, which are run."""
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self._foundry = Foundry(settings)
+        self._definitions = build_defs({"foundry": self._foundry})
+
+    def tick(self, *, run: bool = True) -> list[tuple[str, str]]:
+        """The ranges of partitions that were asked for, which are run."""
+        sensor = self._definitions.resolve_sensor_def("articles_changed")
         data = sensor.evaluate_tick(
             dg.build_sensor_context(
-                instance=instance,
-                repository_def=definitions.get_repository_def(),
-                resources={"foundry": Foundry(settings)},
+                instance=self.instance,
+                repository_def=self._definitions.get_repository_def(),
+                resources={"foundry": self._foundry},
             )
         )
         for change in data.dynamic_partitions_requests or ():
             if isinstance(change, dg.AddDynamicPartitionsRequest):
-                instance.add_dynamic_partitions("articles", change.partition_keys)
+                self.instance.add_dynamic_partitions("articles", change.partition_keys)
             else:
                 for key in change.partition_keys:
-                    instance.delete_dynamic_partition("articles", key)
+                    self.instance.delete_dynamic_partition("articles", key)
         for event in data.asset_events:
-            instance.report_runless_asset_event(event)
+            self.instance.report_runless_asset_event(event)
         asked: list[tuple[str, str]] = []
         for request in data.run_requests or ():
-            assert job.execute_in_process(instance=instance, tags=request.tags).success
+            if run:
+                job = self._definitions.resolve_job_def("translate_articles")
+                assert job.execute_in_process(instance=self.instance, tags=request.tags).success
             start, end = (
                 request.tags[f"dagster/asset_partition_range_{e}"] for e in ("start", "end")
             )
             asked.append((start, end))
         return asked
 
-    def seen(instance: dg.DagsterInstance, name: str) -> int:
-        found = instance.fetch_observations(
+    def seen(self, name: str) -> int:
+        """How often an article was seen with a new text."""
+        found = self.instance.fetch_observations(
             dg.AssetRecordsFilter(dg.AssetKey("article"), asset_partitions=[name]), limit=10
         )
         return len(found.records)
 
+
+def test_the_sensor_finds_articles_and_asks_for_what_has_changed(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    root = settings.articles_root
+    (root / "deep").mkdir()
+    for name in ("a.md", "b.md", "deep/c.md", ".hidden.md"):
+        (root / name).write_text(f"This is the article {name.replace('.', ' dot ')}, in English.\n")
     with dg.DagsterInstance.ephemeral() as instance:
-        assert tick(instance) == [("a.md|de", "deep/c.md|de")]
+        sensor = Sensor(settings, instance)
+        assert sensor.tick() == [("a.md|de", "deep/c.md|de")]
         assert instance.get_dynamic_partitions("articles") == ["a.md", "b.md", "deep/c.md"]
-        assert tick(instance) == []
+        assert sensor.tick() == []
         (root / "b.md").write_text("This is something else by now, in English.\n")
-        assert tick(instance) == [("b.md|de", "b.md|de")]
-        assert (seen(instance, "a.md"), seen(instance, "b.md")) == (1, 2)
+        assert sensor.tick() == [("b.md|de", "b.md|de")]
+        assert (sensor.seen("a.md"), sensor.seen("b.md")) == (1, 2)
         (root / "a.de.md").unlink()
         (root / "deep" / "c.md").unlink()
-        assert tick(instance) == [("a.md|de", "a.md|de")]
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
         assert instance.get_dynamic_partitions("articles") == ["a.md", "b.md"]
         translator.tell(translate={"French": "echo"})
         (root / "b.md").write_text("This is never translated into French or any other language.\n")
         with pytest.raises(dg.DagsterError):
-            tick(instance)
-        assert tick(instance) == []  # it waits for a change, or for a person
+            sensor.tick()
+        assert sensor.tick() == []  # it waits for a change, or for a person
+
+
+def test_a_changed_source_is_stale_in_the_ui(settings: Settings, tmp_path_factory: Any) -> None:
+    home = tmp_path_factory.mktemp("dagster")
+    root = settings.articles_root
+    (root / "a.md").write_text("This is the first article.\n")
+    (root / "b.md").write_text("This is the second article.\n")
+
+    def stale() -> dict[str, str]:
+        wanted = '{ assetNodes(assetKeys: [{path: ["article_translation"]}]) { id '
+        query = wanted + " ".join(
+            f'{name}: staleStatus(partition: "{name}.md|de")' for name in "ab"
+        )
+        output = subprocess.run(
+            [BIN / "dagster-graphql", "-m", "model_foundry.definitions", "-t", f"{query} }} }}"],
+            env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONWARNINGS": "ignore"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        [answer] = [line for line in output.splitlines() if line.startswith('{"data"')]
+        [node] = json.loads(answer)["data"]["assetNodes"]
+        return {name: node[name] for name in "ab"}
+
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        sensor = Sensor(settings, instance)
+        sensor.tick()
+        (root / "b.md").write_text("This is another article by now.\n")
+        sensor.tick(run=False)
+        assert stale() == {"a": "FRESH", "b": "STALE"}
+        sensor.tick()
+        assert stale() == {"a": "FRESH", "b": "FRESH"}
