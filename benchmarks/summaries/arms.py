@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks import harness
+from benchmarks.measured import Prepare
 from model_foundry.settings import Settings
 
 SQL: Final = Path(__file__).with_name("sql")
@@ -210,7 +210,7 @@ def reader(task: tuple[Task, int]) -> Callable[[], object]:
     return run
 
 
-ARMS: Final[dict[str, harness.Prepare]] = {
+ARMS: Final[dict[str, Prepare]] = {
     "pandas_read_sql": pandas_read_sql,
     "psycopg_rows": psycopg_rows,
     "connectorx": connectorx,

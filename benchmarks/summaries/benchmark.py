@@ -5,13 +5,15 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import psycopg
 
 from benchmarks import harness
-from benchmarks.harness import Call, Outcome
+from benchmarks.harness import Outcome
+from benchmarks.measured import Call
 from benchmarks.summaries import arms
 from benchmarks.summaries.arms import ARMS, SQL, Task
 from model_foundry.devstack.postgres import PostgresServer
@@ -99,7 +101,9 @@ class _Benchmark:
         return Task(self._server.database_url("postgres"), home, day, rows)
 
     def _arms(self, rows: int) -> dict[str, dict[str, Any] | None]:
-        wanted = {name: name != "connectorx" or harness.installed(["connectorx"]) for name in ARMS}
+        wanted = {
+            name: name != "connectorx" or find_spec("connectorx") is not None for name in ARMS
+        }
         for name in (name for name, there in wanted.items() if not there):
             self._report(f"[bold red]SKIPPED: {name} is not installed; its figure is null")
         task = self._task(rows, FIRST_DAY)

@@ -20,7 +20,9 @@ from model_foundry.components.runs import failed_lately, unfinished_partitions
 from model_foundry.errors import FoundryError
 from model_foundry.inference.report import Progress
 from model_foundry.settings import Settings
+from model_foundry.store import lake
 from model_foundry.store.sql import load_sql
+from model_foundry.store.views import publish_views
 from model_foundry.translation.article import (
     Article,
     declared_language,
@@ -31,6 +33,7 @@ from model_foundry.translation.article import (
 )
 from model_foundry.translation.languages import base
 from model_foundry.translation.publish import (
+    TABLES,
     Outcome,
     find_wanted,
     glossary_of,
@@ -165,7 +168,10 @@ def _translated(
             round_trips=config.round_trip,
             progress=log,
         )
-        record(connection, outcomes)
+        day = record(connection, outcomes)
+    for table in TABLES:
+        lake.refresh_day(settings, table, day)
+    publish_views(settings)
     for outcome in outcomes:
         said = f": {'; '.join(outcome.reasons)}" if outcome.reasons else ""
         context.log.info(

@@ -37,6 +37,8 @@ from model_foundry.translation.glossary import Glossary, load_glossary
 from model_foundry.translation.languages import base, language_name
 from model_foundry.translation.translate import Part, Task, Translated, translate
 
+# What `record` writes to.
+TABLES: Final = ("article_translation", "article_segment")
 Status = Literal["published", "not_published", "kept", "skipped"]
 _KEPT: Final = {
     "edited": "was edited since it was written; move it away to have it written anew",
