@@ -46,8 +46,8 @@ def days_touched(
 ) -> list[dg.RunRequest] | dg.SkipReason:
     """Asks for a refresh of exactly the days that hold events which a flat table has not seen.
 
-    A flat table takes in only what is new (mode append). A day whose refresh runs is asked again
-    afterwards if more came; one that failed, after some minutes.
+    Flat tables and summaries take in only what is new (mode append). A day whose refresh runs is
+    asked again afterwards if more came; one that failed, after some minutes.
     """
     settings = foundry.settings
     with foundry.postgres() as connection:
@@ -71,7 +71,8 @@ def days_touched(
     if not asked:
         waits = f"; {len(held)} run or failed lately" if held else ""
         return dg.SkipReason(f"0 days to refresh{waits}.")
-    append = {"ops": {table: {"config": {"mode": "append"}} for table in flat.FLAT_TABLES}}
+    refreshed = (*flat.FLAT_TABLES, *SUMMARIES)
+    append = {"ops": {name: {"config": {"mode": "append"}} for name in refreshed}}
     return [dg.RunRequest(partition_key=key, run_config=append) for key in asked]
 
 

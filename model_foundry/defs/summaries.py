@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 from dagster_duckdb import DuckDBResource
+from pydantic import Field
 
 from model_foundry.components import metadata
 from model_foundry.components.partitions import NIGHTLY, days
@@ -19,7 +20,7 @@ from model_foundry.inference.jobs import Kind
 from model_foundry.settings import Settings
 from model_foundry.store.sql import load_sql, sql_description
 from model_foundry.store.sql_columns import column_comments, column_sources
-from model_foundry.store.summaries import SummaryDay, summarize_day
+from model_foundry.store.summaries import SummaryDay, later_days, summarize_day
 from model_foundry.store.summary_sql import SUMMARIES, code_version, input_tables
 
 CHECK: Final = "every_row_counted"
@@ -46,6 +47,16 @@ COUNTED: Final[Mapping[str, Counted]] = {
 
 
 _UNDATED: Final = frozenset({"article_translation"})
+
+
+class SummaryConfig(dg.Config):
+    """How a day is summarized."""
+
+    mode: Literal["rebuild", "append"] = Field(
+        default="rebuild",
+        description="rebuild: compute every row anew. append: of a summary of sessions, only the "
+        "rows of those that had events since; any other summary is computed whole.",
+    )
 
 
 def summary_asset(
@@ -81,6 +92,7 @@ def summary_asset(
     )
     def build(
         context: dg.AssetExecutionContext,
+        config: SummaryConfig,
         foundry: dg.ResourceParam[Foundry],
         duckdb: DuckDBResource,
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -89,7 +101,8 @@ def summary_asset(
         differing: dict[str, tuple[int, int]] = {}
         with foundry.postgres(), duckdb.get_connection() as connection:
             for key in context.partition_keys:
-                done = summarize_day(settings, connection, name, date.fromisoformat(key))
+                day, anew = date.fromisoformat(key), config.mode == "rebuild"
+                done = summarize_day(settings, connection, name, day, rebuild=anew)
                 context.log.info(f"{name} {key}: {done.table.num_rows} rows")
                 described = described or _described(done, upstream, context.log)
                 shown = _figures(done, settings)
@@ -98,13 +111,29 @@ def summary_asset(
                 context.add_asset_metadata(described | shown, asset_key=name, partition_key=key)
                 if counted and (both := _counts(done, counted))[0] != both[1]:
                     differing[key] = both
+                for later in later_days(settings, connection, done):
+                    _tell_of_later(context, later, settings)
         checks = [_check(name, counted, differing)] if counted else []
         return dg.MaterializeResult(check_results=checks)
 
     return build
 
 
-def _figures(done: SummaryDay, settings: Settings) -> dict[str, object]:
+def _tell_of_later(
+    context: dg.AssetExecutionContext, later: SummaryDay, settings: Settings
+) -> None:
+    """A later day, renewed because sessions of this one went on in it."""
+    key = later.day.isoformat()
+    context.log.info(f"{later.name} {key}: renewed, since its sessions began earlier")
+    if key not in context.partition_keys:
+        context.log_event(
+            dg.AssetMaterialization(
+                later.name, partition=key, metadata=_figures(later, settings) | _plot(later)
+            )
+        )
+
+
+def _figures(done: SummaryDay, settings: Settings) -> dict[str, Any]:
     columns = [
         (field.name, str(field.type))
         for field in done.table.schema
@@ -117,11 +146,19 @@ def _figures(done: SummaryDay, settings: Settings) -> dict[str, object]:
         "bytes": done.bytes,
         "input_rows": sum(source.rows for source in done.inputs),
         "refreshed": [source.table for source in done.inputs if source.refreshed],
+        "rows_computed": _rows_computed(done),
         "rows": metadata.table(shown, columns),
     }
 
 
-def _plot(done: SummaryDay) -> dict[str, object]:
+def _rows_computed(done: SummaryDay) -> int:
+    if done.sessions is None:
+        return int(done.table.num_rows)
+    computed = pc.is_in(done.table["correlation_id"], done.sessions["correlation_id"])
+    return pc.sum(computed).as_py() or 0
+
+
+def _plot(done: SummaryDay) -> dict[str, Any]:
     plot = summary_plot(done.name, _rows(done.table))
     return {"plot": plot} if plot else {}
 

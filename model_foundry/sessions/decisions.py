@@ -64,7 +64,8 @@ _IDENTIFIER: Final = re.compile(
 )
 # A capital that does not only begin a sentence.
 _NAME: Final = re.compile(r"[a-z0-9,;)] ([A-Z][a-z]{2,})\b")
-_NUMBERS: Final = re.compile(rf"{_VALUE}{_ENDED}(?![-/]\d)")
+# (Most digits of a text stand within words: they are passed over at once.)
+_NUMBERS: Final = re.compile(rf"(?<![\dA-Za-z_.,/-])(?<!\d:){_VALUE}{_ENDED}(?![-/]\d)")
 
 # What names the value that begins where the text ends.
 _NAMES_VALUE: Final = re.compile(
@@ -122,7 +123,7 @@ def _lone_numbers(text: str) -> Iterator[re.Match[str]]:
         # As they will be compared: casefolded, ß is two letters.
         before = text[value.start() - 1 : value.start()].casefold()[-1:]
         after = text[value.end() : value.end() + 1].casefold()[:1]
-        joined = before.isascii() and (before.isalnum() or before in {"_", ".", ",", "/", "-"})
+        joined = before.isascii() and before.isalnum()
         if not joined and not _joins(after, value[0][-1]):
             yield value
 

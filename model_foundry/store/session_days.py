@@ -7,6 +7,7 @@ correlation_id. One that goes back farther than `session_max_days` is cut there.
 from datetime import date, timedelta
 
 import duckdb
+import pyarrow as pa
 
 from model_foundry.settings import Settings
 from model_foundry.store import lake
@@ -21,27 +22,32 @@ def days_under_way(
     The lake's inbox is refreshed for each day that is looked at.
     """
     days = [day]
-    lake_view(settings, connection, "event_inbox", days)
-    sessions = connection.sql(
-        "SELECT DISTINCT correlation_id FROM event_inbox WHERE correlation_id IS NOT NULL"
-    ).to_arrow_table()
+    sessions = sessions_of(settings, connection, day)
     while sessions.num_rows and len(days) < settings.session_max_days:
         earlier = days[0] - timedelta(days=1)
-        lake_view(settings, connection, "event_inbox", [earlier])
-        connection.register("session_under_way", sessions)
-        sessions = connection.sql(
-            load_sql("duckdb/sessions/earlier"), params={"day": earlier}
-        ).to_arrow_table()
-        connection.unregister("session_under_way")
+        sessions = under_way(settings, connection, sessions, earlier)
         if sessions.num_rows:
             days.insert(0, earlier)
     return days
 
 
-def lake_view(
-    settings: Settings, connection: duckdb.DuckDBPyConnection, table: str, days: list[date]
-) -> list[lake.LakeDay]:
-    """A view of a lake table's days under the table's name, each day refreshed first."""
-    refreshed = [lake.refresh_day(settings, table, day) for day in days]
-    lake.show(settings, connection, refreshed)
-    return refreshed
+def sessions_of(settings: Settings, connection: duckdb.DuckDBPyConnection, day: date) -> pa.Table:
+    """Every session with events on a day, in a column `correlation_id`."""
+    lake.show(settings, connection, [lake.refresh_day(settings, "event_inbox", day)])
+    return connection.sql(
+        "SELECT DISTINCT correlation_id FROM event_inbox WHERE correlation_id IS NOT NULL"
+    ).to_arrow_table()
+
+
+def under_way(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, sessions: pa.Table, day: date
+) -> pa.Table:
+    """Which of these sessions have events on another day, too."""
+    lake.show(settings, connection, [lake.refresh_day(settings, "event_inbox", day)])
+    connection.register("session_under_way", sessions)
+    try:
+        return connection.sql(
+            load_sql("duckdb/sessions/of_day"), params={"day": day}
+        ).to_arrow_table()
+    finally:
+        connection.unregister("session_under_way")

@@ -27,9 +27,9 @@ def sql_names(folder: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (data_path("sql") / folder).glob("*.sql")))
 
 
-def sql_digest(*names: str) -> str:
-    """A short digest of SQL files: another one as soon as one of them changes."""
-    texts = "\0".join(load_sql(name) for name in names)
+def sql_digest(*names: str, more: str = "") -> str:
+    """A short digest of SQL files, and of `more`: another one as soon as one of them changes."""
+    texts = "\0".join([*(load_sql(name) for name in names), more])
     return hashlib.sha256(texts.encode()).hexdigest()[:12]
 
 

@@ -4,6 +4,7 @@ Belongs here: macros, the tables that a summary reads, one day of one, the roll-
 ones. Does not: where a day's rows come from and where the result is kept (`summaries`).
 """
 
+import functools
 import json
 from collections.abc import Collection, Iterator
 from datetime import date
@@ -12,7 +13,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from model_foundry.sessions import functions
+from model_foundry.store import functions
 from model_foundry.store.sql import load_sql, sql_digest, sql_names
 
 SUMMARIES: Final = sql_names("duckdb")
@@ -21,11 +22,15 @@ ROLLUPS: Final = sql_names("duckdb/rollups")
 _PERIODS: Final = {"weekly": "week", "monthly": "month"}
 
 
+@functools.cache
 def code_version(name: str) -> str:
-    """Changes with the SQL of a summary, and with that of any macro."""
-    return sql_digest(f"duckdb/{name}", *(f"duckdb/macros/{macro}" for macro in _MACROS))
+    """Changes with the SQL of a summary, and with any macro or function that it might call."""
+    return sql_digest(
+        f"duckdb/{name}", *(f"duckdb/macros/{macro}" for macro in _MACROS), more=functions.source()
+    )
 
 
+@functools.cache
 def input_tables(name: str) -> tuple[str, ...]:
     """The tables that a summary's SQL reads, sorted, found by DuckDB's own parser."""
     with duckdb.connect(":memory:") as connection:
@@ -68,11 +73,12 @@ def summary_of(
     `first_day` is that of the days in them, for a summary that reaches back.
     """
     connection.execute("SET TimeZone = 'UTC'")
-    functions.register(connection)
-    for statement in macros():
-        connection.execute(statement)
+    statement = load_sql(f"duckdb/{name}")
+    functions.register(connection, statement)
+    for macro in macros():
+        connection.execute(macro)
     parameters = {"day": day} | ({"first_day": first_day or day} if reaches_back(name) else {})
-    return connection.sql(load_sql(f"duckdb/{name}"), params=parameters).to_arrow_table()
+    return connection.sql(statement, params=parameters).to_arrow_table()
 
 
 def macros() -> list[str]:

@@ -114,7 +114,7 @@ def test_readers_see_whole_days_while_two_processes_write_them(settings: Setting
 def test_what_nobody_can_be_reading_is_deleted_and_nothing_before(settings: Settings) -> None:
     settings = settings.model_copy(update={"lake_grace_s": 0.5})
     keep_current(settings, DAY, 0, rebuild=False)
-    [old] = (Path(file) for file in lake.refresh_day(settings, TABLE, DAY).files)
+    [old] = (Path(file.path) for file in lake.refresh_day(settings, TABLE, DAY).files)
     keep_current(settings, DAY, 1, rebuild=True)
     assert old.is_file()
     time.sleep(0.6)

@@ -110,9 +110,9 @@ def test_the_lake_keeps_a_day_that_postgres_dropped_and_skips_one_that_did_not_c
     land(settings, event())
     materialize(settings, "llm_tool_call", "daily_tool_calls", day=DAY)
     day = datetime.fromisoformat(DAY).date()
-    [name] = lake.refresh_day(settings, "llm_tool_call", day).files
+    [file] = lake.refresh_day(settings, "llm_tool_call", day).files
     assert not lake.refresh_day(settings, "llm_tool_call", day).refreshed
-    Path(name).write_bytes(b"damaged")
+    Path(file.path).write_bytes(b"damaged")
     again = lake.refresh_day(settings, "llm_tool_call", day)
     assert (again.rows, again.refreshed) == (1, True)
     execute(settings, "DELETE FROM flat_day")

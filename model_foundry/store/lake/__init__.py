@@ -18,7 +18,8 @@ from typing import Final
 
 from model_foundry.store import flat
 from model_foundry.store.lake.check import Checked, Damage, Held, Remake, proven_day, whole
-from model_foundry.store.lake.keep import keep_day, schema_of
+from model_foundry.store.lake.keep import Kept, keep_day, kept_day, schema_of
+from model_foundry.store.lake.parquet import Made
 from model_foundry.store.lake.place import Lake, LakeFile, lake_of, live
 from model_foundry.store.lake.refresh import LakeDay, compact_day, locked, refresh_day
 from model_foundry.store.lake.show import show
@@ -37,12 +38,15 @@ __all__ = [
     "Checked",
     "Damage",
     "Held",
+    "Kept",
     "Lake",
     "LakeDay",
     "LakeFile",
+    "Made",
     "Remake",
     "compact_day",
     "keep_day",
+    "kept_day",
     "lake_of",
     "live",
     "locked",

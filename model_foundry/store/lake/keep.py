@@ -1,22 +1,43 @@
 """Rows that come from elsewhere than PostgreSQL (summaries), and the columns of every name."""
 
+import contextlib
 from datetime import date
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_foundry.store.lake.parquet import State, read_footer, write_rows
-from model_foundry.store.lake.place import Lake, LakeFile
+from model_foundry.store.lake.parquet import Made, State, read_footer, write_rows
+from model_foundry.store.lake.place import Lake
 
 
-def keep_day(lake: Lake, name: str, day: date, rows: pa.Table) -> LakeFile:
+class Kept(NamedTuple):
+    """A day of a summary in the lake; `made` is None where an earlier version wrote it."""
+
+    rows: pa.Table
+    bytes: int
+    made: Made | None
+
+
+def keep_day(lake: Lake, name: str, day: date, rows: pa.Table, made: Made) -> Kept:
     """Make these rows what a day holds, in place of what it held; under the day's lock."""
     if schema_of(lake, name) != rows.schema.remove_metadata():
         keep_schema(lake, name, rows.schema)
     last = max((file.last for file in lake.files(name, day)), default=-1) + 1
     with lake.written(name, day) as path:
-        write_rows(path, rows.schema, rows.to_batches())
-        return lake.publish_part(path, name, day, layer=0, first=0, last=last)
+        write_rows(path, rows.schema, rows.to_batches(), made)
+        file = lake.publish_part(path, name, day, layer=0, first=0, last=last)
+    return Kept(rows, file.bytes, made)
+
+
+def kept_day(lake: Lake, name: str, day: date) -> Kept | None:
+    """What a day of a summary holds; None where there is none, or it is damaged."""
+    with contextlib.suppress(OSError, pa.ArrowException):
+        for file in lake.live(name, day):
+            with lake.fs.open(file.path, "rb") as opened:
+                rows = pq.read_table(opened)
+                return Kept(rows.replace_schema_metadata(), file.bytes, read_footer(opened).made)
+    return None
 
 
 def schema_of(lake: Lake, name: str) -> pa.Schema | None:

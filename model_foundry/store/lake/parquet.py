@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _KEY: Final = b"model_foundry.state"
+_MADE_KEY: Final = b"model_foundry.made"
 _GROUP_ROWS: Final = 122_880
 _GROUP_BYTES: Final = 32 * 1024 * 1024
 
@@ -27,11 +28,24 @@ class State(NamedTuple):
     batches: dict[str, int]
 
 
+class Made(NamedTuple):
+    """What a file of a summary's day was made of.
+
+    Attributes:
+        version: of the summary's code.
+        parts: `table/day/layer` of the lake → the number of the last part that was read.
+    """
+
+    version: str
+    parts: dict[str, int]
+
+
 class Footer(NamedTuple):
-    """A file's own account of itself; `state` is None where it was made from no table."""
+    """A file's own account of itself: `state` of a table, `made` of a summary."""
 
     rows: int
     state: State | None
+    made: Made | None
 
 
 def read_footer(file: Any) -> Footer:
@@ -41,15 +55,21 @@ def read_footer(file: Any) -> Footer:
         OSError, pyarrow.ArrowException: it is no whole Parquet file.
     """
     metadata = pq.read_metadata(file)
-    state = (metadata.metadata or {}).get(_KEY)
-    return Footer(metadata.num_rows, None if state is None else State(**json.loads(state)))
+    said = metadata.metadata or {}
+    state, made = said.get(_KEY), said.get(_MADE_KEY)
+    return Footer(
+        metadata.num_rows,
+        None if state is None else State(**json.loads(state)),
+        None if made is None else Made(**json.loads(made)),
+    )
 
 
 def write_rows(
-    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], state: State | None = None
+    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], made_from: State | Made
 ) -> int:
     """Write record batches as they come, and return how many rows; memory stays bounded."""
-    metadata = {} if state is None else {_KEY: json.dumps(state._asdict())}
+    key = _KEY if isinstance(made_from, State) else _MADE_KEY
+    metadata = {key: json.dumps(made_from._asdict())}
     plain = pa.schema([field.remove_metadata() for field in schema], metadata=metadata)
     rows = 0
     with pq.ParquetWriter(path, plain, compression="zstd") as writer:

@@ -30,8 +30,8 @@ class LakeDay(NamedTuple):
 
     Attributes:
         refreshed: something was written now.
-        files: of which the day consists, as DuckDB is given them; they stay for the time of a
-            query (`lake_grace_s`), whatever comes after.
+        files: of which the day consists, in order; they stay for the time of a query
+            (`lake_grace_s`), whatever comes after.
     """
 
     table: str
@@ -39,7 +39,7 @@ class LakeDay(NamedTuple):
     rows: int
     bytes: int
     refreshed: bool
-    files: tuple[str, ...]
+    files: tuple[LakeFile, ...]
 
 
 class Known(NamedTuple):
@@ -217,7 +217,7 @@ def _day(
         rows=sum(known_file(lake, file).footer.rows for file in files),
         bytes=sum(file.bytes for file in files),
         refreshed=refreshed,
-        files=tuple(lake.address(file.path) for file in files),
+        files=tuple(files),
     )
 
 

@@ -11,23 +11,27 @@ from model_foundry.store.lake.refresh import LakeDay
 
 
 def show(
-    settings: Settings, connection: duckdb.DuckDBPyConnection, days: Iterable[LakeDay]
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    days: Iterable[LakeDay],
+    *,
+    only: str = "TRUE",
 ) -> dict[str, dict[str, str]]:
     """A view for each table of these days, under its name; by table, the columns and their types.
 
     A table without files has its columns all the same, and a file from before a column was added
-    has NULL in it.
+    has NULL in it. `only` is the SQL condition of the rows that are shown.
     """
     place = lake_of(settings)
     place.register_in(connection)
     columns = {}
     for table, shown in groupby(sorted(days), key=lambda each: each.table):
-        files = [file for each in shown for file in each.files]
+        files = [place.address(file.path) for each in shown for file in each.files]
         relation = connection.read_parquet(
             [place.address(place.schema_path(table)), *files],
             union_by_name=True,
             hive_partitioning=False,
         )
-        relation.create_view(table, replace=True)
+        relation.filter(only).create_view(table, replace=True)
         columns[table] = dict(zip(relation.columns, map(str, relation.types), strict=True))
     return columns

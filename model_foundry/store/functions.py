@@ -1,20 +1,24 @@
-"""The functions of this package that the SQL of summaries calls, as DuckDB functions.
+"""What the SQL of summaries calls and SQL cannot do, as DuckDB functions.
 
 critical_path(starts, ends, sources, targets)   lists of integers → {length, nodes}
 worker_agreement(chats, causes, nodes)          lists of structs → a list of `agreement.Worker`
+language_guess(text)                            a BCP 47 tag, from the scripts of its characters
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW
 
+from model_foundry import sessions
 from model_foundry.sessions.agreement import Said, agreement, asked_texts, called_text
 from model_foundry.sessions.critical_path import critical_path
 from model_foundry.sessions.owners import Mention, Place, Span, owners
+from model_foundry.store.languages import languages
 
 Row = Mapping[str, Any]
 
@@ -34,24 +38,20 @@ _WORKERS: Final = (
 )
 
 
-def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the functions known to a connection; a second time changes nothing."""
-    known = connection.execute(
-        "SELECT count(*) FROM duckdb_functions() WHERE function_name = 'worker_agreement'"
-    ).fetchall()
-    if known != [(0,)]:
-        return
-    integers = "BIGINT[]"
-    connection.create_function(
-        "critical_path",
-        _critical_paths,
-        [integers, integers, integers, integers],
-        "STRUCT(length BIGINT, nodes BIGINT[])",
-        type=ARROW,
-    )
-    connection.create_function(
-        "worker_agreement", worker_agreement, [_CHATS, _CAUSES, _NODES], _WORKERS
-    )
+def register(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Make the functions that a statement calls known to a connection, unless they are."""
+    rows = connection.execute("SELECT function_name FROM duckdb_functions()").fetchall()
+    known = {name for (name,) in rows}
+    for name, (function, parameters, result, options) in _FUNCTIONS.items():
+        if f"{name}(" in statement and name not in known:
+            connection.create_function(name, function, parameters, result, **options)
+
+
+def source() -> str:
+    """The code of these functions, as text: what they compute changes with it."""
+    here = Path(__file__)
+    files = [here, here.with_name("languages.py"), *Path(sessions.__path__[0]).glob("*.py")]
+    return "\0".join(file.read_text(encoding="utf-8") for file in sorted(files))
 
 
 def _critical_paths(
@@ -71,6 +71,10 @@ def _critical_paths(
             }
         )
     return pa.array(found, _PATH)
+
+
+def _languages(texts: pa.ChunkedArray) -> pa.Array:
+    return pa.array(languages(texts.to_pylist()), pa.string())
 
 
 def _slices(lists: pa.Array) -> list[Any]:
@@ -119,3 +123,15 @@ def _merged(one: Span, other: Span) -> Span:
         min(one.started_at, other.started_at),
         max(one.ended_at, other.ended_at),
     )
+
+
+_FUNCTIONS: Final[Mapping[str, tuple[Any, list[Any], Any, dict[str, Any]]]] = {
+    "critical_path": (
+        _critical_paths,
+        ["BIGINT[]"] * 4,
+        "STRUCT(length BIGINT, nodes BIGINT[])",
+        {"type": ARROW},
+    ),
+    "worker_agreement": (worker_agreement, [_CHATS, _CAUSES, _NODES], _WORKERS, {}),
+    "language_guess": (_languages, ["VARCHAR"], "VARCHAR", {"type": ARROW}),
+}

@@ -1,4 +1,4 @@
--- Which of today's sessions were under way on an earlier day: the next round's sessions.
+-- Which of these sessions have events on a day.
 SELECT DISTINCT correlation_id
 FROM event_inbox
 WHERE

@@ -1,0 +1,131 @@
+"""Summaries of sessions, renewed as events come: the same rows as if computed at the end."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pytest
+
+from model_foundry.intake.drain import drain
+from model_foundry.settings import Settings
+from model_foundry.store import flat, lake, postgres
+from model_foundry.store.summaries import SummaryDay, later_days, summarize_day
+from model_foundry_tests.foundry import materialize, metadata_of
+from model_foundry_tests.line import Raw, event, publish
+from model_foundry_tests.sessions import made_session
+
+DAYS = tuple(date(2026, 11, 19) + timedelta(days=number) for number in range(3))
+NAMES = ("session_summary", "session_agreement")
+
+
+def at(day: int, seconds: float) -> datetime:
+    """So long after a midnight UTC."""
+    return datetime.combine(DAYS[day], datetime.min.time(), UTC) + timedelta(seconds=seconds)
+
+
+def land(settings: Settings, events: Iterable[Raw], *, rebuild: bool = False) -> list[date]:
+    """From NATS into the flat tables; the days that something came for."""
+    publish(settings, events)
+    asyncio.run(drain(settings))
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        stale = sorted(flat.stale_days(connection))
+        for day in stale:
+            for table in flat.FLAT_TABLES:
+                flat.flatten_day(connection, table, day, rebuild=rebuild)
+    return stale
+
+
+def renew(settings: Settings, name: str, days: Sequence[date]) -> list[SummaryDay]:
+    """As the sensor has it done: the days that were touched, and what follows from it."""
+    done = []
+    with duckdb.connect() as memory:
+        for day in days:
+            done.append(summarize_day(settings, memory, name, day, rebuild=False))
+            done += later_days(settings, memory, done[-1])
+    return done
+
+
+def kept(settings: Settings, name: str) -> list[pa.Table]:
+    """The rows of each day."""
+    found = [lake.kept_day(lake.lake_of(settings), name, day) for day in DAYS]
+    return [each.rows.to_pylist() for each in found if each]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_renewed_as_events_come_it_is_what_it_would_be_computed_at_the_end(
+    settings: Settings, tmp_path: Path, seed: int
+) -> None:
+    draw = random.Random(seed)
+    settings = settings.model_copy(update={"lake_max_parts": 2})
+    sessions = [
+        event_
+        for number in range(5)
+        for event_ in made_session(
+            f"s{number}",
+            at=at(draw.choice([0, 1]), draw.choice([40_000, 86_395])),
+            said=f"{number} replicas",
+        )
+    ]
+    bridges = [event(correlation_id="s0", occurred_at=at(day, 70_000)) for day in (0, 1, 2)]
+    events = [*sessions, *bridges, event(correlation_id=None, occurred_at=at(1, 5))]
+    draw.shuffle(events)
+    cuts = [0, *sorted(draw.sample(range(1, len(events)), 3)), len(events)]
+    for number, (first, last) in enumerate(pairwise(cuts)):
+        touched = land(settings, events[first:last], rebuild=number == 1)
+        for name in NAMES:
+            renew(settings, name, touched)
+    afresh = settings.model_copy(update={"home": tmp_path / "afresh"})
+    for name in NAMES:
+        with duckdb.connect() as memory:
+            for day in DAYS:
+                summarize_day(afresh, memory, name, day)
+        assert kept(settings, name) == kept(afresh, name)
+
+
+def test_only_sessions_with_new_events_are_computed_again(settings: Settings) -> None:
+    """And none where nothing came; what was rebuilt is computed whole."""
+    for number in range(3):
+        land(settings, made_session(f"s{number}", at=at(0, 1_000)))
+    [first] = renew(settings, "session_summary", DAYS[:1])
+    assert first.sessions is None
+    [again] = renew(settings, "session_summary", DAYS[:1])
+    assert again.sessions is not None
+    assert again.sessions.num_rows == 0
+    [before] = lake.lake_of(settings).live("session_summary", DAYS[0])
+    land(settings, [event(correlation_id="s1", occurred_at=at(0, 2_000))])
+    [renewed] = renew(settings, "session_summary", DAYS[:1])
+    assert renewed.sessions is not None
+    assert renewed.sessions.to_pydict() == {"correlation_id": ["s1"]}
+    [after] = lake.lake_of(settings).live("session_summary", DAYS[0])
+    assert after != before
+    land(settings, [event(correlation_id="s2", occurred_at=at(0, 2_000))], rebuild=True)
+    [rebuilt] = renew(settings, "session_summary", DAYS[:1])
+    assert rebuilt.sessions is None
+
+
+def test_an_event_that_comes_late_changes_the_days_on_which_its_session_went_on(
+    settings: Settings,
+) -> None:
+    land(settings, made_session("long", at=at(0, 86_395)))
+    days = [day.isoformat() for day in DAYS[:2]]
+    materialize(settings, *flat.FLAT_TABLES, "session_summary", days=(days[0], days[1]))
+    land(settings, [event(correlation_id="long", occurred_at=at(0, 86_390))])
+    result = materialize(settings, "session_summary", day=days[0])
+    told = {
+        event_.partition: event_.step_materialization_data.materialization
+        for event_ in result.get_asset_materialization_events()
+    }
+    assert set(told) == set(days)
+    assert metadata_of(result, "session_summary", days[0])["rows_computed"] == 1
+    assert isinstance(told[days[1]], dg.AssetMaterialization)
+    assert told[days[1]].metadata["rows_computed"].value == 1
+    [_, second] = kept(settings, "session_summary")
+    assert second[0]["tool_calls"] == 2
+    assert second[0]["started_at"] == at(0, 86_390)
