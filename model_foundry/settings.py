@@ -244,6 +244,11 @@ class Settings(BaseSettings):
     session_max_days: int = Field(
         7, ge=1, le=366, description="Days that a session is followed back over midnights."
     )
+    session_portion_events: int = Field(
+        100_000,
+        ge=1,
+        description="Sessions of about so many events are summarized at once: bounds memory.",
+    )
     trace_max_rows: int = Field(
         200_000, ge=1, description="Of a session and table that `trace` reads."
     )

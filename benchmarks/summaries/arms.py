@@ -3,7 +3,7 @@
 Belongs here: how one tool is used, as well as it can reasonably be. Does not: servers, figures.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,10 +14,14 @@ from model_foundry.settings import Settings
 SQL: Final = Path(__file__).with_name("sql")
 TABLE: Final = "llm_tool_call"
 SUMMARY: Final = "daily_tool_calls"
-_COLUMNS: Final = "tool_name, is_error, duration_ms"
-_AGGREGATE: Final = (
-    "SELECT tool_name, count(*) AS calls, count(*) FILTER (WHERE is_error), "
-    "quantile_cont(duration_ms, 0.5), quantile_cont(duration_ms, 0.95) FROM rows GROUP BY ALL"
+_COUNTS: Final = ("calls", "errors", "retries")
+_READ: Final = (
+    "occurred_on, event_id, occurred_at, tool_name, correlation_id, arguments::text AS arguments, "
+    "is_error, error_type, duration_ms"
+)
+_KEPT: Final = (
+    f"{_READ}, causation_id, source, tool_call_id, slot, request_model, chat_event_id, "
+    "result::text AS result, batch_id"
 )
 
 
@@ -34,82 +38,112 @@ class Task(NamedTuple):
         return Settings.model_validate({"home": self.home, "postgres_url": self.postgres_url})
 
     @property
-    def query(self) -> str:
-        """The columns that the summary needs."""
-        return f"SELECT {_COLUMNS} FROM {TABLE} WHERE occurred_on = '{self.day}'"  # noqa: S608
+    def kept(self) -> str:
+        """Every column, which the lake keeps."""
+        return f"SELECT {_KEPT} FROM {TABLE} WHERE occurred_on = '{self.day}'"  # noqa: S608
 
-    def check(self, counts: Any) -> None:
-        """Fail unless every row was counted."""
-        assert sum(counts) == self.rows, f"{sum(counts)} of {self.rows} rows"
+    @property
+    def read(self) -> str:
+        """The columns that the summary reads."""
+        return f"SELECT {_READ} FROM {TABLE} WHERE occurred_on = '{self.day}'"  # noqa: S608
 
+    @property
+    def parquet(self) -> Path:
+        """Where a peer keeps the day."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        return self.home / "day.parquet"
 
-def _memory(task: Task) -> Any:
-    import duckdb  # noqa: PLC0415
-
-    settings = task.settings()
-    connection = duckdb.connect()
-    connection.execute("SET memory_limit = ?", [settings.duckdb_memory_limit])
-    connection.execute("SET threads = ?", [settings.duckdb_threads])
-    return connection
+    def check(self, calls: Iterable[int], errors: Iterable[int], retries: Iterable[int]) -> None:
+        """Fail unless every row was counted, and each failure and retry among them."""
+        found = sum(calls), sum(errors), sum(retries)
+        failed = range(0, self.rows, 17)
+        again = sum(event % 20 < 8 and event + 12 < self.rows for event in failed)
+        assert found == (self.rows, len(failed), again), f"{found} of {self.rows} rows"
 
 
 def pandas_read_sql(task: Task) -> Callable[[], object]:
-    """pandas `read_sql` through SQLAlchemy, then groupby."""
+    """pandas `read_sql` through SQLAlchemy, `to_parquet`, groupby."""
+    return _pandas(task, task.kept, keep=True)
+
+
+def pandas_columns(task: Task) -> Callable[[], object]:
+    """The same of the columns that the summary reads, nothing kept."""
+    return _pandas(task, task.read, keep=False)
+
+
+def _pandas(task: Task, query: str, *, keep: bool) -> Callable[[], object]:
     import pandas as pd  # noqa: PLC0415
     import sqlalchemy  # noqa: PLC0415
 
     url = task.postgres_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    key = ["correlation_id", "tool_name", "arguments"]
 
     def run() -> None:
-        frame = pd.read_sql(task.query, sqlalchemy.create_engine(url))
+        frame = pd.read_sql(query, sqlalchemy.create_engine(url))
+        if keep:
+            frame.to_parquet(task.parquet, compression="zstd")
+        failed = frame.loc[frame["is_error"], key].drop_duplicates()
+        followed = frame.merge(failed, on=key).sort_values(["occurred_at", "event_id"])
+        retried = followed[followed.groupby(key)["is_error"].shift().eq(True)]
         grouped = frame.groupby("tool_name")
-        result = grouped.agg(calls=("is_error", "size"), errors=("is_error", "sum"))
+        result = grouped.agg(
+            calls=("is_error", "size"),
+            errors=("is_error", "sum"),
+            sessions=("correlation_id", "nunique"),
+        )
+        result["retries"] = retried.groupby("tool_name").size()
         for quantile in (0.5, 0.95):
             result[str(quantile)] = grouped["duration_ms"].quantile(quantile)
-        task.check(result["calls"])
+        task.check(result["calls"], result["errors"], result["retries"].fillna(0))
 
     return run
 
 
 def psycopg_rows(task: Task) -> Callable[[], object]:
-    """psycopg rows into Arrow, then DuckDB."""
+    """psycopg rows into Arrow and Parquet, then DuckDB."""
     import psycopg  # noqa: PLC0415
     import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
 
     _warm()
 
     def run() -> None:
         with psycopg.connect(task.postgres_url) as connection:
-            fetched = connection.execute(task.query.encode()).fetchall()
-        columns = [pa.array(column) for column in zip(*fetched, strict=True)]
-        rows = pa.table(columns, names=_COLUMNS.split(", "))
-        task.check(_aggregate(task, rows))
+            cursor = connection.execute(task.kept.encode())
+            names = [column.name for column in cursor.description or ()]
+            columns = [pa.array(column) for column in zip(*cursor.fetchall(), strict=True)]
+        rows = pa.table(columns, names=names)
+        pq.write_table(rows, task.parquet, compression="zstd")
+        _summarize(task, rows)
 
     return run
 
 
 def connectorx(task: Task) -> Callable[[], object]:
-    """connectorx to Arrow, then DuckDB."""
+    """connectorx to Arrow and Parquet, then DuckDB."""
     import connectorx as cx  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
 
     _warm()
 
     def run() -> None:
-        rows = cx.read_sql(task.postgres_url, task.query, return_type="arrow")
-        task.check(_aggregate(task, rows))
+        rows = cx.read_sql(task.postgres_url, task.kept, return_type="arrow")
+        pq.write_table(rows, task.parquet, compression="zstd")
+        _summarize(task, rows)
 
     return run
 
 
 def postgres_sql(task: Task) -> Callable[[], object]:
-    """The same aggregate, by PostgreSQL."""
+    """The same summary by PostgreSQL itself, nothing kept."""
     import psycopg  # noqa: PLC0415
 
     def run() -> None:
         with psycopg.connect(task.postgres_url) as connection:
             query = (SQL / "aggregate.sql").read_text().encode()
             found = connection.execute(query, {"day": task.day}).fetchall()
-        task.check([row[1] for row in found])
+        _, calls, errors, retries, *_ = zip(*found, strict=True)
+        task.check(calls, errors, retries)
 
     return run
 
@@ -122,14 +156,17 @@ def postgres_adbc(task: Task) -> Callable[[], object]:
 
     def run() -> None:
         with dbapi.connect(task.postgres_url) as arrow, arrow.cursor() as cursor:
-            cursor.execute(task.query)
-            task.check(_aggregate(task, cursor.fetch_record_batch()))
+            cursor.execute(task.read)
+            with _memory(task) as connection:
+                connection.register("streamed", cursor.fetch_record_batch())
+                connection.execute(f"CREATE TABLE {TABLE} AS FROM streamed")
+                _check(task, connection)
 
     return run
 
 
 def ours(task: Task) -> Callable[[], object]:
-    """PostgreSQL → lake → summary, every column kept."""
+    """PostgreSQL → lake → summary."""
     from model_foundry.store.summaries import summarize_day  # noqa: PLC0415
 
     settings = task.settings()
@@ -137,8 +174,9 @@ def ours(task: Task) -> Callable[[], object]:
     _warm()
 
     def run() -> None:
-        result = summarize_day(settings, _memory(task), SUMMARY, task.day)
-        task.check(result.table.column("calls").to_pylist())
+        with _memory(task) as connection:
+            rows = summarize_day(settings, connection, SUMMARY, task.day).table
+        task.check(*(rows[name].to_pylist() for name in _COUNTS))
 
     return run
 
@@ -146,22 +184,29 @@ def ours(task: Task) -> Callable[[], object]:
 def lake_alone(task: Task) -> Callable[[], object]:
     """The summary from the lake as it is."""
     from model_foundry.store import lake  # noqa: PLC0415
-    from model_foundry.store.summary_sql import summary_of  # noqa: PLC0415
 
     settings = task.settings()
-    place = lake.lake_of(settings)
+    files = tuple(lake.lake_of(settings).live(TABLE, task.day))
 
     _warm()
 
     def run() -> None:
-        files = tuple(file.path for file in place.live(TABLE, task.day))
         day = lake.LakeDay(TABLE, task.day, task.rows, 0, refreshed=False, files=files)
-        connection = _memory(task)
-        lake.show(settings, connection, [day])
-        result = summary_of(connection, SUMMARY, task.day)
-        task.check(result.column("calls").to_pylist())
+        with _memory(task) as connection:
+            lake.show(settings, connection, [day])
+            _check(task, connection)
 
     return run
+
+
+def _memory(task: Task) -> Any:
+    import duckdb  # noqa: PLC0415
+
+    settings = task.settings()
+    connection = duckdb.connect()
+    connection.execute("SET memory_limit = ?", [settings.duckdb_memory_limit])
+    connection.execute("SET threads = ?", [settings.duckdb_threads])
+    return connection
 
 
 def _warm() -> None:
@@ -174,10 +219,52 @@ def _warm() -> None:
         connection.execute("SELECT * FROM rows").to_arrow_table()
 
 
-def _aggregate(task: Task, rows: Any) -> list[int]:
+def _summarize(task: Task, rows: Any) -> None:
     with _memory(task) as connection:
-        connection.register("rows", rows)
-        return [int(row[1]) for row in connection.execute(_AGGREGATE).fetchall()]
+        connection.register(TABLE, rows)
+        _check(task, connection)
+
+
+def _check(task: Task, connection: Any) -> None:
+    """Our summary's SQL, over the table that the connection has."""
+    from model_foundry.store.summary_sql import summary_of  # noqa: PLC0415
+
+    rows = summary_of(connection, SUMMARY, task.day)
+    task.check(*(rows[name].to_pylist() for name in _COUNTS))
+
+
+def whole_day(task: Task) -> Callable[[], object]:
+    """A day from the inbox through every flat table and the lake into every summary."""
+    return _carried(task, rebuild=True)
+
+
+def new_events(task: Task) -> Callable[[], object]:
+    """What has come since, the same way."""
+    return _carried(task, rebuild=False)
+
+
+def _carried(task: Task, *, rebuild: bool) -> Callable[[], object]:
+    import contextlib  # noqa: PLC0415
+
+    from model_foundry.store import flat, postgres  # noqa: PLC0415
+    from model_foundry.store.summaries import summarize_day  # noqa: PLC0415
+    from model_foundry.store.summary_sql import SUMMARIES  # noqa: PLC0415
+
+    settings = task.settings()
+    _warm()
+
+    def run() -> None:
+        with contextlib.closing(postgres.connect(settings)) as database:
+            for table in flat.FLAT_TABLES:
+                flat.flatten_day(database, table, task.day, rebuild=rebuild)
+        for name in SUMMARIES:
+            with _memory(task) as connection:
+                done = summarize_day(settings, connection, name, task.day, rebuild=rebuild)
+            if name == "daily_events":
+                counted = sum(done.table["events"].to_pylist())
+                assert counted == task.rows, f"{counted} of {task.rows} events"
+
+    return run
 
 
 def days(task: tuple[Task, tuple[date, ...]]) -> Callable[[], object]:
@@ -212,6 +299,7 @@ def reader(task: tuple[Task, int]) -> Callable[[], object]:
 
 ARMS: Final[dict[str, Prepare]] = {
     "pandas_read_sql": pandas_read_sql,
+    "pandas_columns": pandas_columns,
     "psycopg_rows": psycopg_rows,
     "connectorx": connectorx,
     "postgres_sql": postgres_sql,

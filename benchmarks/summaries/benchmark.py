@@ -21,7 +21,8 @@ from model_foundry.store import postgres
 
 DAYS: Final = 8
 FIRST_DAY: Final = date(2026, 3, 1)
-LIMIT_S: Final = 900.0
+LIMIT_S: Final = 1_800.0
+BATCH: Final = 5_000
 DISTRIBUTIONS: Final = (
     "adbc-driver-postgresql",
     "connectorx",
@@ -40,16 +41,20 @@ class Size(NamedTuple):
     Attributes:
         events: of the two days that every arm summarizes, the smaller first.
         backfill_events: of each of the eight days that one and two processes backfill.
+        new_events: that come to the larger day, when it is in every summary.
         rounds: of everything; medians are taken over them.
     """
 
     events: tuple[int, int]
     backfill_events: int
+    new_events: int
     rounds: int
 
 
-FULL: Final = Size(events=(1_000_000, 5_000_000), backfill_events=500_000, rounds=3)
-QUICK: Final = Size(events=(2_000, 10_000), backfill_events=1_000, rounds=1)
+FULL: Final = Size(
+    events=(1_000_000, 5_000_000), backfill_events=500_000, new_events=1_000, rounds=3
+)
+QUICK: Final = Size(events=(2_000, 10_000), backfill_events=1_000, new_events=100, rounds=1)
 
 
 def run(size: Size, directory: Path, report: Report) -> dict[str, Any]:
@@ -81,16 +86,22 @@ class _Benchmark:
             version = database.info.server_version
         small, large = (self._arms(rows) for rows in self._size.events)
         one, two = self._backfills()
+        arrival = self._arrival()
         medians = {name: arm["seconds"]["median"] for name, arm in large.items() if arm}
         return {
             "machine": harness.machine_facts(DISTRIBUTIONS, postgresql=f"{version // 10000}"),
             "size": self._size._asdict(),
             "arms": {str(self._size.events[0]): small, str(self._size.events[1]): large},
             "backfill_s": {"one_process": one, "two_processes": two},
+            "arrival_s": arrival,
             "ratios": {
                 "vs_pandas_5m": round(medians["pandas_read_sql"] / medians["ours"], 2),
+                "vs_pandas_columns_5m": round(medians["pandas_columns"] / medians["ours"], 2),
                 "lake_vs_postgres": round(medians["postgres_adbc"] / medians["lake_alone"], 2),
                 "two_processes_time": round(two["median"] / one["median"], 3),
+                "new_to_whole_day": round(
+                    arrival["new_events"]["median"] / arrival["whole_day"], 4
+                ),
             },
             "peak_rss_mb_1m": small["ours"]["peak_rss_mb"] if small["ours"] else None,
             "peak_rss_mb_5m": large["ours"]["peak_rss_mb"] if large["ours"] else None,
@@ -136,6 +147,33 @@ class _Benchmark:
                 )
                 self._report(f"{DAYS} days: {one[-1]:.2f} s, by two processes {two[-1]:.2f} s")
         return harness.summary(one, 3), harness.summary(two, 3)
+
+    def _arrival(self) -> dict[str, Any]:
+        """The larger day from the inbox into every summary, then some new events of it."""
+        task = self._task(self._size.events[1], FIRST_DAY)
+        self._land(task, 0, task.rows)
+        [whole] = self._measure(Call(arms.whole_day, task))
+        self._report(f"a day of {task.rows:,} events into every summary: {whole.seconds:.1f} s")
+        seconds = []
+        for number in range(self._size.rounds):
+            first = -(-task.rows // BATCH) * BATCH
+            self._land(task, first, self._size.new_events)
+            task = task._replace(rows=task.rows + self._size.new_events)
+            [new] = self._measure(Call(arms.new_events, task))
+            seconds.append(new.seconds)
+            self._report(f"{self._size.new_events:,} new ones: {seconds[number]:.2f} s")
+        return {"whole_day": round(whole.seconds, 3), "new_events": harness.summary(seconds, 3)}
+
+    def _land(self, task: Task, first: int, events: int) -> None:
+        """Put events into the inbox, as drains would have in batches."""
+        self._report(f"landing {events:,} events")
+        wanted = {"day": task.day, "first_no": first, "events": events}
+        with psycopg.connect(task.postgres_url, autocommit=True) as connection:
+            connection.execute("SELECT ensure_day_partition('event_inbox', %s)", (task.day,))
+            for name in ("preload_events", "preload_event_batches"):
+                connection.execute((SQL / f"{name}.sql").read_text().encode(), wanted)
+            if events > BATCH:
+                connection.execute("VACUUM (ANALYZE) event_inbox")
 
     def _measure(self, *calls: Call) -> list[Outcome]:
         return harness.measure(*calls, log=self._folder / "processes.log", limit_s=LIMIT_S)

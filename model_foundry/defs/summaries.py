@@ -54,8 +54,8 @@ class SummaryConfig(dg.Config):
 
     mode: Literal["rebuild", "append"] = Field(
         default="rebuild",
-        description="rebuild: compute every row anew. append: of a summary of sessions, only the "
-        "rows of those that had events since; any other summary is computed whole.",
+        description="rebuild: compute every row anew. append: leave a day alone that has not "
+        "changed, and of a summary of sessions compute only those that had events since.",
     )
 
 
@@ -152,10 +152,12 @@ def _figures(done: SummaryDay, settings: Settings) -> dict[str, Any]:
 
 
 def _rows_computed(done: SummaryDay) -> int:
-    if done.sessions is None:
+    if done.computed is None:
         return int(done.table.num_rows)
-    computed = pc.is_in(done.table["correlation_id"], done.sessions["correlation_id"])
-    return pc.sum(computed).as_py() or 0
+    if not done.computed.num_rows:
+        return 0
+    now = done.computed["correlation_id"].combine_chunks()
+    return pc.sum(pc.is_in(done.table["correlation_id"], now)).as_py() or 0
 
 
 def _plot(done: SummaryDay) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_renewed_as_events_come_it_is_what_it_would_be_computed_at_the_end(
     settings: Settings, tmp_path: Path, seed: int
 ) -> None:
     draw = random.Random(seed)
-    settings = settings.model_copy(update={"lake_max_parts": 2})
+    settings = settings.model_copy(update={"lake_max_parts": 2, "session_portion_events": 20})
     sessions = [
         event_
         for number in range(5)
@@ -94,20 +94,20 @@ def test_only_sessions_with_new_events_are_computed_again(settings: Settings) ->
     for number in range(3):
         land(settings, made_session(f"s{number}", at=at(0, 1_000)))
     [first] = renew(settings, "session_summary", DAYS[:1])
-    assert first.sessions is None
+    assert first.computed is None
     [again] = renew(settings, "session_summary", DAYS[:1])
-    assert again.sessions is not None
-    assert again.sessions.num_rows == 0
+    assert again.computed is not None
+    assert again.computed.num_rows == 0
     [before] = lake.lake_of(settings).live("session_summary", DAYS[0])
     land(settings, [event(correlation_id="s1", occurred_at=at(0, 2_000))])
     [renewed] = renew(settings, "session_summary", DAYS[:1])
-    assert renewed.sessions is not None
-    assert renewed.sessions.to_pydict() == {"correlation_id": ["s1"]}
+    assert renewed.computed is not None
+    assert renewed.computed.to_pydict() == {"correlation_id": ["s1"]}
     [after] = lake.lake_of(settings).live("session_summary", DAYS[0])
     assert after != before
     land(settings, [event(correlation_id="s2", occurred_at=at(0, 2_000))], rebuild=True)
     [rebuilt] = renew(settings, "session_summary", DAYS[:1])
-    assert rebuilt.sessions is None
+    assert rebuilt.computed is None
 
 
 def test_an_event_that_comes_late_changes_the_days_on_which_its_session_went_on(

@@ -1,5 +1,6 @@
 -- Events `first_no` … `first_no + events - 1` of one day, in the inbox: sessions of 500, each with
--- 125 chats, 125 tool calls, 200 nodes and edges of its flow, and 50 searches.
+-- 125 chats, 125 tool calls, 200 nodes and edges of its flow, and 50 searches. One event of 50 comes
+-- late: it is of an earlier session.
 INSERT INTO event_inbox (
     event_id, subject, published_subject, source, correlation_id, causation_id, occurred_at,
     received_at, occurred_on, stream, stream_seq, payload, payload_repaired, batch_id
@@ -99,7 +100,11 @@ SELECT
 FROM (
     SELECT
         event_no,
-        event_no / 500 AS session_no,
+        CASE
+            WHEN event_no %% 50 = 7 AND event_no >= 500
+                THEN event_no::bigint * 7919 %% (event_no / 500)
+            ELSE event_no / 500
+        END AS session_no,
         event_no %% 500 AS step_no,
         %(day)s::date || '-' || event_no AS event_id,
         CASE

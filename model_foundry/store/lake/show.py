@@ -1,7 +1,8 @@
 """Days of the lake as views of a DuckDB connection: exactly the files that they name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
+from types import MappingProxyType
 
 import duckdb
 
@@ -15,12 +16,13 @@ def show(
     connection: duckdb.DuckDBPyConnection,
     days: Iterable[LakeDay],
     *,
-    only: str = "TRUE",
+    only: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, dict[str, str]]:
     """A view for each table of these days, under its name; by table, the columns and their types.
 
     A table without files has its columns all the same, and a file from before a column was added
-    has NULL in it. `only` is the SQL condition of the rows that are shown.
+    has NULL in it. `only` has SQL conditions for the rows that are shown, each for the
+    tables with a column of that name.
     """
     place = lake_of(settings)
     place.register_in(connection)
@@ -32,6 +34,9 @@ def show(
             union_by_name=True,
             hive_partitioning=False,
         )
-        relation.filter(only).create_view(table, replace=True)
+        shown_rows = relation
+        for column in only.keys() & set(relation.columns):
+            shown_rows = shown_rows.filter(only[column])
+        shown_rows.create_view(table, replace=True)
         columns[table] = dict(zip(relation.columns, map(str, relation.types), strict=True))
     return columns

@@ -1,0 +1,182 @@
+"""A summary of sessions: computed in portions, and again only of those that had events since.
+
+What came since lies in parts of the lake with higher numbers than those that the kept summary was
+made of; a merged one among them holds some of the earlier rows too, which costs but does no harm.
+A portion is so many events of sessions that began after each other: memory is bounded by it, and
+the files' statistics keep the rest of the day unread.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_foundry.settings import Settings
+from model_foundry.store import lake
+from model_foundry.store.sql import load_sql
+from model_foundry.store.summary_sql import summary_of
+
+_ORDER: Final = ("started_at", "correlation_id", "worker")
+_AMONG_THEM: Final = "correlation_id IN (SELECT correlation_id FROM session_of_portion)"
+_NONE: Final = pa.table({"correlation_id": pa.array([], pa.string())})
+
+
+class Sessions(NamedTuple):
+    """A summary's rows, and the sessions that were computed now; None: all of them."""
+
+    rows: pa.Table
+    computed: pa.Table | None
+
+
+def summarize_sessions(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    inputs: Iterable[lake.LakeDay],
+    *,
+    kept: lake.Kept | None,
+    version: str,
+) -> Sessions:
+    """One day of a summary of sessions, from these days of the lake, the last of which it is of.
+
+    Args:
+        kept: what there is of the day already; its rows stay for sessions without new events.
+        version: of the code that computes it.
+    """
+    days = list(inputs)
+    parts = _parts_since(kept.made, version, days) if kept else None
+    if kept is None or parts is None:
+        computed, rows = None, []
+    else:
+        computed = _sessions_in(settings, connection, parts)
+        rows = [_without(kept.rows, computed)]
+    first, day = min(each.day for each in days), max(each.day for each in days)
+    for portion in _portions(settings, connection, days, computed):
+        with _shown(settings, connection, days, portion.sessions, portion.moments):
+            rows.append(summary_of(connection, name, day, first))
+    if not rows:
+        lake.show(settings, connection, days)
+        rows.append(summary_of(connection, name, day, first))
+    together = pa.concat_tables(rows)
+    order = [(column, "ascending") for column in _ORDER if column in together.column_names]
+    return Sessions(together.sort_by(order), computed)
+
+
+def made_of(version: str, inputs: Iterable[lake.LakeDay]) -> lake.Made:
+    """What a summary of these lake days says that it was made of."""
+    return lake.Made(
+        version, {_key(each, file): file.last for each in inputs for file in each.files}
+    )
+
+
+def _parts_since(
+    made: lake.Made | None, version: str, days: list[lake.LakeDay]
+) -> dict[str, list[lake.LakeFile]] | None:
+    """By table, the files that a kept summary has not read.
+
+    None: other code made it, or a day that it read was written anew or is read no more. Nothing of
+    it can be kept.
+    """
+    if made is None or made.version != version:
+        return None
+    if not made.parts.keys() <= made_of(version, days).parts.keys():
+        return None
+    found: dict[str, list[lake.LakeFile]] = {}
+    for each in days:
+        for file in each.files:
+            read = made.parts.get(_key(each, file), -1)
+            if file.last > read >= file.first == 0:
+                return None
+            if file.last > read:
+                found.setdefault(each.table, []).append(file)
+    return found
+
+
+def _key(each: lake.LakeDay, file: lake.LakeFile) -> str:
+    return f"{each.table}/{each.day}/{file.layer}"
+
+
+def _sessions_in(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    parts: dict[str, list[lake.LakeFile]],
+) -> pa.Table:
+    """The sessions that these files have rows of, in a column `correlation_id`."""
+    place = lake.lake_of(settings)
+    found = [
+        connection.read_parquet(
+            [place.address(file.path) for file in files],
+            union_by_name=True,
+            hive_partitioning=False,
+        )
+        .project("correlation_id")
+        .filter("correlation_id IS NOT NULL")
+        .distinct()
+        .to_arrow_table()
+        for files in parts.values()
+    ]
+    return pa.concat_tables([_NONE, *found]).group_by("correlation_id").aggregate([])
+
+
+def _without(rows: pa.Table, sessions: pa.Table) -> pa.Table:
+    among = pc.is_in(rows["correlation_id"], sessions["correlation_id"].combine_chunks())
+    return rows.filter(pc.invert(among))
+
+
+class _Portion(NamedTuple):
+    """Sessions, and between which moments they had events, as SQL says it."""
+
+    sessions: pa.Table
+    moments: str
+
+
+def _portions(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    days: list[lake.LakeDay],
+    wanted: pa.Table | None,
+) -> Iterator[_Portion]:
+    """The wanted sessions (None: all) of the last day, in the order in which they began."""
+    inbox = [each for each in days if each.table == "event_inbox"]
+    parameters = {
+        "day": max(each.day for each in days),
+        "portion_events": settings.session_portion_events,
+    }
+    with _shown(settings, connection, inbox, wanted):
+        spans = connection.sql(
+            load_sql("duckdb/sessions/spans"), params=parameters
+        ).to_arrow_table()
+    for number in pc.unique(spans["portion_no"]).to_pylist():
+        portion = spans.filter(pc.equal(spans["portion_no"], number))
+        began_at, ended_at = pc.min(portion["began_at"]), pc.max(portion["ended_at"])
+        yield _Portion(
+            portion.select(["correlation_id"]),
+            f"occurred_at BETWEEN TIMESTAMPTZ '{began_at.as_py().isoformat()}' "
+            f"AND TIMESTAMPTZ '{ended_at.as_py().isoformat()}'",
+        )
+
+
+@contextlib.contextmanager
+def _shown(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    days: list[lake.LakeDay],
+    sessions: pa.Table | None,
+    moments: str = "TRUE",
+) -> Iterator[None]:
+    """Show the rows of these sessions (None: all rows), in a table that has moments only theirs."""
+    if sessions is None:
+        lake.show(settings, connection, days)
+        yield
+        return
+    connection.register("session_of_portion", sessions)
+    lake.show(
+        settings, connection, days, only={"correlation_id": _AMONG_THEM, "occurred_at": moments}
+    )
+    try:
+        yield
+    finally:
+        connection.unregister("session_of_portion")
