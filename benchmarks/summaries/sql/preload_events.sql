@@ -100,11 +100,7 @@ SELECT
 FROM (
     SELECT
         event_no,
-        CASE
-            WHEN event_no %% 50 = 7 AND event_no >= 500
-                THEN event_no::bigint * 7919 %% (event_no / 500)
-            ELSE event_no / 500
-        END AS session_no,
+        session_no,
         event_no %% 500 AS step_no,
         %(day)s::date || '-' || event_no AS event_id,
         CASE
@@ -114,6 +110,15 @@ FROM (
             ELSE 'obsidian.semantic_search'
         END AS subject,
         %(day)s::date::timestamptz
-        + (event_no / 500 * 8 + event_no %% 500 * 0.5) %% 86400 * interval '1 second' AS occurred_at
-    FROM generate_series(%(first_no)s, %(first_no)s + %(events)s - 1) AS numbers (event_no)
+        + (session_no * 8 + event_no %% 500 * 0.5) %% 86400 * interval '1 second' AS occurred_at
+    FROM (
+        SELECT
+            event_no,
+            CASE
+                WHEN event_no %% 50 = 7 AND event_no >= 500
+                    THEN event_no::bigint * 7919 %% (event_no / 500)
+                ELSE event_no / 500
+            END AS session_no
+        FROM generate_series(%(first_no)s, %(first_no)s + %(events)s - 1) AS numbers (event_no)
+    ) AS numbered
 ) AS made;
