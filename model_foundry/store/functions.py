@@ -2,7 +2,7 @@
 
 critical_path(starts, ends, sources, targets)   lists of integers → {length, nodes}
 worker_agreement(chats, causes, nodes)          lists of structs → a list of `agreement.Worker`
-language_guess(text)                            a BCP 47 tag, from the scripts of its characters
+language_of_scripts(text)                       a BCP 47 tag, from the scripts of its characters
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,12 +38,12 @@ _WORKERS: Final = (
 )
 
 
-def register(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """Make the functions that a statement calls known to a connection, unless they are."""
+def register(connection: duckdb.DuckDBPyConnection, *statements: str) -> None:
+    """Make the functions that these statements call known to a connection, unless they are."""
     rows = connection.execute("SELECT function_name FROM duckdb_functions()").fetchall()
     known = {name for (name,) in rows}
     for name, (function, parameters, result, options) in _FUNCTIONS.items():
-        if f"{name}(" in statement and name not in known:
+        if name not in known and any(f"{name}(" in statement for statement in statements):
             connection.create_function(name, function, parameters, result, **options)
 
 
@@ -133,5 +133,5 @@ _FUNCTIONS: Final[Mapping[str, tuple[Any, list[Any], Any, dict[str, Any]]]] = {
         {"type": ARROW},
     ),
     "worker_agreement": (worker_agreement, [_CHATS, _CAUSES, _NODES], _WORKERS, {}),
-    "language_guess": (_languages, ["VARCHAR"], "VARCHAR", {"type": ARROW}),
+    "language_of_scripts": (_languages, ["VARCHAR"], "VARCHAR", {"type": ARROW}),
 }

@@ -5,7 +5,6 @@ English as well as German), `und` without letters. A fifth of the letters in an 
 makes a text East Asian: its code and names are often Latin.
 """
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -25,20 +24,11 @@ _NAMED: Final = {
     "IDEOGRAPHIC ": "han",
     "HANGUL ": "hangul",
 }
-_ASCII_LETTER: Final = re.compile("[A-Za-z]")
 _LETTERS_END: Final = 0x40000  # there is none beyond it in Unicode
 
 
 def languages(texts: Sequence[str]) -> list[str]:
-    """The language of each text; some nanoseconds a character, less where all are ASCII."""
-    others = iter(_by_counts([text for text in texts if not text.isascii()]))
-    return [
-        ("und-Latn" if _ASCII_LETTER.search(text) else "und") if text.isascii() else next(others)
-        for text in texts
-    ]
-
-
-def _by_counts(texts: Sequence[str]) -> list[str]:
+    """The language of each text, at some nanoseconds a character."""
     counts = _counts(texts)
     letters = counts[:, 1:].sum(axis=1)
     latin, cyrillic, kana, han, hangul = counts[:, 2:].T

@@ -3,7 +3,7 @@ SELECT
     occurred_on AS day,
     subject,
     source,
-    hour(occurred_at) AS hour_utc,
+    epoch_us(occurred_at) // 3600000000 % 24 AS hour_utc,
     count(*) AS events,
     count(DISTINCT correlation_id) AS sessions, -- with an event in this row: not to be added up
     count(*) FILTER (WHERE published_subject <> subject) AS under_old_name,

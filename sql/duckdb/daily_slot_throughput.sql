@@ -64,20 +64,40 @@ timed AS (
 -- Until when those that began before it had covered the time: the rest of each does not overlap.
 covered AS (
     SELECT
-        *,
+        origin,
+        slot,
+        model,
+        started_us,
+        ended_us,
         max(ended_us) OVER (
             PARTITION BY origin, slot, model
-            ORDER BY started_us ASC NULLS LAST
+            ORDER BY started_us
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS covered_until_us
     FROM timed
+    WHERE started_us IS NOT NULL
+),
+
+busy AS (
+    SELECT
+        origin,
+        slot,
+        model,
+        sum_of(
+            CASE
+                WHEN covered_until_us > started_us THEN greatest(ended_us - covered_until_us, 0)
+                ELSE ended_us - started_us
+            END
+        ) / 1e6 AS covered_s
+    FROM covered
+    GROUP BY origin, slot, model
 )
 
 SELECT
-    occurred_on AS day,
-    origin,
-    slot,
-    model,
+    timed.occurred_on AS day,
+    timed.origin,
+    timed.slot,
+    timed.model,
     count(*) AS requests,
     count(*) FILTER (WHERE status = 'rejected') AS rejected,
     count(*) FILTER (WHERE status = 'failed') AS failed,
@@ -88,13 +108,7 @@ SELECT
     sum_of(cached_tokens) AS cached_tokens,
     (max(ended_us) - min(started_us)) / 1e6 AS wall_s, -- from the first start to the last end
     -- when at least one request was worked on
-    sum_of(
-        CASE
-            WHEN covered_until_us > started_us
-                THEN greatest(ended_us - covered_until_us, 0)
-            ELSE ended_us - started_us
-        END
-    ) / 1e6 AS busy_s,
+    any_value(busy.covered_s) AS busy_s,
     sum_of(ended_us - started_us) / 1e6 AS worked_s, -- of all requests, side by side or not
     busy_s / nullif(wall_s, 0) AS busy_share,
     worked_s / nullif(busy_s, 0) AS parallel_mean, -- requests at once, while there was one
@@ -118,6 +132,11 @@ SELECT
     sketch_quantile(total_ms_sketch, 0.5) AS total_p50_ms,
     sketch_quantile(total_ms_sketch, 0.95) AS total_p95_ms,
     sketch_quantile(total_ms_sketch, 0.99) AS total_p99_ms
-FROM covered
-GROUP BY day, origin, slot, model
-ORDER BY day, origin, slot, model;
+FROM timed
+LEFT JOIN busy
+    ON
+        timed.origin = busy.origin
+        AND timed.slot IS NOT DISTINCT FROM busy.slot
+        AND timed.model IS NOT DISTINCT FROM busy.model
+GROUP BY timed.occurred_on, timed.origin, timed.slot, timed.model
+ORDER BY timed.occurred_on, timed.origin, timed.slot, timed.model;

@@ -6,7 +6,8 @@ WITH called AS (
         occurred_at,
         tool_name,
         correlation_id,
-        row(correlation_id, tool_name, md5(arguments)) AS what,
+        arguments,
+        hash(correlation_id, tool_name, arguments) AS what,
         is_error,
         error_type,
         duration_ms
@@ -18,11 +19,17 @@ WITH called AS (
 followed AS (
     SELECT
         tool_name,
-        lag(is_error) OVER (PARTITION BY what ORDER BY occurred_at, event_id) AS last_failed
+        lag(is_error) OVER (
+            PARTITION BY correlation_id, tool_name, md5(arguments)
+            ORDER BY occurred_at, event_id
+        ) AS last_failed
     FROM called
     WHERE
         correlation_id IS NOT NULL
-        AND what IN (SELECT failed.what FROM called AS failed WHERE failed.is_error)
+        AND what IN (
+            SELECT failed.what FROM called AS failed
+            WHERE failed.is_error
+        )
 ),
 
 retried AS (

@@ -1,6 +1,6 @@
 SELECT
-    column_name::text,
-    data_type::text
-FROM information_schema.columns
-WHERE table_schema = current_schema() AND table_name = %(table)s
-ORDER BY ordinal_position;
+    attname::text AS column_name,
+    format_type(atttypid, NULL) AS data_type
+FROM pg_attribute
+WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum;
