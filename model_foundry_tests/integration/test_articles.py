@@ -17,7 +17,7 @@ from model_foundry.settings import Settings
 from model_foundry_tests import line
 from model_foundry_tests.asking import QUICK
 from model_foundry_tests.fake_slot import FakeSlot, translated
-from model_foundry_tests.foundry import checks_of, materialize
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.recipes import with_slots
 
 LAST = (
@@ -203,6 +203,11 @@ def test_what_is_not_whole_is_not_published_and_the_rest_is_kept(
         1,
         str(check.description).split("published: ")[1].split(". What")[0],
     )
+    worst, *others = metadata_of(result, "article_translation")["worst_segments"].records
+    assert (worst.data["article"], worst.data["line"]) == ("guide.md", 17)
+    assert worst.data["source_text"].startswith("The last paragraph says goodbye")
+    assert reason in worst.data["findings"]
+    assert [other.data["findings"] for other in others] == [""] * (SEGMENTS - 1)
     translator.tell(translate={})
     translate(settings, "guide.md")
     assert translator.stats()["requests"] == asked + 1
