@@ -2,7 +2,17 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from deploy.grafana.panels import PROMETHEUS, RATE, Metric, Query, quantile, quantiles, row, start
+from deploy.grafana.panels import (
+    PROMETHEUS,
+    RATE,
+    Metric,
+    Query,
+    quantile,
+    quantiles,
+    row,
+    single,
+    start,
+)
 
 ASKED = '{slot=~"$slot",model=~"$model"}'
 SLOT = '{slot=~"$slot"}'
@@ -18,50 +28,47 @@ def _speed(tokens: str, seconds: str, by: str, selector: str = ASKED) -> str:
 
 
 NOW = [
-    Metric(
+    single(
         "Places held", "percentunit",
-        [Query(f"sum(foundry_slot_places_held{SLOT}) / sum(foundry_slot_places{SLOT})")], "stat",
-        "By runs of model-foundry.",
+        f"sum(foundry_slot_places_held{SLOT}) / sum(foundry_slot_places{SLOT})",
+        kind="stat", description="By runs of model-foundry.",
     ),
-    Metric("Runs waiting", "short", [Query(f"sum(foundry_slot_runs_waiting{SLOT})")], "stat"),
-    Metric("Requests", "reqps", [Query(f"sum(rate(llm_requests_total{ASKED}[{RATE}]))")], "stat"),
-    Metric(
+    single("Runs waiting", "short", f"sum(foundry_slot_runs_waiting{SLOT})", kind="stat"),
+    single("Requests", "reqps", f"sum(rate(llm_requests_total{ASKED}[{RATE}]))", kind="stat"),
+    single(
         "Not ok", "percentunit",
-        [Query(
-            f'(sum(rate(llm_requests_total{{slot=~"$slot",model=~"$model",status!="ok"}}[{RATE}]))'
-            f" or vector(0)) / (sum(rate(llm_requests_total{ASKED}[{RATE}])) > 0)"
-        )], "stat",
+        f'(sum(rate(llm_requests_total{{slot=~"$slot",model=~"$model",status!="ok"}}[{RATE}]))'
+        f" or vector(0)) / (sum(rate(llm_requests_total{ASKED}[{RATE}])) > 0)",
+        kind="stat",
     ),
-    Metric(
+    single(
         "Tokens generated", "tok/s",
-        [Query(
-            'sum(rate(llm_tokens_total{slot=~"$slot",model=~"$model",direction="completion"}'
-            f"[{RATE}]))"
-        )], "stat",
+        'sum(rate(llm_tokens_total{slot=~"$slot",model=~"$model",direction="completion"}'
+        f"[{RATE}]))",
+        kind="stat",
     ),
-    Metric(
+    single(
         "First token, p95", "s",
-        [Query(
-            f"histogram_quantile(0.95, sum by (le) "
-            f"(rate(llm_time_to_first_token_seconds_bucket{ASKED}[{RATE}])))"
-        )], "stat",
+        f"histogram_quantile(0.95, sum by (le) "
+        f"(rate(llm_time_to_first_token_seconds_bucket{ASKED}[{RATE}])))",
+        kind="stat",
     ),
 ]  # fmt: skip
 
 CALLERS = [
-    Metric(
+    single(
         "PP", "tok/s",
-        [Query(_speed("llm_prefill_tokens_total", "llm_prefill_seconds_total", "slot, model"), LEGEND)],
+        _speed("llm_prefill_tokens_total", "llm_prefill_seconds_total", "slot, model"), LEGEND,
         description="Prompt processing of one request.",
     ),
-    Metric(
+    single(
         "TG", "tok/s",
-        [Query(_speed("llm_decode_tokens_total", "llm_decode_seconds_total", "slot, model"), LEGEND)],
+        _speed("llm_decode_tokens_total", "llm_decode_seconds_total", "slot, model"), LEGEND,
         description="Token generation of one request.",
     ),
-    Metric(
+    single(
         "Tokens", "tok/s",
-        [Query(_per("slot, model, direction", "llm_tokens_total"), LEGEND + " {{direction}}")],
+        _per("slot, model, direction", "llm_tokens_total"), LEGEND + " {{direction}}",
         description="Of all requests together.",
     ),
     Metric(
@@ -72,9 +79,9 @@ CALLERS = [
         "Whole answer", "s",
         quantiles("llm_request_duration_seconds", "slot, model", ASKED, LEGEND),
     ),
-    Metric(
+    single(
         "Outcomes", "reqps",
-        [Query(_per("slot, model, status", "llm_requests_total"), LEGEND + " {{status}}")],
+        _per("slot, model, status", "llm_requests_total"), LEGEND + " {{status}}",
     ),
     Metric(
         "Places", "short",
@@ -83,11 +90,11 @@ CALLERS = [
             Query(f"sum by (slot) (foundry_slot_places{SLOT})", "of {{slot}}"),
         ],
     ),
-    Metric(
+    single(
         "Runs waiting for places", "short",
-        [Query(f"sum by (slot) (foundry_slot_runs_waiting{SLOT})", "{{slot}}")],
+        f"sum by (slot) (foundry_slot_runs_waiting{SLOT})", "{{slot}}",
     ),
-    Metric("Ready", "short", [Query(f"min by (slot) (foundry_slot_up{SLOT})", "{{slot}}")]),
+    single("Ready", "short", f"min by (slot) (foundry_slot_up{SLOT})", "{{slot}}"),
 ]  # fmt: skip
 
 LLAMA_CPP = [
@@ -98,23 +105,13 @@ LLAMA_CPP = [
             Query(f"sum by (slot, model) (llamacpp:requests_deferred{ASKED})", "waiting " + LEGEND),
         ],
     ),
-    Metric(
+    single(
         "PP", "tok/s",
-        [Query(
-            _speed("llamacpp:prompt_tokens_total", "llamacpp:prompt_seconds_total", "slot, model"),
-            LEGEND,
-        )],
+        _speed("llamacpp:prompt_tokens_total", "llamacpp:prompt_seconds_total", "slot, model"), LEGEND,
     ),
-    Metric(
+    single(
         "TG", "tok/s",
-        [Query(
-            _speed(
-                "llamacpp:tokens_predicted_total",
-                "llamacpp:tokens_predicted_seconds_total",
-                "slot, model",
-            ),
-            LEGEND,
-        )],
+        _speed("llamacpp:tokens_predicted_total", "llamacpp:tokens_predicted_seconds_total", "slot, model"), LEGEND,
     ),
 ]  # fmt: skip
 
@@ -126,9 +123,9 @@ VLLM = [
             Query(f"sum by (slot, model) (vllm:num_requests_waiting{ASKED})", "waiting " + LEGEND),
         ],
     ),
-    Metric(
+    single(
         "KV cache", "percentunit",
-        [Query(f"max by (slot, model) (vllm:kv_cache_usage_perc{ASKED})", LEGEND)],
+        f"max by (slot, model) (vllm:kv_cache_usage_perc{ASKED})", LEGEND,
     ),
     Metric(
         "Tokens", "tok/s",
@@ -152,13 +149,13 @@ VLLM = [
             for part in ("queue", "prefill", "decode")
         ],
     ),
-    Metric(
+    single(
         "Prefix cache hits", "percentunit",
-        [Query(_speed("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total", "slot, model"), LEGEND)],
+        _speed("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total", "slot, model"), LEGEND,
     ),
-    Metric(
+    single(
         "Preemptions", "ops",
-        [Query(_per("slot, model", "vllm:num_preemptions_total"), LEGEND)],
+        _per("slot, model", "vllm:num_preemptions_total"), LEGEND,
     ),
 ]  # fmt: skip
 

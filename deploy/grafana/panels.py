@@ -33,6 +33,19 @@ class Metric(NamedTuple):
     description: str = ""
 
 
+def single(
+    title: str,
+    unit: str,
+    expr: str,
+    legend: str = "",
+    *,
+    kind: Literal["time", "stat"] = "time",
+    description: str = "",
+) -> Metric:
+    """One panel of one query."""
+    return Metric(title, unit, [Query(expr, legend)], kind, description)
+
+
 def quantile(q: float, metric: str, by: str, selector: str = "") -> str:
     """PromQL of a histogram's quantile."""
     rate = f"sum by (le, {by}) (rate({metric}_bucket{selector}[{RATE}]))"

@@ -2,12 +2,12 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from deploy.grafana.panels import RATE, Metric, Query, quantile, row, start
+from deploy.grafana.panels import RATE, Metric, Query, quantile, row, single, start
 
 STREAM = [
-    Metric(
+    single(
         "Messages waiting", "short",
-        [Query("sum by (stream_name, consumer_name) (jetstream_consumer_num_pending)", "{{consumer_name}}")],
+        "sum by (stream_name, consumer_name) (jetstream_consumer_num_pending)", "{{consumer_name}}",
     ),
     Metric(
         "In flight and redelivered", "short",
@@ -16,78 +16,78 @@ STREAM = [
             Query("sum by (consumer_name) (jetstream_consumer_num_redelivered)", "redelivered {{consumer_name}}"),
         ],
     ),
-    Metric(
+    single(
         "Persist lag", "s",
-        [Query("max by (stream_name) (foundry_persist_lag_seconds)", "{{stream_name}}")],
+        "max by (stream_name) (foundry_persist_lag_seconds)", "{{stream_name}}",
         description="Age of the oldest event that no drain has acknowledged.",
     ),
-    Metric(
+    single(
         "Published", "ops",
-        [Query(f"sum by (stream_name) (rate(jetstream_stream_last_seq[{RATE}]))", "{{stream_name}}")],
+        f"sum by (stream_name) (rate(jetstream_stream_last_seq[{RATE}]))", "{{stream_name}}",
     ),
-    Metric(
+    single(
         "Stream", "bytes",
-        [Query("sum by (stream_name) (jetstream_stream_total_bytes)", "{{stream_name}}")],
+        "sum by (stream_name) (jetstream_stream_total_bytes)", "{{stream_name}}",
     ),
 ]  # fmt: skip
 
 INTAKE = [
-    Metric(
+    single(
         "Committed", "ops",
-        [Query(f"sum by (outcome) (rate(foundry_intake_messages_total[{RATE}]))", "{{outcome}}")],
+        f"sum by (outcome) (rate(foundry_intake_messages_total[{RATE}]))", "{{outcome}}",
     ),
-    Metric("Inbox", "short", [Query("max(foundry_inbox_rows)", "rows")]),
-    Metric(
+    single("Inbox", "short", "max(foundry_inbox_rows)", "rows"),
+    single(
         "Quarantine", "short",
-        [Query("sum by (reason) (foundry_quarantine_messages) or vector(0)", "{{reason}}")],
+        "sum by (reason) (foundry_quarantine_messages) or vector(0)", "{{reason}}",
         description="Not replayed.",
     ),
-    Metric(
+    single(
         "Since the last batch", "s",
-        [Query("time() - max(foundry_intake_last_batch_timestamp_seconds)", "last batch")],
+        "time() - max(foundry_intake_last_batch_timestamp_seconds)", "last batch",
     ),
 ]  # fmt: skip
 
 JOBS = [
-    Metric(
+    single(
         "Requests without a reply", "short",
-        [Query("sum by (kind) (foundry_requests_waiting)", "{{kind}}")],
+        "sum by (kind) (foundry_requests_waiting)", "{{kind}}",
     ),
-    Metric(
+    single(
         "Runs waiting for places", "short",
-        [Query("sum by (slot) (foundry_slot_runs_waiting)", "{{slot}}")],
+        "sum by (slot) (foundry_slot_runs_waiting)", "{{slot}}",
     ),
-    Metric(
+    single(
         "Results", "ops",
-        [Query(f"sum by (slot, status) (rate(foundry_results_total[{RATE}]))", "{{slot}} {{status}}")],
+        f"sum by (slot, status) (rate(foundry_results_total[{RATE}]))", "{{slot}} {{status}}",
     ),
-    Metric(
+    single(
         "Tokens landed", "tok/s",
-        [Query(f"sum by (slot, direction) (rate(foundry_result_tokens_total[{RATE}]))", "{{slot}} {{direction}}")],
+        f"sum by (slot, direction) (rate(foundry_result_tokens_total[{RATE}]))", "{{slot}} {{direction}}",
     ),
 ]  # fmt: skip
 
 DAGSTER = [
-    Metric(
+    single(
         "Runs under way", "short",
-        [Query("sum by (status) (foundry_dagster_runs) or vector(0)", "{{status}}")],
+        "sum by (status) (foundry_dagster_runs) or vector(0)", "{{status}}",
     ),
-    Metric(
+    single(
         "Runs ended", "short",
-        [Query(f"sum by (job, status) (increase(foundry_dagster_runs_total[{RATE}]))", "{{job}} {{status}}")],
+        f"sum by (job, status) (increase(foundry_dagster_runs_total[{RATE}]))", "{{job}} {{status}}",
     ),
-    Metric(
+    single(
         "How long a run takes, p95", "s",
-        [Query(quantile(0.95, "foundry_dagster_run_duration_seconds", "job"), "{{job}}")],
+        quantile(0.95, "foundry_dagster_run_duration_seconds", "job"), "{{job}}",
     ),
-    Metric("Oldest queued run", "s", [Query("max(foundry_dagster_queue_age_seconds)", "age")]),
-    Metric(
+    single("Oldest queued run", "s", "max(foundry_dagster_queue_age_seconds)", "age"),
+    single(
         "Since the daemon's heartbeat", "s",
-        [Query("time() - max by (daemon) (foundry_dagster_daemon_heartbeat_timestamp_seconds)", "{{daemon}}")],
+        "time() - max by (daemon) (foundry_dagster_daemon_heartbeat_timestamp_seconds)", "{{daemon}}",
     ),
-    Metric(
+    single(
         "Age of summaries", "s",
-        [Query("time() - max by (summary) (foundry_summary_last_success_timestamp_seconds)", "{{summary}}")],
+        "time() - max by (summary) (foundry_summary_last_success_timestamp_seconds)", "{{summary}}",
     ),
 ]  # fmt: skip
 
@@ -96,18 +96,18 @@ TELEMETRY = [
         "Sources of the exporter", "short",
         [Query(f"min(foundry_{source}_up)", source) for source in ("postgres", "nats", "dagster")],
     ),
-    Metric(
+    single(
         "A look takes", "s",
-        [Query("max by (source) (foundry_exporter_collect_seconds)", "{{source}}")],
+        "max by (source) (foundry_exporter_collect_seconds)", "{{source}}",
     ),
-    Metric("Targets of Prometheus", "short", [Query("min by (job) (up)", "{{job}}")]),
-    Metric(
+    single("Targets of Prometheus", "short", "min by (job) (up)", "{{job}}"),
+    single(
         "Events", "ops",
-        [Query(f"sum by (service, event) (rate(telemetry_events_total[{RATE}]))", "{{service}} {{event}}")],
+        f"sum by (service, event) (rate(telemetry_events_total[{RATE}]))", "{{service}} {{event}}",
     ),
-    Metric(
+    single(
         "Events rejected by Vector", "ops",
-        [Query(f"sum by (reason) (rate(telemetry_rejected_events_total[{RATE}])) or vector(0)", "{{reason}}")],
+        f"sum by (reason) (rate(telemetry_rejected_events_total[{RATE}])) or vector(0)", "{{reason}}",
     ),
     Metric(
         "Vector's errors and drops", "ops",
@@ -116,9 +116,9 @@ TELEMETRY = [
             Query(f"sum by (component_id) (rate(vector_buffer_discarded_events_total[{RATE}])) or vector(0)", "dropped {{component_id}}"),
         ],
     ),
-    Metric(
+    single(
         "Steps, p95", "s",
-        [Query(quantile(0.95, "telemetry_step_duration_seconds", "service, event"), "{{service}} {{event}}")],
+        quantile(0.95, "telemetry_step_duration_seconds", "service, event"), "{{service}} {{event}}",
     ),
 ]  # fmt: skip
 

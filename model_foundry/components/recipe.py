@@ -6,25 +6,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import dagster as dg
 import yaml
 from psycopg.rows import dict_row
 from pydantic import Field
 
-from model_foundry.components import metadata, plots
+from model_foundry.components import metadata, results
 from model_foundry.components.folder import Folder
 from model_foundry.components.partitions import NIGHTLY, days
 from model_foundry.components.resource import Foundry
+from model_foundry.components.results import Kept
 from model_foundry.inference.interrupts import run_interruptibly
-from model_foundry.inference.jobs import Job, Request
+from model_foundry.inference.jobs import Job, Kind, Request
 from model_foundry.inference.report import DispatchReport, Progress
 from model_foundry.inference.results import run_jobs
 from model_foundry.paths import PACKAGE
 from model_foundry.settings import Settings
-from model_foundry.store import flat
-from model_foundry.store.sql import load_sql
 
 CHECK = "every_job_answered"
 # (part of the source row, request)
@@ -32,34 +31,6 @@ Asked = tuple[str, Request]
 Asking = Callable[[Mapping[str, Any], Settings], Iterator[Asked]]
 
 _SOURCE_COLUMNS: Final = ("source_event_id", "source_part", "correlation_id")
-_RESULT_COLUMNS: Final = [
-    ("job_id", "text"),
-    ("slot", "text"),
-    ("status", "text"),
-    ("error_kind", "text"),
-    ("response_text", "text"),
-    ("input_tokens", "bigint"),
-    ("output_tokens", "bigint"),
-    ("total_ms", "double precision"),
-    ("source_event_ids", "text[]"),
-    ("source_part", "text"),
-]
-_UNFIT_COLUMNS: Final = [
-    ("status", "text"),
-    ("error_kind", "text"),
-    ("jobs", "bigint"),
-    ("example_job_id", "text"),
-    ("example_error", "text"),
-]
-_DAY_COLUMNS: Final = [
-    ("slot", "text"),
-    ("status", "text"),
-    ("jobs", "bigint"),
-    ("input_tokens", "bigint"),
-    ("output_tokens", "bigint"),
-    ("total_p50_ms", "double precision"),
-    ("total_p95_ms", "double precision"),
-]
 _REMEDIES: Final = {
     "finish_reason": "raise max_tokens, or ask for less",
     "empty": "look at the prompt and at the stop texts",
@@ -85,7 +56,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
     names all of them in `source_event_ids` (text[]).
     """
 
-    kind: ClassVar[Literal["generation", "translation"]]
+    kind: ClassVar[Kind]
 
     description: Annotated[str, described("What the recipe makes, for the UI.")]
     role: Annotated[str, described("Which slots are asked: orchestrator, worker or translator.")]
@@ -147,7 +118,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
                 reports[key] = self._run_day(
                     context, foundry, folder, source=source, asking=asking, day=day
                 )
-                kept[key] = _kept(foundry, folder.recipe, day)
+                kept[key] = results.kept(foundry, self.kind, folder.recipe, day)
                 context.add_asset_metadata(
                     _metadata(reports[key], kept[key]), asset_key=asset_name, partition_key=key
                 )
@@ -208,65 +179,20 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
                 )
 
 
-class _Kept(NamedTuple):
-    """What PostgreSQL has of a recipe's day: the latest results, why some are not ok, and all of
-    them by slot and status; and the columns of a result."""
-
-    results: list[dict[str, Any]]
-    unfit: list[dict[str, Any]]
-    day: list[dict[str, Any]]
-    columns: list[tuple[str, str]]
-
-
-def _kept(foundry: Foundry, recipe: str, day: date) -> _Kept:
-    which = {"recipe": recipe, "day": day, "rows": foundry.settings.preview_rows}
-    with foundry.postgres() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        columns = flat.columns(connection, "inference_result")
-        return _Kept(
-            cursor.execute(load_sql("postgres/inference/preview"), which).fetchall(),
-            cursor.execute(load_sql("postgres/inference/unfit"), which).fetchall(),
-            cursor.execute(load_sql("postgres/inference/day"), which).fetchall(),
-            columns,
-        )
-
-
-def _metadata(report: DispatchReport, kept: _Kept) -> dict[str, object]:
+def _metadata(report: DispatchReport, kept: Kept) -> dict[str, object]:
     return {
         "dagster/row_count": report.ok,
         "dagster/column_schema": metadata.column_schema(kept.columns),
         "bytes": sum(row["bytes"] for row in kept.day),
         "status": "empty" if report.total == 0 else "answered",
         "done": f"{report.total - report.failed}/{report.total}",
-        "asked": report.asked,
-        "cached": report.cached,
         "rejected": report.rejected,
         "failed": report.failed,
-        "input_tokens": report.input_tokens,
-        "output_tokens": report.output_tokens,
-        "tokens_per_s": round(report.tokens_per_s, 1),
-        "wall_s": round(report.wall_s, 3),
-        "summary": metadata.table(kept.day, _DAY_COLUMNS),
-        **_plot(kept.day),
-        **metadata.telemetry(report.telemetry_dropped),
-        "not_ok": metadata.table(kept.unfit, _UNFIT_COLUMNS),
-        "results": metadata.table(kept.results, _RESULT_COLUMNS),
+        **results.shown(report, kept),
     }
 
 
-def _plot(day: Iterable[dict[str, Any]]) -> dict[str, object]:
-    """How long the requests took, a curve a slot and status."""
-    curves = {
-        f"{row['slot']}, {row['status']}": [
-            (ms, 5 * twentieth) for twentieth, ms in enumerate(row["total_ms_curve"])
-        ]
-        for row in day
-        if row["total_ms_curve"]
-    }
-    title = ("Whole request", "ms", "% of the jobs took at most")
-    return {"plot": plots.lines({title: curves})} if curves else {}
-
-
-def _check(reports: Mapping[str, DispatchReport], kept: Iterable[_Kept]) -> dg.AssetCheckResult:
+def _check(reports: Mapping[str, DispatchReport], kept: Iterable[Kept]) -> dg.AssetCheckResult:
     failed = {key: report.failed for key, report in reports.items() if report.failed}
     rejected: Counter[str] = Counter()
     for row in (row for each in kept for row in each.unfit if row["status"] == "rejected"):

@@ -12,8 +12,9 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from model_foundry.components import metadata, results
 from model_foundry.components.partitions import days
-from model_foundry.components.requests import RECIPE, jobs_of, reply
+from model_foundry.components.requests import RECIPE, Status, jobs_of, reply
 from model_foundry.components.resource import Foundry
 from model_foundry.components.runs import failed_lately, unfinished_partitions
 from model_foundry.inference.fleet import settings_fleet
@@ -27,6 +28,13 @@ from model_foundry.store.sql import load_sql
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _Rows = list[dict[str, Any]]
+_REPLY_COLUMNS = [
+    ("request_event_id", "text"),
+    ("status", "text"),
+    ("error", "text"),
+    ("text", "text"),
+    ("slots", "text[]"),
+]
 
 
 def request_asset(kind: Kind, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -52,7 +60,7 @@ def request_asset(kind: Kind, partitions: dg.DailyPartitionsDefinition) -> dg.As
 
 def _answer_day(
     context: dg.AssetExecutionContext, foundry: Foundry, kind: Kind, day: date
-) -> dict[str, Any]:
+) -> dict[str, object]:
     settings = foundry.settings
     key = {"kind": kind, "day": day}
 
@@ -63,19 +71,19 @@ def _answer_day(
         limit = {"max_rows": settings.request_batch}
         waiting = _rows(connection, "open", {**key, **limit})
         jobs, refusals = _jobs(kind, waiting, day, settings)
-        run_interruptibly(
+        report = run_interruptibly(
             run_jobs(jobs, settings=settings, progress=log, run_id=context.run.run_id)
         )
         asked = [row["event_id"] for row in waiting]
         wanted = {"recipe": RECIPE, "kind": kind, "event_ids": asked}
-        results: dict[str, _Rows] = {}
-        for result in _rows(connection, "results", wanted):
-            results.setdefault(result["source_event_id"], []).append(result)
+        answers: dict[str, _Rows] = {}
+        for answer in _rows(connection, "results", wanted):
+            answers.setdefault(answer["source_event_id"], []).append(answer)
         replies = [
             reply(
                 kind,
                 row,
-                results.get(row["event_id"], []),
+                answers.get(row["event_id"], []),
                 refusal=refusals.get(row["event_id"]),
             )
             for row in waiting
@@ -94,10 +102,13 @@ def _answer_day(
                     for one in replies
                 ],
             )
-    statuses = [one["payload"]["status"] for one in replies]
+    payloads = [one["payload"] for one in replies]
+    statuses = [payload["status"] for payload in payloads]
     return {
         "dagster/row_count": len(replies),
-        **{name: statuses.count(name) for name in ("ok", "rejected", "failed", "refused")},
+        **{name: statuses.count(name) for name in get_args(Status)},
+        "replies": metadata.table(payloads[: settings.preview_rows], _REPLY_COLUMNS),
+        **results.shown(report, results.kept(foundry, kind, RECIPE, day)),
     }
 
 

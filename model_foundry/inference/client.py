@@ -100,17 +100,13 @@ class SlotClient:
         Raises:
             SlotError: the slot does not answer, or is not ready.
         """
-        with self._slot_errors():
-            async with asyncio.timeout(self._probe_s):
-                if self.slot.runtime == "openai":
-                    await self._openai.get("/models", cast_to=httpx2.Response)
-                    return self.slot.parallel
-                await self._openai.get(f"{self._url}/health", cast_to=httpx2.Response)
-                if self.slot.runtime == "vllm":
-                    return self.slot.parallel
-                response = await self._openai.get(f"{self._url}/props", cast_to=httpx2.Response)
-                total_slots = msgspec.json.decode(response.content, type=_Props).total_slots
-                return min(self.slot.parallel, total_slots)
+        async with self._looking():
+            match self.slot.runtime:
+                case "openai":
+                    await self._get("/models")
+                case "llama.cpp":
+                    return min(self.slot.parallel, (await self._props()).total_slots)
+            return self.slot.parallel
 
     async def served(self) -> "Served":
         """What the server says of itself.
@@ -118,19 +114,30 @@ class SlotClient:
         Raises:
             SlotError: the slot does not answer, is not ready, or answers something else.
         """
+        async with self._looking():
+            listed = msgspec.json.decode(await self._get("/models"), type=_Models).data
+            models = tuple(model.id for model in listed)
+            if self.slot.runtime != "llama.cpp":
+                longest = [each.max_model_len for each in listed if each.id == self.slot.model]
+                return Served(models, None, longest[0] if longest else None)
+            props = await self._props()
+            return Served(models, props.total_slots, props.default_generation_settings.n_ctx)
+
+    @contextlib.asynccontextmanager
+    async def _looking(self) -> AsyncIterator[None]:
+        """A look at a slot that is ready, limited in time."""
         with self._slot_errors():
             async with asyncio.timeout(self._probe_s):
-                if self.slot.runtime != "openai":
-                    await self._openai.get(f"{self._url}/health", cast_to=httpx2.Response)
-                response = await self._openai.get("/models", cast_to=httpx2.Response)
-                listed = msgspec.json.decode(response.content, type=_Models).data
-                models = tuple(model.id for model in listed)
-                if self.slot.runtime != "llama.cpp":
-                    longest = [each.max_model_len for each in listed if each.id == self.slot.model]
-                    return Served(models, None, longest[0] if longest else None)
-                response = await self._openai.get(f"{self._url}/props", cast_to=httpx2.Response)
-                props = msgspec.json.decode(response.content, type=_Props)
-                return Served(models, props.total_slots, props.default_generation_settings.n_ctx)
+                if self.slot.runtime != "openai":  # has no /health
+                    await self._get(f"{self._url}/health")
+                yield
+
+    async def _props(self) -> "_Props":
+        return msgspec.json.decode(await self._get(f"{self._url}/props"), type=_Props)
+
+    async def _get(self, path: str) -> bytes:
+        response: httpx2.Response = await self._openai.get(path, cast_to=httpx2.Response)
+        return response.content
 
     async def _whole(self, job: Job, request: Request) -> Completion:
         started = time.perf_counter()

@@ -1,8 +1,5 @@
 """Articles through a translator: what is published, what is kept, what is asked again."""
 
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +7,11 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster_graphql.cli import execute_query
 
 from model_foundry.components.resource import Foundry
 from model_foundry.definitions import build_defs
@@ -17,7 +19,7 @@ from model_foundry.settings import Settings
 from model_foundry_tests import line
 from model_foundry_tests.asking import QUICK
 from model_foundry_tests.fake_slot import FakeSlot, translated
-from model_foundry_tests.foundry import checks_of, materialize
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.recipes import with_slots
 
 LAST = (
@@ -44,7 +46,6 @@ curl localhost:8000/health
 {LAST}
 """
 SEGMENTS = 6
-BIN = Path(sys.executable).parent
 
 
 @pytest.fixture
@@ -203,6 +204,11 @@ def test_what_is_not_whole_is_not_published_and_the_rest_is_kept(
         1,
         str(check.description).split("published: ")[1].split(". What")[0],
     )
+    worst, *others = metadata_of(result, "article_translation")["worst_segments"].records
+    assert (worst.data["article"], worst.data["line"]) == ("guide.md", 17)
+    assert worst.data["source_text"].startswith("The last paragraph says goodbye")
+    assert reason in worst.data["findings"]
+    assert [other.data["findings"] for other in others] == [""] * (SEGMENTS - 1)
     translator.tell(translate={})
     translate(settings, "guide.md")
     assert translator.stats()["requests"] == asked + 1
@@ -405,32 +411,29 @@ def test_the_sensor_finds_articles_and_asks_for_what_has_changed(
 
 
 def test_a_changed_source_is_stale_in_the_ui(settings: Settings, tmp_path_factory: Any) -> None:
-    home = tmp_path_factory.mktemp("dagster")
     root = settings.articles_root
     (root / "a.md").write_text("This is the first article.\n")
     (root / "b.md").write_text("This is the second article.\n")
+    wanted = '{ assetNodes(assetKeys: [{path: ["article_translation"]}]) { id '
+    query = wanted + " ".join(f'{name}: staleStatus(partition: "{name}.md|de")' for name in "ab")
 
-    def stale() -> dict[str, str]:
-        wanted = '{ assetNodes(assetKeys: [{path: ["article_translation"]}]) { id '
-        query = wanted + " ".join(
-            f'{name}: staleStatus(partition: "{name}.md|de")' for name in "ab"
-        )
-        output = subprocess.run(
-            [BIN / "dagster-graphql", "-m", "model_foundry.definitions", "-t", f"{query} }} }}"],
-            env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONWARNINGS": "ignore"},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        [answer] = [line for line in output.splitlines() if line.startswith('{"data"')]
-        [node] = json.loads(answer)["data"]["assetNodes"]
+    def stale(ui: WorkspaceProcessContext) -> dict[str, str]:
+        [node] = execute_query(ui, f"{query} }} }}")["data"]["assetNodes"]
         return {name: node[name] for name in "ab"}
 
-    with dg.DagsterInstance.local_temp(str(home)) as instance:
+    here = LoadableTargetOrigin(
+        executable_path=sys.executable, module_name="model_foundry.definitions"
+    )
+    code = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(here))
+    home = str(tmp_path_factory.mktemp("dagster"))
+    with (
+        dg.DagsterInstance.local_temp(home) as instance,
+        WorkspaceProcessContext(instance, code) as ui,
+    ):
         sensor = Sensor(settings, instance)
         sensor.tick()
         (root / "b.md").write_text("This is another article by now.\n")
         sensor.tick(run=False)
-        assert stale() == {"a": "FRESH", "b": "STALE"}
+        assert stale(ui) == {"a": "FRESH", "b": "STALE"}
         sensor.tick()
-        assert stale() == {"a": "FRESH", "b": "FRESH"}
+        assert stale(ui) == {"a": "FRESH", "b": "FRESH"}

@@ -68,6 +68,14 @@ def test_a_request_is_answered_once_over_nats(settings: Settings) -> None:
     assert reply["usage"]["completion_tokens"] == kept["output_tokens"] > 0
     assert reply["timings"]["duration_ms"] > 0
 
+    assert (figures["asked"], figures["output_tokens"]) == (1, kept["output_tokens"])
+    [shown] = figures["replies"].records
+    assert (shown.data["request_event_id"], shown.data["status"]) == ("one", reply["status"])
+    [summary] = figures["summary"].records
+    assert (summary.data["slot"], summary.data["jobs"]) == (kept["slot"], 1)
+    assert [record.data["job_id"] for record in figures["results"].records] == [kept["job_id"]]
+    assert figures["plot"].startswith("![Whole request](data:image/svg+xml;base64,")
+
     assert metadata_of(answer(settings), "generation_request", DAY)["dagster/row_count"] == 0
     assert value(settings, "SELECT count(*) FROM event_inbox") == 2
 
@@ -93,7 +101,7 @@ def test_what_is_no_request_is_told_so_and_stops_nothing(settings: Settings) -> 
         event("llm.translation.request", {"text": "a", "from": "xx", "to": "en"}, event_id="xx"),
         generation("good"),
     )
-    answer(settings)
+    result = answer(settings)
     found = replies(settings, "generation")
     assert found["good"]["status"] in {"ok", "rejected"}  # it is cut off at 12 tokens
     assert found["no messages"]["status"] == found["empty"]["status"] == "refused"
@@ -102,6 +110,11 @@ def test_what_is_no_request_is_told_so_and_stops_nothing(settings: Settings) -> 
     assert "'poet'; known: orchestrator, translator, worker" in found["no such role"]["error"]
     refused = replies(settings, "translation")["xx"]
     assert (refused["status"], "'xx' is not known" in refused["error"]) == ("refused", True)
+    shown = metadata_of(result, "translation_request", DAY)
+    assert (shown["refused"], "plot" in shown) == (1, False)
+    [record] = shown["replies"].records
+    assert (record.data["request_event_id"], record.data["status"]) == ("xx", "refused")
+    assert "'xx' is not known" in record.data["error"]
 
 
 def test_requests_wait_while_the_fleet_file_is_wrong(settings: Settings) -> None:

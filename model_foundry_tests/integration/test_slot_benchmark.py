@@ -13,7 +13,7 @@ from model_foundry_tests.conftest import EmbeddedSlots
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import rows
 
-QUICK = {"slot_benchmark_prompt_tokens": (32, 96), "slot_benchmark_answer_tokens": 8}
+QUICK = {"slot_benchmark_prompt_tokens": (16, 48), "slot_benchmark_answer_tokens": 4}
 
 
 @pytest.fixture(autouse=True)
@@ -64,15 +64,16 @@ def test_a_slot_that_is_down_stops_no_other(
 
 def test_a_slot_slower_than_its_fleet_file_says_is_named(settings: Settings) -> None:
     declared = yaml.safe_load((data_path("fleets") / "embedded.yaml").read_text(encoding="utf-8"))
-    [naughty] = [slot for slot in declared["slots"] if slot["name"] == "naughty"]
-    naughty["expected"] = {"pp_tokens_per_s": 1, "tg_tokens_per_s": [90_000, 95_000]}
+    [slot] = [slot for slot in declared["slots"] if slot["name"] == "kindergarten"]
+    slot["expected"] = {"pp_tokens_per_s": 1, "tg_tokens_per_s": [90_000, 95_000]}
+    declared["profiles"] = {"standard": ["kindergarten"]}
     fleet = settings.home / "fleet.yaml"
     fleet.write_text(yaml.safe_dump(declared), encoding="utf-8")
     quick = settings.model_copy(update={**QUICK, "fleet": fleet})
     checks = {check.check_name: check for check in checks_of(materialize(quick, "slot_benchmark"))}
     assert not checks["speeds_as_expected"].passed
     description = checks["speeds_as_expected"].description or ""
-    assert "naughty: TG is" in description
+    assert "kindergarten: TG is" in description
     assert "expects 90000" in description
     assert "PP is" not in description
     assert checks["slots_as_declared"].passed

@@ -12,6 +12,6 @@ SELECT
     ) WITHIN GROUP (ORDER BY total_ms) AS total_ms_curve,
     sum(pg_column_size(inference_result))::bigint AS bytes
 FROM inference_result
-WHERE recipe = %(recipe)s AND occurred_on = %(day)s
+WHERE recipe = %(recipe)s AND kind = %(kind)s AND occurred_on = %(day)s
 GROUP BY slot, status
 ORDER BY slot, status;

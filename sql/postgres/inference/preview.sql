@@ -11,6 +11,6 @@ SELECT
     source_event_ids,
     source_part
 FROM inference_result
-WHERE recipe = %(recipe)s AND occurred_on = %(day)s
+WHERE recipe = %(recipe)s AND kind = %(kind)s AND occurred_on = %(day)s
 ORDER BY completed_at DESC, job_id ASC
 LIMIT %(rows)s;

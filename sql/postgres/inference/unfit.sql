@@ -6,6 +6,6 @@ SELECT
     (array_agg(job_id ORDER BY completed_at DESC, job_id ASC))[1] AS example_job_id,
     (array_agg(error ORDER BY completed_at DESC, job_id ASC))[1] AS example_error
 FROM inference_result
-WHERE recipe = %(recipe)s AND occurred_on = %(day)s AND status <> 'ok'
+WHERE recipe = %(recipe)s AND kind = %(kind)s AND occurred_on = %(day)s AND status <> 'ok'
 GROUP BY status, error_kind
 ORDER BY jobs DESC, status ASC, error_kind ASC;
