@@ -35,6 +35,7 @@ EARLIER_CALLS_MS = {"fetch_page": 300.0, "read_note": 2.0, "search": 30.0}
 EARLIER_CALLS_EACH = 20
 TODAY_CALLS = "SELECT calls FROM daily_tool_calls WHERE tool_name = 'hands_off'"
 EARLIER_CALLS = "SELECT sum(calls) FROM daily_tool_calls WHERE day = ?"
+SUMMARIZED_S = 180.0
 PATIENCE_MS = 90_000
 
 
@@ -136,19 +137,10 @@ def summarized(dev: Dev) -> Dev:
     """The same, as soon as its first events are in the summaries."""
     wait_for(
         lambda: dev.query(TODAY_CALLS) == [(2,)] and dev.query(EARLIER_CALLS, EARLIER) == [(60,)],
-        seconds=120,
+        seconds=SUMMARIZED_S,
         name="the summaries",
     )
     return dev
-
-
-@pytest.fixture(scope="module")
-def later(summarized: Dev) -> Dev:
-    """The same when a row of the earlier day is lost, and one more event of each day has come."""
-    execute(summarized.settings, "DELETE FROM llm_tool_call WHERE event_id = 'search-7'")
-    late = event(payload={"tool_name": "search"}, occurred_at=f"{EARLIER}T23:00:00Z")
-    summarized.publish(late, hands_off(2))
-    return summarized
 
 
 @pytest.fixture
@@ -184,10 +176,11 @@ def test_the_live_page_shows_slots_and_what_familiar_does(
 
 
 @pytest.mark.timeout(300)
-def test_published_events_reach_the_summaries_without_a_hand_laid_on(later: Dev) -> None:
+def test_published_events_reach_the_summaries_without_a_hand_laid_on(summarized: Dev) -> None:
+    summarized.publish(hands_off(2))
     wait_for(
-        lambda: later.query(TODAY_CALLS) == [(3,)],
-        seconds=120,
+        lambda: summarized.query(TODAY_CALLS) == [(3,)],
+        seconds=SUMMARIZED_S,
         name="the summary of the later one",
     )
 
@@ -237,29 +230,32 @@ def test_a_summary_shows_its_day(summarized: Dev, page: Page, shot: Shot) -> Non
 
 @pytest.mark.timeout(300)
 def test_a_failed_check_says_what_to_do_and_a_backfill_does_it(
-    later: Dev, page: Page, shot: Shot
+    summarized: Dev, page: Page, shot: Shot
 ) -> None:
-    page.goto(f"{later.url}/assets/llm_tool_call?view=checks")
+    execute(summarized.settings, "DELETE FROM llm_tool_call WHERE event_id = 'search-7'")
+    late = event(payload={"tool_name": "search"}, occurred_at=f"{EARLIER}T23:00:00Z")
+    summarized.publish(late)
+    page.goto(f"{summarized.url}/assets/llm_tool_call?view=checks")
     page.get_by_text(f"{EARLIER}: 1 events missing").wait_for()
     page.get_by_text("Materialize llm_tool_call for these days again (mode rebuild).").wait_for()
     shot(page, "failed-check", height=620)
 
     chosen = 'key:"llm_tool_call" or key:"daily_tool_calls"'
-    page.goto(f"{later.url}/asset-groups~{quote(chosen)}")
+    page.goto(f"{summarized.url}/asset-groups~{quote(chosen)}")
     page.get_by_role("button", name="Materialize all").click()
     days = page.get_by_role("dialog").get_by_placeholder("No matching partitions")
     days.fill(f"[{EARLIER}...{TODAY}]")
     days.press("Enter")
     page.get_by_role("button", name="Launch backfill").click()
     launched = page.get_by_role("link", name="View", exact=True).get_attribute("href")
-    page.goto(f"{later.url}{launched}")
+    page.goto(f"{summarized.url}{launched}")
     expect(page.get_by_text("100% completed")).to_have_count(2)
     column_and_status = page.get_by_text("Succeeded", exact=True)
     expect(column_and_status).to_have_count(2)
     shot(page, "backfill", height=420)
-    page.goto(f"{later.url}/assets/llm_tool_call?view=checks")
+    page.goto(f"{summarized.url}/assets/llm_tool_call?view=checks")
     page.get_by_text("Passed", exact=True).wait_for()
-    assert later.query(EARLIER_CALLS, EARLIER) == [(61,)]
+    assert summarized.query(EARLIER_CALLS, EARLIER) == [(61,)]
 
 
 def _metadata(page: Page, key: str) -> Locator:
