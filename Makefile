@@ -46,7 +46,7 @@ test-grafana: $(VENV)/.installed ## The node graph on Grafana's own transformati
 	@touch $(GRAFANA)/node_modules/.installed
 	@$(BIN)/pytest -q model_foundry_tests/integration/test_dashboards.py -k "node_graph or logql"
 
-screenshots: $(VENV)/.installed ## Take the pictures of the README anew, from the running project
+screenshots: $(VENV)/.installed ## Take the pictures of README and docs anew, from the running project
 	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \
 	  model_foundry_tests/e2e/test_session_page.py
 

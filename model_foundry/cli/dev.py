@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import dagster as dg
 import httpx
 
 from model_foundry.cli.console import console, errors
@@ -48,6 +49,8 @@ def run_dev(settings: Settings, port: int) -> int:
             postgres.migrate(connection)
         asyncio.run(pending_count(settings))  # the stream is there before the first publisher
         dagster_home = prepare_dagster_home(settings)
+        with dg.DagsterInstance.get():
+            pass  # makes its SQLite tables, which the three processes below would do at once
         logs = settings.home / "logs"
         with _dagster(logs, port) as processes:
             _wait_for_ui(processes, port, signalled)

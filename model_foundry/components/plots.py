@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 Points = Sequence[tuple[float, float]]
 Title = tuple[str, str, str]
@@ -81,6 +82,9 @@ def distributions(
             axis.step(*zip(*shares, strict=True), where="post", marker=".", label=_label(name))
         if all(value > 0 for counted in named.values() for value in counted):
             axis.set_xscale("log")
+            # Its own labels are mathematics, which is not parsed.
+            axis.xaxis.set_major_formatter(LogFormatter())
+            axis.xaxis.set_minor_formatter(LogFormatter())
         axis.set_ylim(0, 1.02)
 
     return _drawn(panels, draw)

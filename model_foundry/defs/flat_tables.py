@@ -86,7 +86,7 @@ def _check(table: str, accounts: dict[str, flat.Account]) -> dg.AssetCheckResult
     faults = [
         f"{key}: {account.missing_events} events missing, {account.surplus_events} in surplus, "
         f"{account.repeated_rows} rows repeated, {account.null_keys} without a key "
-        f"(e.g. {', '.join(account.examples or [])})"
+        f"(e.g. {', '.join(account.examples or [])})."
         for key, account in wrong.items()
     ]
     remedy = f"Materialize {table} for these days again (mode rebuild)."

@@ -47,7 +47,7 @@ def asked_by(shown: str, recipe: str) -> int:
 
 @pytest.mark.timeout(600)
 def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
-    first = run(home, "demo", "--sessions", "2", "--seed", "2")
+    first = run(home, "demo", "--sessions", "1", "--seed", "2")
     assert first.returncode == 0, first.stdout + first.stderr
     for word in ("What the line carried", "event_inbox", "generation_follow_up", "TG tok/s"):
         assert word in first.stdout

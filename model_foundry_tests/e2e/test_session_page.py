@@ -1,21 +1,18 @@
 """A session's page in a browser: the article's 702 nodes and 584 edges, and hostile texts."""
 
 import math
-import os
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from model_foundry.sessions.graph import Session, build
 from model_foundry.sessions.page import page as page_of
+from model_foundry_tests.e2e.conftest import Shot
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-SCREENSHOTS = os.environ.get("SCREENSHOTS")
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOSTILE = (
     "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -29,10 +26,6 @@ COLOURS_DRAWN = """() => {
   for (let i = 0; i < data.length; i += 4) if (data[i + 3]) seen.add(data.slice(i, i + 3).join());
   return seen.size;
 }"""
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="LOUD: no chromium here, the session's page is not looked at"
-)
 
 
 def article_session(text: str | None = None) -> Session:
@@ -111,23 +104,18 @@ def article_session(text: str | None = None) -> Session:
 
 
 @pytest.fixture
-def browser_page() -> Iterator[Page]:
+def browser_page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test on any script error, and has no network."""
     wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.on(
-            "request",
-            lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url),
-        )
-        yield page
-        browser.close()
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url),
+    )
+    yield page
+    page.close()
     assert wrong == []
 
 
@@ -140,13 +128,13 @@ def opened(page: Page, session: Session, tmp_path: Path) -> Page:
 
 
 def test_seven_hundred_nodes_are_laid_out_within_a_second(
-    browser_page: Page, tmp_path: Path
+    browser_page: Page, tmp_path: Path, shot: Shot
 ) -> None:
     session = article_session()
     assert (len(session.nodes), len(session.edges)) == (NODES, EDGES)
     page = opened(browser_page, session, tmp_path)
     assert float(page.locator("html").get_attribute("data-layout-ms") or "inf") < 1_000
-    _shot(page, "trace-graph")
+    shot(page, "trace-graph")
     assert page.evaluate(COLOURS_DRAWN) > 5
     canvas = page.locator("canvas")
     canvas.hover(position={"x": 300, "y": 400})
@@ -160,7 +148,7 @@ def test_seven_hundred_nodes_are_laid_out_within_a_second(
     canvas.click(position={"x": 100, "y": 30 + 24 + 12})
     page.get_by_text("gemma-4-31b-it").wait_for()
     page.get_by_placeholder("Find a node").fill("")
-    _shot(page, "trace-timeline")
+    shot(page, "trace-timeline")
 
 
 def test_texts_stay_texts(browser_page: Page, tmp_path: Path) -> None:
@@ -185,8 +173,3 @@ def test_a_session_without_nodes_has_a_page(browser_page: Page, tmp_path: Path) 
     page = opened(browser_page, empty, tmp_path)
     page.get_by_role("button", name="Timeline").click()
     page.locator("canvas").click()
-
-
-def _shot(page: Page, name: str) -> None:
-    if SCREENSHOTS:
-        page.screenshot(path=str(Path(SCREENSHOTS) / f"{name}.png"))

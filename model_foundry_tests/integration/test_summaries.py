@@ -216,6 +216,7 @@ def test_a_materialization_shows_the_day(settings: Settings) -> None:
         svg = base64.b64decode(encoded).decode()
         assert svg.startswith("<?xml")
         assert ("$x^" in svg and "道具" in svg) == (name == "daily_tool_calls")
+        assert "mathdefault" not in svg
     of_inbox = metadata_of(result, "daily_events", DAY)["dagster/column_lineage"].deps_by_column
     [source] = of_inbox["sessions"]
     assert source.asset_key.to_user_string() == "pipeline_event_inbox_record"
