@@ -4,9 +4,11 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from model_foundry.errors import FoundryError
@@ -22,6 +24,7 @@ from model_foundry_tests.foundry import materialize, metadata_of
 from model_foundry_tests.line import event as nats_event
 from model_foundry_tests.line import publish
 from model_foundry_tests.telemetry_endpoint import Endpoint
+from model_foundry_tests.telling import telling
 
 SOON: dict[str, Any] = {"telemetry_interval_s": 0.02, "telemetry_backoff_max_s": 0.05}
 
@@ -230,6 +233,38 @@ def test_what_waits_is_sent_at_the_end(home: Path) -> None:
         assert len(endpoint.events) == 50
         sender.tell(log_event(51))
     assert sender.counts == (51, 50, 1, 0)
+
+
+def a_step_tells(home: Path, start_method: str) -> bool:
+    """Run a step that tells something right before its process ends; whether the run succeeds."""
+    config: dict[str, Any] = {"execution": {"config": {"start_method": {start_method: {}}}}}
+    with (
+        dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}}) as instance,
+        dg.execute_job(dg.reconstructable(telling), instance, run_config=config) as result,
+    ):
+        return result.success
+
+
+@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
+def test_the_last_event_of_a_step_with_its_own_process_arrives(
+    home: Path, start_method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Endpoint() as endpoint:
+        monkeypatch.setenv("MODEL_FOUNDRY_TELEMETRY_URL", endpoint.url)
+        assert a_step_tells(home, start_method)
+        assert [each["message"] for each in endpoint.events] == ["last words"]
+
+
+def test_a_step_with_its_own_process_does_not_wait_for_an_endpoint_that_hangs(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Endpoint(delay_s=120) as endpoint:
+        monkeypatch.setenv("MODEL_FOUNDRY_TELEMETRY_URL", endpoint.url)
+        monkeypatch.setenv("MODEL_FOUNDRY_TELEMETRY_TIMEOUT_S", "120")
+        began = time.monotonic()
+        assert a_step_tells(home, "spawn")
+        assert time.monotonic() - began < 60
+        assert (endpoint.posts, endpoint.events) == (1, [])
 
 
 def test_what_cannot_be_encoded_is_counted_and_nothing_else(home: Path) -> None:
