@@ -3,16 +3,20 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.run_coordinator import SubmitRunContext
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from model_foundry.cli import exporter
 from model_foundry.cli.exporter import Instance
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
@@ -197,6 +201,52 @@ def test_dagsters_runs_daemons_and_summaries(limits: Settings) -> None:
             assert now.value("foundry_dagster_run_duration_seconds_count", job=job) == 1
             assert now.value("foundry_dagster_runs", job="drain", status="NOT_STARTED") == 1
             assert now.value("foundry_dagster_queue_age_seconds") == 0
+
+
+def test_the_queue_is_as_old_as_its_oldest_run(
+    limits: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "RUNS", 1)
+
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("code"), "__repository__")
+
+    def ran(status: dg.DagsterRunStatus) -> dg.DagsterRun:
+        return dg.DagsterRun(
+            "drain",
+            run_id=str(uuid.uuid4()),
+            status=status,
+            remote_job_origin=origin.get_job_origin("drain"),
+        )
+
+    overrides = {"telemetry": {"enabled": False}}
+    with (
+        dg.DagsterInstance.local_temp(str(home), overrides) as instance,
+        exporting(limits, more=[Instance(instance)]) as now,
+    ):
+        began = datetime.now(UTC)
+        instance.run_storage.add_historical_run(
+            ran(dg.DagsterRunStatus.STARTED), began - timedelta(hours=1)
+        )
+        now.scrape()
+        assert now.value("foundry_dagster_queue_age_seconds") == 0
+
+        run = instance.run_storage.add_run(ran(dg.DagsterRunStatus.NOT_STARTED))
+        workspace: Any = None  # it is only handed on
+        instance.run_coordinator.submit_run(SubmitRunContext(run, workspace))
+        now.scrape()
+        assert now.value("foundry_dagster_runs", job="drain", status="QUEUED") == 1
+        age_s = now.value("foundry_dagster_queue_age_seconds")
+        assert age_s is not None
+        assert 0 < age_s <= (datetime.now(UTC) - began).total_seconds()
+
+        for minutes in (10, 5):
+            instance.run_storage.add_historical_run(
+                ran(dg.DagsterRunStatus.QUEUED), began - timedelta(minutes=minutes)
+            )
+        now.scrape()
+        age_s = now.value("foundry_dagster_queue_age_seconds")
+        assert age_s is not None
+        assert 600 < age_s <= 600 + (datetime.now(UTC) - began).total_seconds()
 
 
 class Broken:
