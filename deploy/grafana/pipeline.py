@@ -54,6 +54,11 @@ JOBS = [
         [Query("sum by (kind) (foundry_requests_waiting)", "{{kind}}")],
     ),
     Metric(
+        "Jobs waiting in runs", "short",
+        [Query("sum by (role) (foundry_jobs_waiting)", "{{role}}")],
+        description="Taken from their source, and not at a slot.",
+    ),
+    Metric(
         "Runs waiting for places", "short",
         [Query("sum by (slot) (foundry_slot_runs_waiting)", "{{slot}}")],
     ),

@@ -79,7 +79,7 @@ def test_the_committed_dashboards_are_what_the_code_builds() -> None:
 
 def test_no_panel_asks_postgresql() -> None:
     assert {target["datasource"]["type"] for _, _, target in TARGETS} == {"prometheus", "loki"}
-    assert (len(PROMQL), len(LOGQL)) == (70, 7)
+    assert (len(PROMQL), len(LOGQL)) == (71, 7)
 
 
 def _unknown_names(config: str) -> set[str]:
