@@ -235,36 +235,27 @@ def test_what_waits_is_sent_at_the_end(home: Path) -> None:
     assert sender.counts == (51, 50, 1, 0)
 
 
-def a_step_tells(home: Path, start_method: str) -> bool:
-    """Run a step that tells something right before its process ends; whether the run succeeds."""
+@pytest.mark.parametrize(
+    ("start_method", "delay_s"), [("spawn", 120.0), ("forkserver", 0.0)], ids=["hangs", "well"]
+)
+def test_the_last_event_of_a_step_is_sent_before_its_process_ends_and_not_waited_for(
+    home: Path, start_method: str, delay_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config: dict[str, Any] = {"execution": {"config": {"start_method": {start_method: {}}}}}
-    with (
-        dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}}) as instance,
-        dg.execute_job(dg.reconstructable(telling), instance, run_config=config) as result,
-    ):
-        return result.success
-
-
-@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
-def test_the_last_event_of_a_step_with_its_own_process_arrives(
-    home: Path, start_method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Endpoint() as endpoint:
+    with Endpoint(delay_s=delay_s) as endpoint:
         monkeypatch.setenv("MODEL_FOUNDRY_TELEMETRY_URL", endpoint.url)
-        assert a_step_tells(home, start_method)
-        assert [each["message"] for each in endpoint.events] == ["last words"]
-
-
-def test_a_step_with_its_own_process_does_not_wait_for_an_endpoint_that_hangs(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Endpoint(delay_s=120) as endpoint:
-        monkeypatch.setenv("MODEL_FOUNDRY_TELEMETRY_URL", endpoint.url)
-        monkeypatch.setenv("MODEL_FOUNDRY_TELEMETRY_TIMEOUT_S", "120")
+        for name in ("INTERVAL_S", "TIMEOUT_S"):
+            monkeypatch.setenv(f"MODEL_FOUNDRY_TELEMETRY_{name}", "60")
         began = time.monotonic()
-        assert a_step_tells(home, "spawn")
+        with (
+            dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}}) as instance,
+            dg.execute_job(dg.reconstructable(telling), instance, run_config=config) as result,
+        ):
+            assert result.success
         assert time.monotonic() - began < 60
-        assert (endpoint.posts, endpoint.events) == (1, [])
+        assert endpoint.posts == 1
+        arrived = [each["message"] for each in endpoint.events]
+        assert arrived == ([] if delay_s else ["last words"])
 
 
 def test_what_cannot_be_encoded_is_counted_and_nothing_else(home: Path) -> None:
