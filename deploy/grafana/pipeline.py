@@ -54,6 +54,11 @@ JOBS = [
         "sum by (kind) (foundry_requests_waiting)", "{{kind}}",
     ),
     single(
+        "Jobs waiting in runs", "short",
+        "sum by (role) (foundry_jobs_waiting)", "{{role}}",
+        description="Taken from their source, and not at a slot.",
+    ),
+    single(
         "Runs waiting for places", "short",
         "sum by (slot) (foundry_slot_runs_waiting)", "{{slot}}",
     ),

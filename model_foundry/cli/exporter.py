@@ -123,12 +123,13 @@ class Instance:
             (self._job(record.dagster_run.job_name), record.dagster_run.status.value)
             for record in records
         )
-        queued = [
-            record.create_timestamp
-            for record in records
-            if record.dagster_run.status is dg.DagsterRunStatus.QUEUED
-        ]
-        age_s = (datetime.now(UTC) - min(queued)).total_seconds() if queued else 0.0
+        # Of its own, since beyond RUNS the oldest are not among the records.
+        queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])
+        oldest = instance.get_run_records(
+            queued, limit=1, order_by="create_timestamp", ascending=True
+        )
+        now = datetime.now(UTC)
+        ages_s = [(now - record.create_timestamp).total_seconds() for record in oldest]
         return [
             gauge(
                 "foundry_dagster_runs",
@@ -139,7 +140,7 @@ class Instance:
             gauge(
                 "foundry_dagster_queue_age_seconds",
                 "How long the oldest queued run has waited.",
-                [((), max(0.0, age_s))],
+                [((), max([0.0, *ages_s]))],
             ),
         ]
 

@@ -129,6 +129,7 @@ _SUMS: Final = (
     "foundry_inbox_rows",
     "foundry_quarantine_messages",
     "foundry_requests_waiting",
+    "foundry_jobs_waiting",
     "foundry_dagster_runs",
 )
 _WORST: Final = ("foundry_persist_lag_seconds", "foundry_dagster_queue_age_seconds")

@@ -17,6 +17,7 @@ from prometheus_client.core import Metric
 from psycopg.rows import dict_row
 
 from model_foundry.exporter.source import counter, gauge
+from model_foundry.inference.backlog import backlog_key
 from model_foundry.inference.fleet import Slot
 from model_foundry.inference.leases import Lease
 from model_foundry.inference.outcome import Status
@@ -61,6 +62,8 @@ class Database:
     ) -> None:
         self._settings = settings
         self._leases = {slot.name: Lease(slot.url(environment), slot.model) for slot in slots}
+        roles = sorted({role for slot in slots for role in slot.roles})
+        self._backlogs = {role: backlog_key(role) for role in roles}
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._looked_at: float | None = None
         self._intake, self._results = Gained(), Gained()
@@ -130,6 +133,7 @@ class Database:
         since_s = 0.0 if self._looked_at is None else now - self._looked_at
         window = {"window_s": since_s + OVERLAP_S}
         keys = [key for lease in self._leases.values() for key in (lease.key, lease.claim_key)]
+        keys += self._backlogs.values()
         today = datetime.now(UTC).date()
         async with connection.pipeline():
             state = await self._start(
@@ -219,5 +223,11 @@ class Database:
                     for name, lease in self._leases.items()
                 ],
                 ["slot"],
+            ),
+            gauge(
+                "foundry_jobs_waiting",
+                "Jobs that runs have taken from their sources, and that are not at a slot.",
+                [((role,), counted(key, "numbers")) for role, key in self._backlogs.items()],
+                ["role"],
             ),
         ]

@@ -145,7 +145,10 @@ class _Dispatch:
             self._spawn(self._watch(served))
         if self._leases is not None:
             by_name = {served.slot.name: served for served in self._served}
-            self._spawn(self._leases.keep(lambda name: self._demand(by_name[name]), self._pump))
+            keep = self._leases.keep(
+                lambda name: self._demand(by_name[name]), self._pump, self._backlog
+            )
+            self._spawn(keep)
         self._spawn(self._feed(jobs))
         self._spawn(self._landing.keep_on())
         if self._progress is not None:
@@ -263,6 +266,13 @@ class _Dispatch:
             wanted=wanted,
             interactive=min(wanted, served.interactive + interactive),
         )
+
+    def _backlog(self) -> dict[str, int]:
+        """How many jobs of each role wait."""
+        return {
+            role: sum(len(self._queues[role, rank]) for rank in PRIORITIES)
+            for role in self._by_role
+        }
 
     def _next_for(self, served: ServedSlot, now: float) -> Waiting | None:
         for priority in PRIORITIES:

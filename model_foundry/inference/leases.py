@@ -29,6 +29,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from model_foundry.errors import FoundryError
+from model_foundry.inference.backlog import Backlog
 from model_foundry.inference.fleet import Slot
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
@@ -112,8 +113,8 @@ class Lease:
     """The places of one slot that this run holds."""
 
     def __init__(self, url: str, model: str) -> None:
-        self.key = _key("places", url, model)
-        self.claim_key = _key("claims", url, model)
+        self.key = postgres.lock_key("places", url, model)
+        self.claim_key = postgres.lock_key("claims", url, model)
         self.held: set[int] = set()
         self.share = 0
         self.claim: int | None = None
@@ -145,6 +146,7 @@ class Leases:
         self, slots: Iterable[Slot], environment: Mapping[str, str], settings: Settings
     ) -> None:
         self._leases = {slot.name: Lease(slot.url(environment), slot.model) for slot in slots}
+        self._backlog = Backlog()
         self._settings = settings
         self._woken = asyncio.Event()
         self._looked_at = time.monotonic()
@@ -158,12 +160,18 @@ class Leases:
         """Have the places looked at as soon as possible."""
         self._woken.set()
 
-    async def keep(self, demand: Callable[[str], Demand], changed: Callable[[], None]) -> None:
+    async def keep(
+        self,
+        demand: Callable[[str], Demand],
+        changed: Callable[[], None],
+        waiting: Callable[[], Mapping[str, int]],
+    ) -> None:
         """Hold what is needed and fair, until cancelled; then give everything back.
 
         Args:
             demand: of a slot, by its name.
             changed: called when there are new places.
+            waiting: how many jobs of each role wait, which is told to others.
 
         Raises:
             FoundryError: PostgreSQL has been away for longer than `inference_land_retry_s`.
@@ -171,7 +179,7 @@ class Leases:
         self._looked_at = time.monotonic()
         while True:
             try:
-                await self._hold(demand, changed)
+                await self._hold(demand, changed, waiting)
             except (
                 psycopg.OperationalError,
                 psycopg.InterfaceError,
@@ -184,6 +192,7 @@ class Leases:
             lost = any(lease.held for lease in self._leases.values())
             for lease in self._leases.values():
                 lease.lose()
+            self._backlog.lose()
             away_s = time.monotonic() - self._looked_at
             if away_s > self._settings.inference_land_retry_s:
                 raise FoundryError(
@@ -194,7 +203,12 @@ class Leases:
                 log.warning("the slots' places are lost, so nothing new is asked: %s", reason)
             await asyncio.sleep(RECONNECT_S)
 
-    async def _hold(self, demand: Callable[[str], Demand], changed: Callable[[], None]) -> None:
+    async def _hold(
+        self,
+        demand: Callable[[str], Demand],
+        changed: Callable[[], None],
+        waiting: Callable[[], Mapping[str, int]],
+    ) -> None:
         connection = await postgres.connect_async(self._settings)
         try:
             await connection.set_autocommit(True)
@@ -205,6 +219,7 @@ class Leases:
                 self._woken.clear()
                 async with asyncio.timeout(self._settings.connect_timeout_s):
                     quiet = await self._look(connection, demand, changed, timed=timed)
+                    await self._backlog.tell(connection, waiting())
                 wait_s = QUIET_LOOK_S if quiet else self._settings.inference_lease_s
                 timed = not await self._woken_within(connection, wait_s)
         finally:
@@ -329,9 +344,3 @@ class _Locks:
             )
             for pid in {*held, *claims} - {self.me}
         ]
-
-
-def _key(*parts: str) -> int:
-    """31 bits: the first of the two numbers of an advisory lock."""
-    digest = hashlib.sha256("\n".join(("model-foundry", *parts)).encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

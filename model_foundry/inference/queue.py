@@ -72,6 +72,9 @@ class Queue:
         again = sum(one.slot is not slot or one.rested_at <= now for one in self._again)
         return again + len(self._new)
 
+    def __len__(self) -> int:
+        return len(self._again) + len(self._new)
+
     def __contains__(self, waiting: Waiting) -> bool:
         return waiting in (self._again if waiting.attempts else self._new)
 

@@ -40,6 +40,12 @@ async def connect_async(settings: Settings) -> psycopg.AsyncConnection[TupleRow]
         raise _unreachable(url, error) from None
 
 
+def lock_key(*parts: str) -> int:
+    """31 bits: the first of the two numbers of an advisory lock."""
+    digest = hashlib.sha256("\n".join(("model-foundry", *parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
 def _options(settings: Settings) -> dict[str, Any]:
     return {
         "connect_timeout": max(2, round(settings.connect_timeout_s)),

@@ -4,7 +4,6 @@ Whoever tells something never waits: `tell` encodes and appends. What the endpoi
 time is dropped and counted; nothing of it is raised.
 """
 
-import atexit
 import logging
 import os
 import random
@@ -12,6 +11,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
+from multiprocessing.util import Finalize
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -229,5 +229,6 @@ def sender_of(settings: Settings) -> Sender | None:
     with _senders_lock:
         if key not in _senders:
             _senders[key] = Sender(settings)
-            atexit.register(_senders[key].close)
+            # Not atexit: a process of multiprocessing may end without it, such as a step's.
+            Finalize(None, _senders[key].close, exitpriority=0)
         return _senders[key]

@@ -20,26 +20,31 @@ from typing import Any
 import dagster as dg
 import httpx
 import pytest
-import yaml
 from dagster._daemon.types import DaemonHeartbeat
 
 from deploy.grafana import dashboards
 from model_foundry.components.resource import Foundry
 from model_foundry.definitions import build_defs
 from model_foundry.devstack.processes import free_port, kill_tree
-from model_foundry.inference.scrape import target_groups
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots
+from model_foundry_tests.dashboards import (
+    COMMITTED,
+    LOGQL,
+    PROMQL,
+    ROOT,
+    TARGETS,
+    VLLM,
+    needs_prometheus,
+    prometheus_of,
+    rules,
+    unanswered,
+    wait_until_answered,
+)
 from model_foundry_tests.line import event, publish
 
-ROOT = Path(__file__).parents[2]
-COMMITTED = ROOT / "deploy" / "grafana" / "dashboards"
 SCRIPTS = Path(__file__).parents[1] / "grafana"
 VECTOR = (ROOT / "deploy" / "vector" / "vector.toml").read_text(encoding="utf-8")
-VARIABLES = {
-    "$__rate_interval": "10s", "$__interval": "1m", "$__range": "1h",
-    "$slot": ".*", "$model": ".*", "$correlation_id": "0193-a",
-}  # fmt: skip
 NAME = re.compile(r"\b(?:llm|telemetry|foundry|jetstream)_[a-z0-9_]+")
 NO_VECTOR = "the VRL engine (wheel vrl-python) is missing: what Vector exports cannot be made"
 LLM = {
@@ -66,37 +71,6 @@ vector_buffer_discarded_events_total{component_id="loki"} 1
 """
 
 
-def _targets(path: Path) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Each target of a dashboard's panels, with a name and its panel."""
-    for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
-        for target in panel.get("targets", []):
-            name = f"{path.stem} {panel['id']}: {panel['title']}: {target['refId']}"
-            yield name, panel, target
-
-
-TARGETS = [found for path in sorted(COMMITTED.glob("*.json")) for found in _targets(path)]
-
-
-def _filled(expression: str) -> str:
-    for name, value in VARIABLES.items():
-        expression = expression.replace(name, value)
-    assert "$" not in expression
-    return expression
-
-
-def _queries(kind: str) -> dict[str, str]:
-    return {
-        name: _filled(target["expr"])
-        for name, _, target in TARGETS
-        if target["datasource"]["type"] == kind
-    }
-
-
-PROMQL = _queries("prometheus")
-VLLM = {title: expression for title, expression in PROMQL.items() if "vllm:" in expression}
-LOGQL = _queries("loki")
-
-
 def test_the_committed_dashboards_are_what_the_code_builds() -> None:
     built = dashboards()
     committed = {path.name: path.read_text(encoding="utf-8") for path in COMMITTED.glob("*.json")}
@@ -104,9 +78,8 @@ def test_the_committed_dashboards_are_what_the_code_builds() -> None:
 
 
 def test_no_panel_asks_postgresql() -> None:
-    targets = [target for path in COMMITTED.glob("*.json") for target in _targets(path)]
-    assert {target["datasource"]["type"] for _, _, target in targets} == {"prometheus", "loki"}
-    assert (len(PROMQL), len(LOGQL)) == (70, 7)
+    assert {target["datasource"]["type"] for _, _, target in TARGETS} == {"prometheus", "loki"}
+    assert (len(PROMQL), len(LOGQL)) == (71, 7)
 
 
 def _unknown_names(config: str) -> set[str]:
@@ -115,9 +88,7 @@ def _unknown_names(config: str) -> set[str]:
     exported = set(NAME.findall(exposition(Vector(config), EVENTS)))
     documented = set(NAME.findall((ROOT / "docs" / "telemetry.md").read_text(encoding="utf-8")))
     histograms = {f"{name}_bucket" for name in documented}
-    rules = yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text(encoding="utf-8"))
-    expressions = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
-    asked = {name for text in (*PROMQL.values(), *expressions) for name in NAME.findall(text)}
+    asked = {name for text in (*PROMQL.values(), *rules()) for name in NAME.findall(text)}
     assert {name for name in asked if name.startswith("llm_")}
     return asked - exported - documented - histograms
 
@@ -230,86 +201,38 @@ def carry_something(settings: Settings) -> None:
 def prometheus(
     home: Path, vector_exports: str, exporter: str, slot_servers: EmbeddedSlots
 ) -> Iterator[str]:
-    """A real Prometheus with the deployment's jobs and rules, at the test's addresses."""
-    folder = home / "prometheus"
-    shutil.copytree(ROOT / "deploy" / "prometheus", folder)
-    config = yaml.safe_load((folder / "prometheus.yml").read_text(encoding="utf-8"))
-    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    jobs["vector"]["static_configs"] = [{"targets": [vector_exports]}]
-    jobs["foundry"]["static_configs"] = [{"targets": [exporter]}]
+    """A Prometheus that scrapes all of it."""
     server = slot_servers["naughty"]
     slot = server.slot.model_copy(update={"endpoint": server.url})
-    (folder / "slots.json").write_text(json.dumps(target_groups([slot], {})), encoding="utf-8")
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    url = f"http://127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        ["prometheus", f"--config.file={folder / 'prometheus.yml'}",
-         f"--storage.tsdb.path={home / 'tsdb'}", f"--web.listen-address={url.removeprefix('http://')}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
+    with prometheus_of(home, [slot], {}, vector=vector_exports, foundry=exporter) as url:
         yield url
-    finally:
-        kill_tree(process.pid)
-        process.wait()
 
 
-def unanswered(prometheus: str, expressions: dict[str, str]) -> dict[str, str]:
-    """Those that have no figure at this moment."""
-    missing = {}
-    with httpx.Client(base_url=prometheus) as client:
-        for title, expression in expressions.items():
-            answer = client.get("/api/v1/query", params={"query": expression}).json()
-            assert answer["status"] == "success", f"{title}: {answer}"
-            values = [series["value"][1] for series in answer["data"]["result"]]
-            if all(value == "NaN" for value in values):
-                missing[title] = expression
-    return missing
-
-
-def wait_until_answered(prometheus: str, expressions: dict[str, str], keep_busy: str) -> None:
-    """Ask the slot, and Prometheus, until every expression has a figure.
-
-    Raises:
-        AssertionError: some have none after 40 seconds.
-    """
-    deadline = time.monotonic() + 40
-    missing = expressions
-    while missing and time.monotonic() < deadline:
-        prompt = {"prompt": f"Count from {time.monotonic()}:", "max_tokens": 8}
-        httpx.post(f"{keep_busy}/v1/completions", json=prompt, timeout=30)
-        try:
-            missing = unanswered(prometheus, missing)
-        except httpx.TransportError:
-            time.sleep(0.1)  # it starts
-    assert missing == {}
-
-
-@pytest.mark.skipif(
-    shutil.which("prometheus") is None,
-    reason="prometheus is missing (apt-get install prometheus): no panel's query is tried",
-)
+@needs_prometheus
 def test_every_panel_has_figures(
     settings: Settings,
     prometheus: str,
     slot_servers: EmbeddedSlots,
 ) -> None:
     pytest.importorskip("vrl_python", reason=NO_VECTOR)
-    here = {title: asked for title, asked in PROMQL.items() if title not in VLLM}
+    here = {name: asked for name, asked in PROMQL.items() if name not in VLLM}
     assert len(here) > 50
-    slot = slot_servers["naughty"].url
-    wait_until_answered(prometheus, {"scraped": 'up{job="foundry"} == 1'}, slot)
+
+    def keep_busy() -> None:
+        prompt = {"prompt": f"Count from {time.monotonic()}:", "max_tokens": 8}
+        httpx.post(f"{slot_servers['naughty'].url}/v1/completions", json=prompt, timeout=30)
+
+    wait_until_answered(prometheus, {"scraped": 'up{job="foundry"} == 1'}, keep_busy)
     carry_something(settings)
-    wait_until_answered(prometheus, here, slot)
+    wait_until_answered(prometheus, here, keep_busy)
     renamed = {
-        title: expression.replace("_total", "_totals")
-        for title, expression in here.items()
+        name: expression.replace("_total", "_totals")
+        for name, expression in here.items()
         if "_total" in expression and "vector(0)" not in expression
     }
     assert len(renamed) > 5
     assert unanswered(prometheus, renamed) == renamed
-    assert unanswered(prometheus, VLLM) == VLLM  # they are PromQL, and no vLLM is here
+    assert unanswered(prometheus, VLLM) == VLLM  # no vLLM is here; see the tests of vLLM
 
 
 def _node(script: str, given: object) -> Any:

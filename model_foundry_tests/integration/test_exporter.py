@@ -3,16 +3,20 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.run_coordinator import SubmitRunContext
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from model_foundry.cli import exporter
 from model_foundry.cli.exporter import Instance
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
@@ -21,8 +25,10 @@ from model_foundry.exporter.database import Database
 from model_foundry.exporter.slots import Slots
 from model_foundry.exporter.source import Source
 from model_foundry.exporter.stream import Stream
+from model_foundry.inference.backlog import backlog_key
 from model_foundry.inference.fleet import Slot
 from model_foundry.inference.leases import Lease
+from model_foundry.inference.report import DispatchReport
 from model_foundry.inference.results import run_jobs
 from model_foundry.intake.configuration import pending_count
 from model_foundry.intake.drain import drain
@@ -31,7 +37,7 @@ from model_foundry.store import flat
 from model_foundry.store.postgres import migrate
 from model_foundry_tests.asking import QUICK, jobs
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.line import connection_to, event, publish
+from model_foundry_tests.line import connection_to, event, execute, publish
 
 AWAY = Slot.model_validate(
     {
@@ -170,6 +176,44 @@ def test_places_and_requests(limits: Settings) -> None:
         assert now.value("foundry_requests_waiting", kind="translation") == 0
 
 
+async def test_jobs_that_wait_in_runs(limits: Settings) -> None:
+    patient = limits.model_copy(update={"inference_request_timeout_s": 60.0})
+
+    def run(count: int, text: str) -> asyncio.Task[DispatchReport]:
+        asked = jobs(count, text=text)
+        return asyncio.create_task(run_jobs(asked, settings=patient, slots=[slot]))
+
+    with FakeSlot(parallel=2, delay_ms=60_000) as fake:
+        slot = fake.slot(roles=("worker", "translator"))
+        with exporting(limits, [slot]) as now:
+
+            async def until(waiting: int) -> None:
+                await asyncio.to_thread(
+                    _until, now, labels={"role": "worker"}, foundry_jobs_waiting=waiting
+                )
+                assert now.value("foundry_jobs_waiting", role="translator") == 0
+
+            await until(0)
+            one = run(7, "One")
+            await until(7 - 2)
+            two = run(4, "Two")
+            await until(7 + 4 - 2)
+            two.cancel()
+            await asyncio.wait([two])
+            await until(7 - 2)
+            execute(
+                limits,
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE classid = %s",
+                backlog_key("worker"),
+            )
+            await until(7 - 2)
+            fake.kill()
+            await until(7)  # what was under way waits again
+            one.cancel()
+            await asyncio.wait([one])
+            await until(0)
+
+
 def test_dagsters_runs_daemons_and_summaries(limits: Settings) -> None:
     @dg.asset
     def daily_events() -> None:
@@ -197,6 +241,52 @@ def test_dagsters_runs_daemons_and_summaries(limits: Settings) -> None:
             assert now.value("foundry_dagster_run_duration_seconds_count", job=job) == 1
             assert now.value("foundry_dagster_runs", job="drain", status="NOT_STARTED") == 1
             assert now.value("foundry_dagster_queue_age_seconds") == 0
+
+
+def test_the_queue_is_as_old_as_its_oldest_run(
+    limits: Settings, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "RUNS", 1)
+
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("code"), "__repository__")
+
+    def ran(status: dg.DagsterRunStatus) -> dg.DagsterRun:
+        return dg.DagsterRun(
+            "drain",
+            run_id=str(uuid.uuid4()),
+            status=status,
+            remote_job_origin=origin.get_job_origin("drain"),
+        )
+
+    overrides = {"telemetry": {"enabled": False}}
+    with (
+        dg.DagsterInstance.local_temp(str(home), overrides) as instance,
+        exporting(limits, more=[Instance(instance)]) as now,
+    ):
+        began = datetime.now(UTC)
+        instance.run_storage.add_historical_run(
+            ran(dg.DagsterRunStatus.STARTED), began - timedelta(hours=1)
+        )
+        now.scrape()
+        assert now.value("foundry_dagster_queue_age_seconds") == 0
+
+        run = instance.run_storage.add_run(ran(dg.DagsterRunStatus.NOT_STARTED))
+        workspace: Any = None  # it is only handed on
+        instance.run_coordinator.submit_run(SubmitRunContext(run, workspace))
+        now.scrape()
+        assert now.value("foundry_dagster_runs", job="drain", status="QUEUED") == 1
+        age_s = now.value("foundry_dagster_queue_age_seconds")
+        assert age_s is not None
+        assert 0 < age_s <= (datetime.now(UTC) - began).total_seconds()
+
+        for minutes in (10, 5):
+            instance.run_storage.add_historical_run(
+                ran(dg.DagsterRunStatus.QUEUED), began - timedelta(minutes=minutes)
+            )
+        now.scrape()
+        age_s = now.value("foundry_dagster_queue_age_seconds")
+        assert age_s is not None
+        assert 600 < age_s <= 600 + (datetime.now(UTC) - began).total_seconds()
 
 
 class Broken:
@@ -240,11 +330,11 @@ def test_what_is_away_is_a_zero_and_comes_back(limits: Settings, home: Path) -> 
             _until(now, foundry_postgres_up=1, foundry_nats_up=1)
 
 
-def _until(now: Scraped, **wanted: float) -> None:
+def _until(now: Scraped, *, labels: Labels | None = None, **wanted: float) -> None:
     deadline = time.monotonic() + 20
     while True:
         now.scrape()
-        if all(now.value(name) == value for name, value in wanted.items()):
+        if all(now.value(name, **(labels or {})) == value for name, value in wanted.items()):
             return
         assert time.monotonic() < deadline, f"not within 20 s: {wanted}\n{now.text}"
         time.sleep(0.05)

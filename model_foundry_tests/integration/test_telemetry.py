@@ -4,9 +4,11 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from model_foundry.errors import FoundryError
@@ -22,6 +24,7 @@ from model_foundry_tests.foundry import materialize, metadata_of
 from model_foundry_tests.line import event as nats_event
 from model_foundry_tests.line import publish
 from model_foundry_tests.telemetry_endpoint import Endpoint
+from model_foundry_tests.telling import telling
 
 SOON: dict[str, Any] = {"telemetry_interval_s": 0.02, "telemetry_backoff_max_s": 0.05}
 
@@ -230,6 +233,29 @@ def test_what_waits_is_sent_at_the_end(home: Path) -> None:
         assert len(endpoint.events) == 50
         sender.tell(log_event(51))
     assert sender.counts == (51, 50, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("start_method", "delay_s"), [("spawn", 120.0), ("forkserver", 0.0)], ids=["hangs", "well"]
+)
+def test_the_last_event_of_a_step_is_sent_before_its_process_ends_and_not_waited_for(
+    home: Path, start_method: str, delay_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config: dict[str, Any] = {"execution": {"config": {"start_method": {start_method: {}}}}}
+    with Endpoint(delay_s=delay_s) as endpoint:
+        monkeypatch.setenv("MODEL_FOUNDRY_TELEMETRY_URL", endpoint.url)
+        for name in ("INTERVAL_S", "TIMEOUT_S"):
+            monkeypatch.setenv(f"MODEL_FOUNDRY_TELEMETRY_{name}", "60")
+        began = time.monotonic()
+        with (
+            dg.DagsterInstance.local_temp(str(home), {"telemetry": {"enabled": False}}) as instance,
+            dg.execute_job(dg.reconstructable(telling), instance, run_config=config) as result,
+        ):
+            assert result.success
+        assert time.monotonic() - began < 60
+        assert endpoint.posts == 1
+        arrived = [each["message"] for each in endpoint.events]
+        assert arrived == ([] if delay_s else ["last words"])
 
 
 def test_what_cannot_be_encoded_is_counted_and_nothing_else(home: Path) -> None:

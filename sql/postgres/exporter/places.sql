@@ -1,4 +1,5 @@
--- By the key of a slot's places or claims (see leases): how many locks, of how many sessions.
+-- By the key of a slot's places or claims, or of a role's backlog (see leases): how many locks, of
+-- how many sessions, and the sum of their numbers.
 WITH here AS (
     SELECT oid FROM pg_database
     WHERE datname = current_database()
@@ -7,7 +8,8 @@ WITH here AS (
 SELECT
     classid::bigint AS key,
     count(*) AS locks,
-    count(DISTINCT pid) AS sessions
+    count(DISTINCT pid) AS sessions,
+    sum(objid::bigint)::bigint AS numbers
 FROM pg_locks
 WHERE
     locktype = 'advisory'
