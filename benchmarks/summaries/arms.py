@@ -248,10 +248,12 @@ def _carried(task: Task, *, rebuild: bool) -> Callable[[], object]:
 
     from model_foundry.store import flat, postgres  # noqa: PLC0415
     from model_foundry.store.summaries import summarize_day  # noqa: PLC0415
-    from model_foundry.store.summary_sql import SUMMARIES  # noqa: PLC0415
+    from model_foundry.store.summary_sql import SUMMARIES, input_tables  # noqa: PLC0415
 
     settings = task.settings()
     _warm()
+    for name in SUMMARIES:
+        input_tables(name)  # known to a run from the definitions
 
     def run() -> None:
         with contextlib.closing(postgres.connect(settings)) as database:
@@ -307,3 +309,5 @@ ARMS: Final[dict[str, Prepare]] = {
     "ours": ours,
     "lake_alone": lake_alone,
 }
+PEERS: Final = {"connectorx": "connectorx"}
+"""The arms that run in an interpreter of their own."""

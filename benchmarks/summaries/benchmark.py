@@ -5,17 +5,16 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from benchmarks import harness
+from benchmarks import harness, peers
 from benchmarks.harness import Outcome
 from benchmarks.measured import Call
 from benchmarks.summaries import arms
-from benchmarks.summaries.arms import ARMS, SQL, Task
+from benchmarks.summaries.arms import ARMS, PEERS, SQL, Task
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.store import postgres
 
@@ -25,7 +24,6 @@ LIMIT_S: Final = 1_800.0
 BATCH: Final = 5_000
 DISTRIBUTIONS: Final = (
     "adbc-driver-postgresql",
-    "connectorx",
     "duckdb",
     "pandas",
     "psycopg",
@@ -89,7 +87,9 @@ class _Benchmark:
         arrival = self._arrival()
         medians = {name: arm["seconds"]["median"] for name, arm in large.items() if arm}
         return {
-            "machine": harness.machine_facts(DISTRIBUTIONS, postgresql=f"{version // 10000}"),
+            "machine": harness.machine_facts(
+                DISTRIBUTIONS, **peers.versions(PEERS.values()), postgresql=f"{version // 10000}"
+            ),
             "size": self._size._asdict(),
             "arms": {str(self._size.events[0]): small, str(self._size.events[1]): large},
             "backfill_s": {"one_process": one, "two_processes": two},
@@ -112,11 +112,9 @@ class _Benchmark:
         return Task(self._server.database_url("postgres"), home, day, rows)
 
     def _arms(self, rows: int) -> dict[str, dict[str, Any] | None]:
-        wanted = {
-            name: name != "connectorx" or find_spec("connectorx") is not None for name in ARMS
-        }
+        wanted = {name: peers.installed(PEERS.get(name)) for name in ARMS}
         for name in (name for name, there in wanted.items() if not there):
-            self._report(f"[bold red]SKIPPED: {name} is not installed; its figure is null")
+            self._report(peers.skipped(name, PEERS[name]))
         task = self._task(rows, FIRST_DAY)
         outcomes: dict[str, list[Outcome]] = {name: [] for name in ARMS if wanted[name]}
         with self._preloaded(task, [FIRST_DAY]):
@@ -124,7 +122,8 @@ class _Benchmark:
             for order in harness.rotated(list(outcomes), self._size.rounds):
                 for name in order:
                     fresh = task if name != "ours" else self._task(rows, FIRST_DAY)
-                    [outcome] = self._measure(Call(ARMS[name], fresh))
+                    python = peers.python(PEERS.get(name))
+                    [outcome] = self._measure(Call(ARMS[name], fresh, python))
                     outcomes[name].append(outcome)
                     self._report(f"{name}, {rows:,} events: {outcome.seconds:.2f} s")
         return {name: _figures(outcomes[name]) if wanted[name] else None for name in ARMS}

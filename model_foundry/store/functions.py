@@ -38,12 +38,12 @@ _WORKERS: Final = (
 )
 
 
-def register(connection: duckdb.DuckDBPyConnection, *statements: str) -> None:
-    """Make the functions that these statements call known to a connection, unless they are."""
+def register(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Make the functions that a statement needs known to a connection, unless they are."""
     rows = connection.execute("SELECT function_name FROM duckdb_functions()").fetchall()
     known = {name for (name,) in rows}
-    for name, (function, parameters, result, options) in _FUNCTIONS.items():
-        if name not in known and any(f"{name}(" in statement for statement in statements):
+    for name, (called_as, function, parameters, result, options) in _FUNCTIONS.items():
+        if name not in known and f"{called_as}(" in statement:
             connection.create_function(name, function, parameters, result, **options)
 
 
@@ -125,13 +125,21 @@ def _merged(one: Span, other: Span) -> Span:
     )
 
 
-_FUNCTIONS: Final[Mapping[str, tuple[Any, list[Any], Any, dict[str, Any]]]] = {
+# Name → what summaries call (it, or a macro that calls it), the function, its types, options.
+_FUNCTIONS: Final[Mapping[str, tuple[str, Any, list[Any], Any, dict[str, Any]]]] = {
     "critical_path": (
+        "critical_path",
         _critical_paths,
         ["BIGINT[]"] * 4,
         "STRUCT(length BIGINT, nodes BIGINT[])",
         {"type": ARROW},
     ),
-    "worker_agreement": (worker_agreement, [_CHATS, _CAUSES, _NODES], _WORKERS, {}),
-    "language_of_scripts": (_languages, ["VARCHAR"], "VARCHAR", {"type": ARROW}),
+    "worker_agreement": (
+        "worker_agreement",
+        worker_agreement,
+        [_CHATS, _CAUSES, _NODES],
+        _WORKERS,
+        {},
+    ),
+    "language_of_scripts": ("language_guess", _languages, ["VARCHAR"], "VARCHAR", {"type": ARROW}),
 }

@@ -74,7 +74,7 @@ def summary_of(
     """
     connection.execute("SET TimeZone = 'UTC'")
     statement = load_sql(f"duckdb/{name}")
-    functions.register(connection, statement, *macros())
+    functions.register(connection, statement)
     for macro in macros():
         connection.execute(macro)
     parameters = {"day": day} | ({"first_day": first_day or day} if reaches_back(name) else {})

@@ -6,7 +6,6 @@ lists the lake's files when a query begins, takes the live ones, and reads nothi
 
 import contextlib
 import fcntl
-import functools
 import hashlib
 import os
 import tempfile
@@ -25,6 +24,8 @@ from model_foundry.store.summary_sql import SUMMARIES, macros, rollups
 
 # More files than a table will have, and any number but a guess of one: the small side is hashed.
 _ROWS: Final = 10_000_000
+# What this process knows a file to be made from, as long as neither has changed since.
+_made: Final[dict[Path, tuple[object, int]]] = {}
 
 
 def open_views(settings: Settings) -> duckdb.DuckDBPyConnection:
@@ -55,11 +56,15 @@ def publish_views(
     settings.home.mkdir(parents=True, exist_ok=True)
     place = lake.lake_of(settings)
     with _locked(settings.home / ".views.lock"):
+        asked = place.columns_kept(), tuple(names)
+        if target.exists() and _made.get(target) == (asked, target.stat().st_mtime_ns):
+            return target
         views = dict(_views(place, names))
         statements = [load_sql("views/live_files"), *macros(), *views.values()]
         rolled_up = rollups(views)
         digest = hashlib.sha256("\n".join([*statements, *chain(*rolled_up)]).encode()).hexdigest()
-        if target.exists() and _digest_of(target, target.stat().st_mtime_ns) == digest:
+        if target.exists() and _digest_of(target) == digest:
+            _made[target] = asked, target.stat().st_mtime_ns
             return target
         with tempfile.TemporaryDirectory(dir=settings.home, prefix=".views-") as folder:
             written = Path(folder) / target.name
@@ -123,9 +128,7 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-@functools.lru_cache(maxsize=8)
-def _digest_of(path: Path, changed_at: int) -> str | None:
-    """What the file was made from; opened once for each time that it changed."""
+def _digest_of(path: Path) -> str | None:
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             [(comment,)] = connection.execute(

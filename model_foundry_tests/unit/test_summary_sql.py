@@ -649,7 +649,7 @@ def sketching() -> Iterator[duckdb.DuckDBPyConnection]:
 @pytest.mark.parametrize(("text", "language"), TEXTS.items())
 def test_a_language_is_guessed_from_the_scripts(text: str | None, language: str | None) -> None:
     with duckdb.connect(":memory:") as connection:
-        functions.register(connection, *macros())
+        functions.register(connection, "language_guess(")
         for statement in macros():
             connection.execute(statement)
         found = connection.execute("SELECT language_guess(?::VARCHAR)", [text]).fetchall()

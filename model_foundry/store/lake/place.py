@@ -82,6 +82,13 @@ class Lake:
         """The file that says which columns a table has, without rows."""
         return f"{self.root}/.columns/{name}.parquet"
 
+    def columns_kept(self) -> list[tuple[str, int, float]]:
+        """Every table whose columns are kept; differs as soon as those of one do."""
+        return sorted(
+            (entry["name"], entry["size"], _changed_at(entry))
+            for entry in self._entries(f"{self.root}/.columns")
+        )
+
     def register_in(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let a DuckDB connection read this lake, without an extension."""
         protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
@@ -231,13 +238,17 @@ def lake_of(settings: Settings) -> Lake:
 def _file(entry: dict[str, Any]) -> LakeFile | None:
     path = str(entry["name"])
     name = Path(path).name
-    changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created") or 0.0
-    changed_at = changed.timestamp() if isinstance(changed, datetime) else float(changed)
+    changed_at = _changed_at(entry)
     match = _NAME.fullmatch(name)
     if match is None:
         return None
     layer, first, last = (int(number) for number in match.groups()[1:4])
     return LakeFile(path, layer, first, last, int(match[5], 16), entry["size"], changed_at)
+
+
+def _changed_at(entry: dict[str, Any]) -> float:
+    changed = entry.get("mtime") or entry.get("LastModified") or entry.get("created") or 0.0
+    return changed.timestamp() if isinstance(changed, datetime) else float(changed)
 
 
 def _crc_of(opened: Any) -> int:
