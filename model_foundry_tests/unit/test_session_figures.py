@@ -67,6 +67,17 @@ def test_fifty_thousand_events_of_one_session(big: duckdb.DuckDBPyConnection) ->
     assert [stay.node_id for stay in session.critical_path] == row["critical_path"]
 
 
+def test_chats_that_touch_do_not_run_at_once(big: duckdb.DuckDBPyConnection) -> None:
+    """Durations finer than the microseconds of an event's time do not make them overlap."""
+    big.execute(
+        "CREATE OR REPLACE VIEW llm_chat AS SELECT * REPLACE (333.3337 AS total_ms, "
+        f"timestamptz '{NOON}' + interval '333333 microseconds' * i AS occurred_at) "
+        f"FROM ({_BIG['llm_chat'].removesuffix(' LIMIT 0')}), range(100) AS numbers (i)"
+    )
+    [row] = summary_of(big, "session_summary", DAY, DAY).to_pylist()
+    assert (row["chats"], row["max_parallel_chats"]) == (100, 1)
+
+
 def place(cause: str | None, role: str | None = "worker", slot: str | None = "s") -> Place:
     return Place("chat", cause, role, slot, NOON)
 

@@ -46,7 +46,7 @@ session_chat AS MATERIALIZED (
         llm_chat.input_tokens,
         llm_chat.output_tokens,
         epoch_us(llm_chat.occurred_at)
-        - (least(greatest(coalesce(llm_chat.total_ms, 0), 0), 1e9) * 1000)::BIGINT AS start_us,
+        - floor(least(greatest(coalesce(llm_chat.total_ms, 0), 0), 1e9) * 1000)::BIGINT AS start_us,
         epoch_us(llm_chat.occurred_at) AS end_us
     FROM llm_chat
     INNER JOIN session ON llm_chat.correlation_id = session.correlation_id
