@@ -1,5 +1,7 @@
 -- Tool calls of a day by tool: how many, how many failed, how long they took.
-WITH called AS (
+
+-- (Read again for each use: kept aside, millions of arguments would not fit into memory.)
+WITH called AS NOT MATERIALIZED (
     SELECT
         occurred_on,
         event_id,

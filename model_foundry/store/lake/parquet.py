@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -73,10 +74,19 @@ def write_rows(
     plain = pa.schema([field.remove_metadata() for field in schema], metadata=metadata)
     rows = 0
     with pq.ParquetWriter(path, plain, compression="zstd") as writer:
-        for group in _groups(batches):
+        for group in _ahead(_groups(batches)):
             writer.write_table(group.cast(plain), row_group_size=_GROUP_ROWS)
             rows += group.num_rows
     return rows
+
+
+def _ahead(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same groups; while one is written, the next one is read."""
+    with ThreadPoolExecutor(1, "lake-reader") as reader:
+        coming = reader.submit(next, groups, None)
+        while (group := coming.result()) is not None:
+            coming = reader.submit(next, groups, None)
+            yield group
 
 
 def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
