@@ -13,6 +13,8 @@ _KEY: Final = b"model_foundry.state"
 _MADE_KEY: Final = b"model_foundry.made"
 _GROUP_ROWS: Final = 122_880
 _GROUP_BYTES: Final = 32 * 1024 * 1024
+# Of distinct values: ids and texts have more, and are cheaper written as they are.
+_DICTIONARY_BYTES: Final = 64 * 1024
 
 
 class State(NamedTuple):
@@ -73,7 +75,9 @@ def write_rows(
     metadata = {key: json.dumps(made_from._asdict())}
     plain = pa.schema([field.remove_metadata() for field in schema], metadata=metadata)
     rows = 0
-    with pq.ParquetWriter(path, plain, compression="zstd") as writer:
+    with pq.ParquetWriter(
+        path, plain, compression="zstd", dictionary_pagesize_limit=_DICTIONARY_BYTES
+    ) as writer:
         for group in _ahead(_groups(batches)):
             writer.write_table(group.cast(plain), row_group_size=_GROUP_ROWS)
             rows += group.num_rows
