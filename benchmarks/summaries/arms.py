@@ -6,10 +6,12 @@ Belongs here: how one tool is used, as well as it can reasonably be. Does not: s
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from benchmarks.measured import Prepare
-from model_foundry.settings import Settings
+
+if TYPE_CHECKING:
+    from model_foundry.settings import Settings
 
 SQL: Final = Path(__file__).with_name("sql")
 TABLE: Final = "llm_tool_call"
@@ -33,8 +35,10 @@ class Task(NamedTuple):
     day: date
     rows: int
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """For model-foundry."""
+        from model_foundry.settings import Settings  # noqa: PLC0415
+
         return Settings.model_validate({"home": self.home, "postgres_url": self.postgres_url})
 
     @property
