@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 
 from model_foundry.cli.console import console
 from model_foundry.cli.dagster_home import prepare_dagster_home
-from model_foundry.exporter.serve import serve
+from model_foundry.exporter.serve import serve, sources_of
 from model_foundry.exporter.source import gauge
 from model_foundry.settings import Settings
 from model_foundry.store.sql import sql_names
@@ -44,11 +44,12 @@ def run_exporter(settings: Settings) -> None:
     Raises:
         FoundryError: a URL is not known, or the port is taken.
     """
+    sources = [*sources_of(settings), Instance()]
     prepare_dagster_home(settings)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     url = f"http://{settings.exporter_host}:{settings.exporter_port}"
     console.print(f"Figures on {url}/metrics, live page on {url}/", highlight=False)
-    serve(settings, [Instance()])
+    serve(settings, sources)
 
 
 class Instance:

@@ -7,6 +7,7 @@ run_day        the same and the recipes between them       (schedule: each finis
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import dagster as dg
 
@@ -16,6 +17,8 @@ from model_foundry.components.runs import failed_lately, unfinished_partitions
 from model_foundry.intake.configuration import pending_count
 from model_foundry.store import flat
 from model_foundry.store.summary_sql import SUMMARIES
+
+REFRESHED: Final = (*flat.FLAT_TABLES, *SUMMARIES)
 
 
 @dg.sensor(
@@ -71,18 +74,16 @@ def days_touched(
     if not asked:
         waits = f"; {len(held)} run or failed lately" if held else ""
         return dg.SkipReason(f"0 days to refresh{waits}.")
-    refreshed = (*flat.FLAT_TABLES, *SUMMARIES)
-    append = {"ops": {name: {"config": {"mode": "append"}} for name in refreshed}}
+    append = {"ops": {name: {"config": {"mode": "append"}} for name in REFRESHED}}
     return [dg.RunRequest(partition_key=key, run_config=append) for key in asked]
 
 
 @dg.definitions
 def automation() -> dg.Definitions:
     """Jobs, sensors and the daily schedule."""
-    refreshed = [*flat.FLAT_TABLES, *SUMMARIES]
     run_day = dg.define_asset_job(
         "run_day",
-        selection=[*refreshed, *recipe_asset_names()],
+        selection=[*REFRESHED, *recipe_asset_names()],
         description="A day from the inbox to the summaries, recipes included.",
     )
 
@@ -106,7 +107,7 @@ def automation() -> dg.Definitions:
             ),
             dg.define_asset_job(
                 "refresh_day",
-                selection=refreshed,
+                selection=REFRESHED,
                 description="A day's flat tables and summaries.",
             ),
             run_day,

@@ -31,13 +31,13 @@ def sources_of(settings: Settings) -> list[Source]:
     ]
 
 
-def serve(settings: Settings, more: Sequence[Source] = ()) -> None:
-    """Serve until SIGINT or SIGTERM; `more` are sources that this package cannot know.
+def serve(settings: Settings, sources: Sequence[Source]) -> None:
+    """Serve what these sources tell until SIGINT or SIGTERM.
 
     Raises:
-        FoundryError: as `sources_of`, or the port is taken.
+        FoundryError: the port is taken.
     """
-    exporter = Exporter([*sources_of(settings), *more], settings)
+    exporter = Exporter(sources, settings)
     server = uvicorn.Server(
         uvicorn.Config(
             exporter.app(),

@@ -1,7 +1,5 @@
 """A summary of sessions: computed in portions, and again only of those that had events since.
 
-What came since lies in parts of the lake with higher numbers than those that the kept summary was
-made of; a merged one among them holds some of the earlier rows too, which costs but does no harm.
 A portion is so many events of sessions that began after each other: memory is bounded by it, and
 the files' statistics keep the rest of the day unread.
 """
@@ -47,7 +45,7 @@ def summarize_sessions(
         version: of the code that computes it.
     """
     days = list(inputs)
-    parts = _parts_since(kept.made, version, days) if kept else None
+    parts = lake.unread(kept.made, version, days) if kept else None
     if kept is None or parts is None:
         computed, rows = None, []
     else:
@@ -63,40 +61,6 @@ def summarize_sessions(
     together = pa.concat_tables(rows)
     order = [(column, "ascending") for column in _ORDER if column in together.column_names]
     return Sessions(together.sort_by(order), computed)
-
-
-def made_of(version: str, inputs: Iterable[lake.LakeDay]) -> lake.Made:
-    """What a summary of these lake days says that it was made of."""
-    return lake.Made(
-        version, {_key(each, file): file.last for each in inputs for file in each.files}
-    )
-
-
-def _parts_since(
-    made: lake.Made | None, version: str, days: list[lake.LakeDay]
-) -> dict[str, list[lake.LakeFile]] | None:
-    """By table, the files that a kept summary has not read.
-
-    None: other code made it, or a day that it read was written anew or is read no more. Nothing of
-    it can be kept.
-    """
-    if made is None or made.version != version:
-        return None
-    if not made.parts.keys() <= made_of(version, days).parts.keys():
-        return None
-    found: dict[str, list[lake.LakeFile]] = {}
-    for each in days:
-        for file in each.files:
-            read = made.parts.get(_key(each, file), -1)
-            if file.last > read >= file.first == 0:
-                return None
-            if file.last > read:
-                found.setdefault(each.table, []).append(file)
-    return found
-
-
-def _key(each: lake.LakeDay, file: lake.LakeFile) -> str:
-    return f"{each.table}/{each.day}/{file.layer}"
 
 
 def _sessions_in(

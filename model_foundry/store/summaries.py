@@ -13,7 +13,7 @@ import pyarrow as pa
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.session_days import days_under_way, sessions_of, under_way
-from model_foundry.store.session_summaries import made_of, summarize_sessions
+from model_foundry.store.session_summaries import summarize_sessions
 from model_foundry.store.summary_sql import code_version, input_tables, reaches_back, summary_of
 from model_foundry.store.views import publish_views
 
@@ -60,7 +60,7 @@ def summarize_day(
         inputs = [
             lake.refresh_day(settings, table, each) for table in input_tables(name) for each in days
         ]
-        made = made_of(version, inputs)
+        made = lake.made_of(version, inputs)
         columns = lake.show(settings, connection, inputs)
         kept = None if rebuild else lake.kept_day(place, name, day)
         computed = None

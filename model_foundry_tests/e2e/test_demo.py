@@ -83,9 +83,10 @@ def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
 
 
 def test_without_a_stack_the_error_says_what_to_do(home: Path) -> None:
-    for arguments in (["migrate"], ["quarantine", "list"]):
+    for arguments in (["migrate"], ["quarantine", "list"], ["exporter"]):
         failed = run(home, *arguments)
         assert failed.returncode == 1
+        assert not failed.stdout
         assert "MODEL_FOUNDRY_POSTGRES_URL is not set" in failed.stderr
         assert "model-foundry up" in failed.stderr
         assert "Traceback" not in failed.stderr
