@@ -29,6 +29,7 @@ TEMPLATE = "migrated"
 # How long an example takes depends on who else uses the machine.
 hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and rich keeps what it first finds
 collect_ignore = ["vllm"]  # unless it is asked for: it wants an environment of its own
 
 

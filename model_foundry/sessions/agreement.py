@@ -101,10 +101,13 @@ class _Text:
     def __init__(self, chats: Sequence[Said], plan: str, wanted: set[str]) -> None:
         asked = normalized("\n".join(dict.fromkeys(text for chat in chats for text in chat.asked)))
         said = normalized("\n".join(chat.said for chat in chats))
-        done = normalized("\n".join(f"{chat.said}\n{chat.called}" for chat in chats))
         self.settings = settings(said)
         self.told = _mentioned(wanted, asked)
-        self.kept = self.told & _mentioned(wanted, done)
+        if any(chat.called for chat in chats):
+            done = normalized("\n".join(f"{chat.said}\n{chat.called}" for chat in chats))
+            self.kept = _mentioned(self.told, done)
+        else:
+            self.kept = _mentioned(self.told, said, self.settings)
         known = f"{plan}\n{asked}".casefold()
         self.introduced = {term for term in terms(said) if not mentions(known, term, {})}
 
@@ -117,8 +120,13 @@ class _Text:
         }
 
 
-def _mentioned(wanted: set[str], text: str) -> set[str]:
-    lower, made = text.casefold(), settings(text)
+def _mentioned(
+    wanted: set[str], text: str, made: Mapping[str, set[str]] | None = None
+) -> set[str]:
+    """Those that a normalized text repeats; `made`: its settings, if they are known."""
+    if not wanted:
+        return set()
+    lower, made = text.casefold(), settings(text) if made is None else made
     return {one for one in wanted if mentions(lower, one, made)}
 
 

@@ -40,10 +40,13 @@ _WORKERS: Final = (
 
 def register(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     """Make the functions that a statement needs known to a connection, unless they are."""
+    called = {name: entry for name, entry in _FUNCTIONS.items() if f"{entry[0]}(" in statement}
+    if not called:
+        return  # most do not, and DuckDB takes its time to list its functions
     rows = connection.execute("SELECT function_name FROM duckdb_functions()").fetchall()
     known = {name for (name,) in rows}
-    for name, (called_as, function, parameters, result, options) in _FUNCTIONS.items():
-        if name not in known and f"{called_as}(" in statement:
+    for name, (_, function, parameters, result, options) in called.items():
+        if name not in known:
             connection.create_function(name, function, parameters, result, **options)
 
 

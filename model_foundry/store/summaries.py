@@ -56,9 +56,11 @@ def summarize_day(
     version = code_version(name)
     by_session = reaches_back(name)
     days = days_under_way(settings, connection, day) if by_session else [day]
-    with lake.locked(settings, name, day):
+    with lake.locked(settings, name, day) as held:
         inputs = [
-            lake.refresh_day(settings, table, each) for table in input_tables(name) for each in days
+            lake.refresh_day(settings, table, each, held)
+            for table in input_tables(name)
+            for each in days
         ]
         made = lake.made_of(version, inputs)
         columns = lake.show(settings, connection, inputs)

@@ -48,6 +48,7 @@ WITH request AS (
 timed AS (
     SELECT
         *,
+        hash(origin, slot, model) AS worker, -- one number is put in order faster than three texts
         CASE
             WHEN pp_tokens_per_s >= 1e-9 AND input_tokens IS NOT NULL
                 THEN greatest(input_tokens - coalesce(cached_tokens, 0), 0)
@@ -64,13 +65,11 @@ timed AS (
 -- Until when those that began before it had covered the time: the rest of each does not overlap.
 covered AS (
     SELECT
-        origin,
-        slot,
-        model,
+        worker,
         started_us,
         ended_us,
         max(ended_us) OVER (
-            PARTITION BY origin, slot, model
+            PARTITION BY worker
             ORDER BY started_us
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS covered_until_us
@@ -80,9 +79,7 @@ covered AS (
 
 busy AS (
     SELECT
-        origin,
-        slot,
-        model,
+        worker,
         sum_of(
             CASE
                 WHEN covered_until_us > started_us THEN greatest(ended_us - covered_until_us, 0)
@@ -90,7 +87,7 @@ busy AS (
             END
         ) / 1e6 AS covered_s
     FROM covered
-    GROUP BY origin, slot, model
+    GROUP BY worker
 )
 
 SELECT
@@ -133,10 +130,6 @@ SELECT
     sketch_quantile(total_ms_sketch, 0.95) AS total_p95_ms,
     sketch_quantile(total_ms_sketch, 0.99) AS total_p99_ms
 FROM timed
-LEFT JOIN busy
-    ON
-        timed.origin = busy.origin
-        AND timed.slot IS NOT DISTINCT FROM busy.slot
-        AND timed.model IS NOT DISTINCT FROM busy.model
+LEFT JOIN busy ON timed.worker = busy.worker
 GROUP BY timed.occurred_on, timed.origin, timed.slot, timed.model
 ORDER BY timed.occurred_on, timed.origin, timed.slot, timed.model;

@@ -72,27 +72,45 @@ class _Source(NamedTuple):
 
 
 @contextlib.contextmanager
-def locked(settings: Settings, name: str, day: date) -> Iterator[psycopg.Connection[Any]]:
-    """Nobody else writes this day of this table or summary; the connection is in autocommit."""
+def locked(
+    settings: Settings, name: str, day: date, held: psycopg.Connection[Any] | None = None
+) -> Iterator[psycopg.Connection[Any]]:
+    """Nobody else writes this day of this table or summary; the connection is in autocommit.
+
+    `held` is the connection of another lock, to be used for this one too.
+    """
+    key = (f"lake {name} {day}",)
+    if held is not None:
+        held.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", key)
+        try:
+            yield held
+        finally:
+            if not held.closed:
+                held.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
+        return
     with contextlib.closing(postgres.connect(settings)) as connection:
         connection.autocommit = True
-        connection.execute(
-            "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"lake {name} {day}",)
-        )
-        yield connection
+        with locked(settings, name, day, connection):
+            yield connection
 
 
-def refresh_day(settings: Settings, table: str, day: date) -> LakeDay:
+def refresh_day(
+    settings: Settings, table: str, day: date, held: psycopg.Connection[Any] | None = None
+) -> LakeDay:
     """Make the lake's copy of a day equal to PostgreSQL's, if it is not already.
 
     Batches that it lacks are appended; a day whose batches changed, or whose files are lost or
     damaged, is written anew. What PostgreSQL has dropped, or does not know, is left as it is.
+    `held` is the connection of a lock that the caller has.
 
     Raises:
         FoundryError: a file is damaged that PostgreSQL cannot give again.
     """
     lake = lake_of(settings)
-    with locked(settings, table, day) as connection, _source(connection, table, day) as source:
+    with (
+        locked(settings, table, day, held) as connection,
+        _source(connection, table, day) as source,
+    ):
         if not schema_is_for(lake, table, source.columns):
             with _stream(settings, source, date.min) as reader:
                 keep_schema(lake, table, reader.schema, source.columns)

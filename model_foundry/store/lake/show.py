@@ -26,6 +26,7 @@ def show(
     """
     place = lake_of(settings)
     place.register_in(connection)
+    connection.execute("SET parquet_metadata_cache = true")  # no file is ever written again
     columns = {}
     for table, shown in groupby(sorted(days), key=lambda each: each.table):
         files = [place.address(file.path) for each in shown for file in each.files]
