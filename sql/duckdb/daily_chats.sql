@@ -29,7 +29,7 @@ SELECT
     response_language,
     finish_reason,
     count(*) AS turns,
-    count(DISTINCT conversation_id) AS conversations, -- with a turn in this row: not to be added up
+    count_distinct(conversation_id) AS conversations, -- with a turn in this row: not to be added up
     sum_of(message_count) AS messages, -- that were sent, earlier turns of a conversation included
     count(*) FILTER (WHERE reasoning_text <> '') AS with_reasoning,
     count(*) FILTER (WHERE tool_call_count > 0) AS with_tool_calls,

@@ -5,7 +5,7 @@ SELECT
     source,
     epoch_us(occurred_at) // 3600000000 % 24 AS hour_utc,
     count(*) AS events,
-    count(DISTINCT correlation_id) AS sessions, -- with an event in this row: not to be added up
+    count_distinct(correlation_id) AS sessions, -- with an event in this row: not to be added up
     count(*) FILTER (WHERE published_subject <> subject) AS under_old_name,
     count(*) FILTER (WHERE payload_repaired) AS repaired,
     -- received_at - occurred_at: from when the producer says it happened until JetStream stored it

@@ -24,7 +24,7 @@ SELECT
     asked.vault,
     asked.embedding_model,
     count(*) AS queries,
-    count(DISTINCT asked.query) AS distinct_queries, -- of the day: not to be added up
+    count_distinct(asked.query) AS distinct_queries, -- of the day: not to be added up
     count(*) FILTER (WHERE asked.result_count = 0) AS without_hits,
     without_hits / count(*) AS without_hits_share,
     sum_of(asked.result_count) AS hits,

@@ -1,6 +1,7 @@
 -- Tool calls of a day by tool: how many, how many failed, how long they took.
 
--- (Read again for each use: kept aside, millions of arguments would not fit into memory.)
+-- (Read again for each use, and told apart by a hash: kept aside, millions of arguments would not
+-- fit into memory.)
 WITH called AS NOT MATERIALIZED (
     SELECT
         occurred_on,
@@ -22,8 +23,7 @@ followed AS (
     SELECT
         tool_name,
         lag(is_error) OVER (
-            PARTITION BY correlation_id, tool_name, md5(arguments)
-            ORDER BY occurred_at, event_id
+            PARTITION BY what ORDER BY occurred_at, event_id
         ) AS last_failed
     FROM called
     WHERE
@@ -52,7 +52,7 @@ SELECT
     histogram(called.error_type) FILTER (WHERE called.is_error) AS error_types, -- how many of each
     -- calls right after a failed one of the same session, tool and arguments
     coalesce(any_value(retried.retries), 0) AS retries,
-    count(DISTINCT called.correlation_id) AS sessions,
+    count_distinct(called.correlation_id) AS sessions,
     sketch(called.duration_ms) AS duration_ms_sketch,
     sketch_quantile(duration_ms_sketch, 0.5) AS duration_p50_ms,
     sketch_quantile(duration_ms_sketch, 0.95) AS duration_p95_ms,

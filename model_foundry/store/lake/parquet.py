@@ -1,5 +1,7 @@
 """What a file of the lake looks like: row groups of bounded size, and what it says of itself."""
 
+import contextlib
+import ctypes
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -81,7 +83,16 @@ def write_rows(
         for group in _ahead(_groups(batches)):
             writer.write_table(group.cast(plain), row_group_size=_GROUP_ROWS)
             rows += group.num_rows
+    if rows > _GROUP_ROWS:
+        _give_back()
     return rows
+
+
+def _give_back() -> None:
+    """Let the system have freed memory again: what comes next would take its own beside it."""
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(AttributeError):  # where the C library is another than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _ahead(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
