@@ -154,9 +154,9 @@ class _Benchmark:
         [whole] = self._measure(Call(arms.whole_day, task))
         self._report(f"a day of {task.rows:,} events into every summary: {whole.seconds:.1f} s")
         seconds = []
+        batches = -(-task.rows // BATCH)
         for number in range(self._size.rounds):
-            first = -(-task.rows // BATCH) * BATCH
-            self._land(task, first, self._size.new_events)
+            self._land(task, (batches + number) * BATCH, self._size.new_events)
             task = task._replace(rows=task.rows + self._size.new_events)
             [new] = self._measure(Call(arms.new_events, task))
             seconds.append(new.seconds)

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from model_foundry.components import metadata, results
 from model_foundry.components.folder import Folder
-from model_foundry.components.partitions import NIGHTLY, days
+from model_foundry.components.partitions import NIGHTLY, days, evaluated
 from model_foundry.components.resource import Foundry
 from model_foundry.components.results import Kept
 from model_foundry.inference.interrupts import run_interruptibly
@@ -88,6 +88,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         asset_name = f"{self.kind}_{folder.recipe}"
         source = folder.text("source.sql")
         asking = self.asking(folder)
+        partitions = days(Settings())
 
         @dg.asset(
             name=asset_name,
@@ -95,7 +96,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             group_name="recipes",
             kinds={"llm", "postgres"},
             deps=self.sources,
-            partitions_def=days(Settings()),
+            partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
             freshness_policy=NIGHTLY,
             tags={"store": "postgres"},
@@ -105,6 +106,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
                 dg.AssetCheckSpec(
                     CHECK,
                     asset=asset_name,
+                    partitions_def=partitions,
                     description="Each job of the day was answered, fit to be used or not.",
                 )
             ],
@@ -122,7 +124,9 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
                 context.add_asset_metadata(
                     _metadata(reports[key], kept[key]), asset_key=asset_name, partition_key=key
                 )
-            return dg.MaterializeResult(check_results=[_check(reports, kept.values())])
+            each = {key: _check({key: reports[key]}, [kept[key]]) for key in reports}
+            whole = evaluated(context, each, _check(reports, kept.values()))
+            return dg.MaterializeResult(check_results=[whole])
 
         return dg.Definitions(assets=[build])
 

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 from pydantic import Field
 
 from model_foundry.components import metadata
+from model_foundry.components.partitions import evaluated
 from model_foundry.components.resource import Foundry
 from model_foundry.components.runs import failed_lately, unfinished_partitions
 from model_foundry.errors import FoundryError
@@ -116,6 +117,7 @@ def article_definitions() -> dg.Definitions:
                 CHECK,
                 asset=ASSET,
                 blocking=True,
+                partitions_def=partitions,
                 description="Every translation has its source's structure and all its segments. "
                 "One that has not is not published.",
             )
@@ -133,7 +135,9 @@ def article_definitions() -> dg.Definitions:
         outcomes = _translated(context, config, foundry, keys.values())
         for key, outcome in zip(keys, outcomes, strict=True):
             context.add_asset_metadata(_metadata([outcome]), asset_key=ASSET, partition_key=key)
-        return dg.MaterializeResult(check_results=[_check(outcomes)], metadata=_sums(outcomes))
+        each = {key: _check([outcome]) for key, outcome in zip(keys, outcomes, strict=True)}
+        whole = evaluated(context, each, _check(outcomes))
+        return dg.MaterializeResult(check_results=[whole], metadata=_sums(outcomes))
 
     job = dg.define_asset_job(
         JOB, selection=[ASSET], description="Articles that are new or have changed, translated."

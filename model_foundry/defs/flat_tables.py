@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from model_foundry.components import metadata
-from model_foundry.components.partitions import NIGHTLY, days
+from model_foundry.components.partitions import NIGHTLY, days, evaluated
 from model_foundry.components.resource import Foundry
 from model_foundry.settings import Settings
 from model_foundry.store import flat
@@ -45,6 +45,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                 CHECK,
                 asset=table,
                 blocking=True,
+                partitions_def=partitions,
                 description="Each inbox event of the day is there, once, and nothing else is.",
             )
         ],
@@ -73,9 +74,10 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                     asset_key=table,
                     partition_key=key,
                 )
+        each = {key: _check(table, {key: account}) for key, account in accounts.items()}
         return dg.MaterializeResult(
             metadata={"dagster/column_schema": metadata.column_schema(columns)},
-            check_results=[_check(table, accounts)],
+            check_results=[evaluated(context, each, _check(table, accounts))],
         )
 
     return build

@@ -11,7 +11,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from model_foundry.components import metadata
-from model_foundry.components.partitions import NIGHTLY, days
+from model_foundry.components.partitions import NIGHTLY, days, evaluated
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.components.requests import RECIPE
 from model_foundry.components.resource import Foundry
@@ -88,7 +88,7 @@ def summary_asset(
         backfill_policy=dg.BackfillPolicy.single_run(),
         freshness_policy=NIGHTLY,
         code_version=code_version(name),
-        check_specs=[_check_spec(name, counted)] if counted else [],
+        check_specs=[_check_spec(name, counted, partitions)] if counted else [],
     )
     def build(
         context: dg.AssetExecutionContext,
@@ -98,7 +98,7 @@ def summary_asset(
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         settings = foundry.settings
         described: dict[str, object] = {}
-        differing: dict[str, tuple[int, int]] = {}
+        counts: dict[str, tuple[int, int]] = {}
         with foundry.postgres(), duckdb.get_connection() as connection:
             for key in context.partition_keys:
                 day, anew = date.fromisoformat(key), config.mode == "rebuild"
@@ -109,12 +109,15 @@ def summary_asset(
                 if len(context.partition_keys) <= settings.plotted_days:
                     shown |= _plot(done)
                 context.add_asset_metadata(described | shown, asset_key=name, partition_key=key)
-                if counted and (both := _counts(done, counted))[0] != both[1]:
-                    differing[key] = both
+                if counted:
+                    counts[key] = _counts(done, counted)
                 for later in later_days(settings, connection, done):
                     _tell_of_later(context, later, settings)
-        checks = [_check(name, counted, differing)] if counted else []
-        return dg.MaterializeResult(check_results=checks)
+        if not counted:
+            return dg.MaterializeResult()
+        each = {key: _check(name, counted, {key: both}) for key, both in counts.items()}
+        whole = evaluated(context, each, _check(name, counted, counts))
+        return dg.MaterializeResult(check_results=[whole])
 
     return build
 
@@ -195,10 +198,13 @@ def _rows(table: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
-def _check_spec(name: str, counted: Counted) -> dg.AssetCheckSpec:
+def _check_spec(
+    name: str, counted: Counted, partitions: dg.DailyPartitionsDefinition
+) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         CHECK,
         asset=name,
+        partitions_def=partitions,
         description=f"`{counted.column}` counts each row of the day's "
         f"{' and '.join(counted.tables)} once.",
     )
@@ -211,8 +217,9 @@ def _counts(done: SummaryDay, counted: Counted) -> tuple[int, int]:
 
 
 def _check(
-    name: str, counted: Counted, differing: Mapping[str, tuple[int, int]]
+    name: str, counted: Counted, counts: Mapping[str, tuple[int, int]]
 ) -> dg.AssetCheckResult:
+    differing = {key: both for key, both in counts.items() if both[0] != both[1]}
     faults = [f"{key}: counts {found} of {rows} rows." for key, (found, rows) in differing.items()]
     remedy = (
         f"Look for what sql/duckdb/{name}.sql filters or joins away, put it right, reload the "

@@ -120,9 +120,7 @@ class _Text:
         }
 
 
-def _mentioned(
-    wanted: set[str], text: str, made: Mapping[str, set[str]] | None = None
-) -> set[str]:
+def _mentioned(wanted: set[str], text: str, made: Mapping[str, set[str]] | None = None) -> set[str]:
     """Those that a normalized text repeats; `made`: its settings, if they are known."""
     if not wanted:
         return set()

@@ -17,7 +17,6 @@ from model_foundry.store import lake
 from model_foundry.store.sql import load_sql
 from model_foundry.store.summary_sql import summary_of
 
-_ORDER: Final = ("started_at", "correlation_id", "worker")
 _AMONG_THEM: Final = "correlation_id IN (SELECT correlation_id FROM session_of_portion)"
 _NONE: Final = pa.table({"correlation_id": pa.array([], pa.string())})
 
@@ -58,9 +57,7 @@ def summarize_sessions(
     if not rows:
         lake.show(settings, connection, days)
         rows.append(summary_of(connection, name, day, first))
-    together = pa.concat_tables(rows)
-    order = [(column, "ascending") for column in _ORDER if column in together.column_names]
-    return Sessions(together.sort_by(order), computed)
+    return Sessions(pa.concat_tables(rows), computed)
 
 
 def _sessions_in(

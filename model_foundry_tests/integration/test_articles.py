@@ -324,8 +324,11 @@ def test_what_is_wrong_with_one_article_stops_no_other(settings: Settings) -> No
     assert found["c.md"] == ("skipped", "it is written in de")
     assert found["d.md"][0] == "published"
     assert found["gone.md"] == ("not_published", f"there is no article 'gone.md' in {root}")
-    [check] = checks_of(result)
-    assert (check.metadata["not_published"].value, check.metadata["translations"].value) == (3, 5)
+    checks = {check.partition: check for check in checks_of(result)}
+    passed = {name: checks[f"{name}|de"].passed for name in found}
+    assert passed == {name: name in {"c.md", "d.md"} for name in found}
+    whole = checks[None].metadata
+    assert (whole["not_published"].value, whole["translations"].value) == (3, 5)
 
 
 def test_no_name_leads_out_of_the_folder(settings: Settings, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -230,6 +230,29 @@ def test_the_check_names_what_is_missing_and_blocks(settings: Settings) -> None:
     assert "lost" in str(check.description)
     assert not result.success
     assert not result.asset_materializations_for_node("daily_tool_calls")
+
+
+def test_each_day_has_a_check_of_its_own(settings: Settings) -> None:
+    before = "2026-11-19"
+    land(
+        settings,
+        event(event_id="lost", occurred_at=NOON - timedelta(days=1)),
+        event(event_id="kept"),
+    )
+    materialize(settings, "llm_tool_call", days=(before, DAY))
+    execute(settings, "DELETE FROM llm_tool_call WHERE event_id = 'lost'")
+    config = {"ops": {"llm_tool_call": APPEND["llm_tool_call"]}}
+    both = materialize(
+        settings, "llm_tool_call", days=(before, DAY), config=config, raise_on_error=False
+    )
+    checks = {check.partition: check for check in checks_of(both)}
+    assert {day: check.passed for day, check in checks.items()} == {
+        before: False, DAY: True, None: False,
+    }  # fmt: skip
+    assert "1 events missing" in str(checks[before].description)
+    assert checks[DAY].description is None
+    [one] = checks_of(materialize(settings, "llm_tool_call", day=DAY))
+    assert (one.partition, one.passed) == (DAY, True)
 
 
 def test_drains_and_flattening_racing_agree_to_the_row(

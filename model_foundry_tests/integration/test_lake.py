@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import lake, views
+from model_foundry.store.lake import refresh
 from model_foundry.store.lake.place import LakeFile, live
 from model_foundry.store.sql import load_sql
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
-from model_foundry_tests.line import execute, value
+from model_foundry_tests.line import execute, rows, value
 
 DAY = date(2026, 11, 20)
 
@@ -48,6 +50,24 @@ def test_a_day_grows_by_parts_and_a_rebuilt_one_is_replaced(settings: Settings) 
     keep_current(settings, DAY, 3, rebuild=True)
     assert numbers(settings) == [(0, 3)]
     assert seen(settings) == seen(settings, "event_inbox") == 4 * EVENTS
+
+
+def test_a_large_day_is_read_in_two_halves(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        keep_current(settings, DAY, number, rebuild=False)
+    assert value(settings, "SELECT max(ctid) > '(2,0)' FROM llm_tool_call")
+    for file in live_files(settings):
+        lose(file)
+    monkeypatch.setattr(refresh, "_SPLIT_BLOCKS", 1)
+    lake.refresh_day(settings, TABLE, DAY)
+    [file] = live_files(settings)
+    assert pq.read_metadata(file.path).num_row_groups == 2
+    with views.open_views(settings) as reader:
+        kept = reader.execute(f"SELECT event_id FROM {TABLE}").fetchall()
+    landed = rows(settings, f"SELECT event_id FROM {TABLE}")
+    assert sorted(event_id for (event_id,) in kept) == sorted(row["event_id"] for row in landed)
 
 
 def test_parts_are_merged_when_there_are_too_many_and_the_large_file_is_left_alone(

@@ -25,7 +25,7 @@ def keep_day(lake: Lake, name: str, day: date, rows: pa.Table, made: Made) -> Ke
         keep_schema(lake, name, rows.schema)
     last = max((file.last for file in lake.files(name, day)), default=-1) + 1
     with lake.written(name, day) as path:
-        write_rows(path, rows.schema, rows.to_batches(), made)
+        write_rows(path, rows.schema, made, rows.to_batches())
         file = lake.publish_part(path, name, day, layer=0, first=0, last=last)
     return Kept(rows, file.bytes, made)
 
@@ -62,5 +62,5 @@ def schema_is_for(lake: Lake, name: str, columns: str) -> bool:
 def keep_schema(lake: Lake, name: str, schema: pa.Schema, columns: str = "") -> None:
     """Say what columns a table or summary has."""
     with lake.written(name, None) as path:
-        write_rows(path, schema, [], State("", columns, {}))
+        write_rows(path, schema, State("", columns, {}))
         lake.publish(path, lake.schema_path(name))

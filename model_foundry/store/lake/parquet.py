@@ -3,8 +3,8 @@
 import contextlib
 import ctypes
 import json
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 _KEY: Final = b"model_foundry.state"
 _MADE_KEY: Final = b"model_foundry.made"
 _GROUP_ROWS: Final = 122_880
-_GROUP_BYTES: Final = 32 * 1024 * 1024
+_GROUP_BYTES: Final = 24 * 1024 * 1024
 # Of distinct values: ids and texts have more, and are cheaper written as they are.
 _DICTIONARY_BYTES: Final = 64 * 1024
 
@@ -70,9 +70,12 @@ def read_footer(file: Any) -> Footer:
 
 
 def write_rows(
-    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], made_from: State | Made
+    path: Path, schema: pa.Schema, made_from: State | Made, *sources: Iterable[pa.RecordBatch]
 ) -> int:
-    """Write record batches as they come, and return how many rows; memory stays bounded."""
+    """Write record batches as they come, and return how many rows; memory stays bounded.
+
+    Several sources are read at once; each has row groups of its own.
+    """
     key = _KEY if isinstance(made_from, State) else _MADE_KEY
     metadata = {key: json.dumps(made_from._asdict())}
     plain = pa.schema([field.remove_metadata() for field in schema], metadata=metadata)
@@ -80,7 +83,7 @@ def write_rows(
     with pq.ParquetWriter(
         path, plain, compression="zstd", dictionary_pagesize_limit=_DICTIONARY_BYTES
     ) as writer:
-        for group in _ahead(_groups(batches)):
+        for group in _ahead([_groups(batches) for batches in sources]):
             writer.write_table(group.cast(plain), row_group_size=_GROUP_ROWS)
             rows += group.num_rows
     if rows > _GROUP_ROWS:
@@ -95,13 +98,19 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _ahead(groups: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same groups; while one is written, the next one is read."""
-    with ThreadPoolExecutor(1, "lake-reader") as reader:
-        coming = reader.submit(next, groups, None)
-        while (group := coming.result()) is not None:
-            coming = reader.submit(next, groups, None)
-            yield group
+def _ahead(sources: Sequence[Iterator[pa.Table]]) -> Iterator[pa.Table]:
+    """The groups of all sources; while one is written, the next one of each is read."""
+    if not sources:
+        return
+    with ThreadPoolExecutor(len(sources), "lake-reader") as readers:
+        coming = {readers.submit(next, groups, None): groups for groups in sources}
+        while coming:
+            read, _ = wait(coming, return_when=FIRST_COMPLETED)
+            for future in read:
+                groups = coming.pop(future)
+                if (group := future.result()) is not None:
+                    coming[readers.submit(next, groups, None)] = groups
+                    yield group
 
 
 def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -74,6 +74,12 @@ class Lake:
         self.is_local = isinstance(self.fs, LocalFileSystem)
         self._scratch = Path(self.root if self.is_local else home / "lake") / ".writing"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lake) and (self.fs, self.root) == (other.fs, other.root)
+
+    def __hash__(self) -> int:
+        return hash((self.fs, self.root))
+
     def folder(self, name: str) -> str:
         """The folder of a table (or a summary)."""
         return f"{self.root}/{name}"

@@ -4,6 +4,7 @@ Rows are streamed (ADBC, Arrow record batches): memory does not grow with the da
 """
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
-from adbc_driver_postgresql import dbapi
+from adbc_driver_postgresql import StatementOptions, dbapi
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
@@ -21,7 +22,10 @@ from model_foundry.store.lake.parquet import Footer, State, read_footer, write_r
 from model_foundry.store.lake.place import Lake, LakeFile, lake_of
 from model_foundry.store.sql import load_sql
 
-_AS_TEXT: Final = {"jsonb", "json", "numeric"}
+_AS_TEXT: Final = {"json", "numeric"}
+# Above (64 MB) a day is read over two connections: PostgreSQL sends with one process for each.
+_SPLIT_BLOCKS: Final = 8_192
+_SMALL_BATCHES: Final = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(4 * 1024 * 1024)}
 _READ_ROWS: Final = 8_192
 
 
@@ -70,6 +74,14 @@ class _Source(NamedTuple):
         rows = self.connection.execute(load_sql("postgres/lake/batches"), self.key).fetchall()
         return {str(batch_id): int(mark) for batch_id, mark in rows}
 
+    def halves(self, day: date) -> list[str]:
+        """SQL conditions that divide the rows of a large day; nothing of another."""
+        key = {**self.key, "day": day}
+        [(blocks,)] = self.connection.execute(load_sql("postgres/lake/blocks"), key).fetchall()
+        if blocks < _SPLIT_BLOCKS:
+            return []
+        return [f" AND ctid {side} '({blocks // 2},0)'" for side in ("<", ">=")]
+
 
 @contextlib.contextmanager
 def locked(
@@ -112,7 +124,7 @@ def refresh_day(
         _source(connection, table, day) as source,
     ):
         if not schema_is_for(lake, table, source.columns):
-            with _stream(settings, source, date.min) as reader:
+            with _streams(settings, source, date.min) as [reader]:
                 keep_schema(lake, table, reader.schema, source.columns)
         files = lake.live(table, day)
         written = False
@@ -188,9 +200,9 @@ def _write(
     state = State(str(source.version), source.columns, wanted)
     with (
         lake.written(table, day) as path,
-        _stream(settings, source, day, only) as reader,
+        _streams(settings, source, day, only) as readers,
     ):
-        rows = write_rows(path, reader.schema, reader, state)
+        rows = write_rows(path, readers[0].schema, state, *readers)
         if only is not None and not rows:
             return False  # its batches have rows in other tables only
         first, last = numbers
@@ -222,7 +234,7 @@ def _merge(lake: Lake, table: str, day: date, parts: Sequence[Known]) -> None:
         opened = [stack.enter_context(lake.fs.open(part.file.path, "rb")) for part in parts]
         readers = [pq.ParquetFile(file, pre_buffer=False) for file in opened]
         rows = (batch for reader in readers for batch in reader.iter_batches(_READ_ROWS))
-        write_rows(path, readers[-1].schema_arrow, rows, state)
+        write_rows(path, readers[-1].schema_arrow, state, rows)
         lake.publish_part(path, table, day, layer=first.layer, first=first.first, last=last.last)
 
 
@@ -246,14 +258,20 @@ def known_file(lake: Lake, file: LakeFile) -> Known:
         FoundryError: it is damaged.
     """
     try:
-        with lake.fs.open(file.path, "rb") as opened:
-            return Known(file, read_footer(opened))
+        return Known(file, _footer(lake, file))
     except (OSError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise FoundryError(
             f"{file.path} is damaged ({reason}). If PostgreSQL still has the day, materialize "
             "`lake`; otherwise restore the file from a backup, or delete it to go on without it."
         ) from None
+
+
+@functools.lru_cache(maxsize=512)
+def _footer(lake: Lake, file: LakeFile) -> Footer:
+    """Read once: a file is never written again."""
+    with lake.fs.open(file.path, "rb") as opened:
+        return read_footer(opened)
 
 
 @contextlib.contextmanager
@@ -274,29 +292,39 @@ def _select(connection: psycopg.Connection[Any], table: str) -> str:
         f'"{name}"::text AS "{name}"' if data_type in _AS_TEXT else f'"{name}"'
         for name, data_type in flat.columns(connection, table)
     ]
-    # The day comes through a setting, not a parameter: with one, ADBC cannot stream by COPY.
-    day = "current_setting('model_foundry.day')::date"
+    # The day comes through a setting, not a parameter: with one, ADBC cannot stream by COPY. (As a
+    # subquery it is looked up once, not for each row.)
+    day = "(SELECT current_setting('model_foundry.day')::date)"
     return f'SELECT {", ".join(names)} FROM "{table}" WHERE occurred_on = {day}'  # noqa: S608
 
 
 @contextlib.contextmanager
-def _stream(
+def _streams(
     settings: Settings, source: _Source, day: date, batches: set[str] | None = None
-) -> Iterator[pa.RecordBatchReader]:
-    """The day's rows as the source sees them; of these batches only, if they are given."""
-    query, array = source.columns, "{}"
-    if batches is not None:
+) -> Iterator[list[pa.RecordBatchReader]]:
+    """The day's rows as the source sees them, of these batches only, if they are given.
+
+    A large day comes in two streams, to be read at once.
+    """
+    query, array, halves = source.columns, "{}", [""]
+    if batches is None:
+        halves = source.halves(day) or halves
+    else:
         results = source.key["table"] == "inference_result"
         batch = "landed_batch(landed_at)" if results else "batch_id"
         query += f" AND {batch} = ANY(current_setting('model_foundry.batches')::bigint[])"
         array = "{" + ",".join(sorted(batches)) + "}"
-    with (
-        contextlib.closing(dbapi.connect(settings.require_postgres_url())) as arrow,
-        arrow.cursor() as cursor,
-    ):
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        cursor.execute(f"SET TRANSACTION SNAPSHOT '{source.snapshot}'")
-        for name, value in (("day", str(day)), ("batches", array)):
-            cursor.execute(f"SELECT set_config('model_foundry.{name}', $1, true)", (value,))
-        cursor.execute(query)
-        yield cursor.fetch_record_batch()
+    readers = []
+    with contextlib.ExitStack() as stack:
+        for half in halves:
+            arrow = dbapi.connect(settings.require_postgres_url())
+            stack.enter_context(contextlib.closing(arrow))
+            cursor = stack.enter_context(arrow.cursor())
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{source.snapshot}'")
+            for name, value in (("day", str(day)), ("batches", array)):
+                cursor.execute(f"SELECT set_config('model_foundry.{name}', $1, true)", (value,))
+            cursor.adbc_statement.set_options(**_SMALL_BATCHES)
+            cursor.execute(query + half)
+            readers.append(cursor.fetch_record_batch())
+        yield readers
