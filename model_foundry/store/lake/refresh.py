@@ -23,8 +23,8 @@ from model_foundry.store.lake.place import Lake, LakeFile, lake_of
 from model_foundry.store.sql import load_sql
 
 _AS_TEXT: Final = {"json", "numeric"}
-# Above (64 MB) a day is read over two connections: PostgreSQL sends with one process for each.
-_SPLIT_BLOCKS: Final = 8_192
+# Above (512 MB) a day is read over two connections: PostgreSQL sends with one process for each.
+_SPLIT_BLOCKS: Final = 65_536
 _SMALL_BATCHES: Final = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(4 * 1024 * 1024)}
 _READ_ROWS: Final = 8_192
 
