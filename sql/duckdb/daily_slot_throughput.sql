@@ -48,7 +48,7 @@ WITH request AS (
 timed AS (
     SELECT
         *,
-        hash(origin, slot, model) AS worker, -- one number is put in order faster than three texts
+        hash(origin, slot, model) AS what, -- one number is put in order faster than three texts
         CASE
             WHEN pp_tokens_per_s >= 1e-9 AND input_tokens IS NOT NULL
                 THEN greatest(input_tokens - coalesce(cached_tokens, 0), 0)
@@ -65,11 +65,11 @@ timed AS (
 -- Until when those that began before it had covered the time: the rest of each does not overlap.
 covered AS (
     SELECT
-        worker,
+        what,
         started_us,
         ended_us,
         max(ended_us) OVER (
-            PARTITION BY worker
+            PARTITION BY what
             ORDER BY started_us
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS covered_until_us
@@ -79,7 +79,7 @@ covered AS (
 
 busy AS (
     SELECT
-        worker,
+        what,
         sum_of(
             CASE
                 WHEN covered_until_us > started_us THEN greatest(ended_us - covered_until_us, 0)
@@ -87,7 +87,7 @@ busy AS (
             END
         ) / 1e6 AS covered_s
     FROM covered
-    GROUP BY worker
+    GROUP BY what
 )
 
 SELECT
@@ -130,6 +130,6 @@ SELECT
     sketch_quantile(total_ms_sketch, 0.95) AS total_p95_ms,
     sketch_quantile(total_ms_sketch, 0.99) AS total_p99_ms
 FROM timed
-LEFT JOIN busy ON timed.worker = busy.worker
+LEFT JOIN busy ON timed.what = busy.what
 GROUP BY timed.occurred_on, timed.origin, timed.slot, timed.model
 ORDER BY timed.occurred_on, timed.origin, timed.slot, timed.model;

@@ -267,7 +267,7 @@ def known_file(lake: Lake, file: LakeFile) -> Known:
         ) from None
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def _footer(lake: Lake, file: LakeFile) -> Footer:
     """Read once: a file is never written again."""
     with lake.fs.open(file.path, "rb") as opened:
