@@ -273,11 +273,31 @@ def _carried(task: Task, *, rebuild: bool) -> Callable[[], object]:
     return run
 
 
-def days(task: tuple[Task, tuple[date, ...]]) -> Callable[[], object]:
-    """Ours, for several days after each other."""
-    one, wanted = task
-    runs = [ours(one._replace(day=day)) for day in wanted]
-    return lambda: [run() for run in runs]
+def days(task: tuple[Task, date, date]) -> Callable[[], object]:
+    """Ours, for the days from one to another: a backfill, as Dagster runs it in a process."""
+    import dagster as dg  # noqa: PLC0415
+
+    from model_foundry.components.resource import Foundry  # noqa: PLC0415
+    from model_foundry.definitions import build_defs  # noqa: PLC0415
+
+    one, first, last = task
+    definitions = build_defs({"foundry": Foundry(one.settings())})
+    job = definitions.resolve_implicit_global_asset_job_def()
+    _warm()
+
+    def run() -> None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            done = job.execute_in_process(
+                asset_selection=[dg.AssetKey(SUMMARY)],
+                tags={
+                    "dagster/asset_partition_range_start": str(first),
+                    "dagster/asset_partition_range_end": str(last),
+                },
+                instance=instance,
+            )
+        assert all(check.passed for check in done.get_asset_check_evaluations())
+
+    return run
 
 
 def reader(task: tuple[Task, int]) -> Callable[[], object]:

@@ -22,6 +22,8 @@ DAYS: Final = 8
 FIRST_DAY: Final = date(2026, 3, 1)
 LIMIT_S: Final = 1_800.0
 BATCH: Final = 5_000
+LATE_SESSIONS: Final = 450
+"""Sessions of the hour before, of which some events come late."""
 DISTRIBUTIONS: Final = (
     "adbc-driver-postgresql",
     "duckdb",
@@ -129,44 +131,55 @@ class _Benchmark:
         return {name: _figures(outcomes[name]) if wanted[name] else None for name in ARMS}
 
     def _backfills(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Eight days by one process, and by two with a reader beside them."""
-        wanted = tuple(FIRST_DAY + timedelta(days=number) for number in range(DAYS))
-        one, two = [], []
+        """Eight days by one process and by two, each time with a reader beside them."""
+        wanted = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
+        half = DAYS // 2
+        seconds: dict[int, list[float]] = {1: [], 2: []}
         with self._preloaded(self._task(self._size.backfill_events, FIRST_DAY), wanted):
             for _ in range(self._size.rounds):
-                task = self._task(self._size.backfill_events, FIRST_DAY)
-                [alone] = self._measure(Call(arms.days, (task, wanted)))
-                one.append(alone.seconds)
-                task = self._task(self._size.backfill_events, FIRST_DAY)
-                task.home.mkdir(parents=True)
-                halves = [Call(arms.days, (task, wanted[half::2])) for half in (0, 1)]
-                beside = self._measure(*halves, Call(arms.reader, (task, DAYS)))[:2]
-                two.append(
-                    max(each.ended for each in beside) - min(each.started for each in beside)
-                )
-                self._report(f"{DAYS} days: {one[-1]:.2f} s, by two processes {two[-1]:.2f} s")
-        return harness.summary(one, 3), harness.summary(two, 3)
+                for parts in ([wanted], [wanted[:half], wanted[half:]]):
+                    task = self._task(self._size.backfill_events, FIRST_DAY)
+                    task.home.mkdir(parents=True)
+                    writers = [Call(arms.days, (task, part[0], part[-1])) for part in parts]
+                    *done, _ = self._measure(*writers, Call(arms.reader, (task, DAYS)))
+                    seconds[len(parts)].append(
+                        max(each.ended for each in done) - min(each.started for each in done)
+                    )
+                one, two = seconds[1][-1], seconds[2][-1]
+                self._report(f"{DAYS} days: {one:.2f} s, by two processes {two:.2f} s")
+        return harness.summary(seconds[1], 3), harness.summary(seconds[2], 3)
 
     def _arrival(self) -> dict[str, Any]:
-        """The larger day from the inbox into every summary, then some new events of it."""
+        """The larger day from the inbox into every summary, then some new events of it.
+
+        Late ones are of the hour before, and then, once more, of any hour of the day.
+        """
         task = self._task(self._size.events[1], FIRST_DAY)
         self._land(task, 0, task.rows)
         [whole] = self._measure(Call(arms.whole_day, task))
         self._report(f"a day of {task.rows:,} events into every summary: {whole.seconds:.1f} s")
-        seconds = []
-        batches = -(-task.rows // BATCH)
-        for number in range(self._size.rounds):
-            self._land(task, (batches + number) * BATCH, self._size.new_events)
+        first = -(-task.rows // BATCH) * BATCH
+        kinds = {"new_events": LATE_SESSIONS, "new_events_of_any_hour": task.rows}
+        seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for kind in [kind for _ in range(self._size.rounds) for kind in kinds]:
+            self._land(task, first, self._size.new_events, late_sessions=kinds[kind])
+            first += BATCH
             task = task._replace(rows=task.rows + self._size.new_events)
             [new] = self._measure(Call(arms.new_events, task))
-            seconds.append(new.seconds)
-            self._report(f"{self._size.new_events:,} new ones: {seconds[number]:.2f} s")
-        return {"whole_day": round(whole.seconds, 3), "new_events": harness.summary(seconds, 3)}
+            seconds[kind].append(new.seconds)
+            self._report(f"{self._size.new_events:,} {kind}: {new.seconds:.2f} s")
+        return {
+            "whole_day": round(whole.seconds, 3),
+            **{kind: harness.summary(each, 3) for kind, each in seconds.items()},
+        }
 
-    def _land(self, task: Task, first: int, events: int) -> None:
+    def _land(
+        self, task: Task, first: int, events: int, late_sessions: int = LATE_SESSIONS
+    ) -> None:
         """Put events into the inbox, as drains would have in batches."""
         self._report(f"landing {events:,} events")
-        wanted = {"day": task.day, "first_no": first, "events": events}
+        numbers = {"first_no": first, "events": events, "late_sessions": late_sessions}
+        wanted = {"day": task.day, **numbers}
         with psycopg.connect(task.postgres_url, autocommit=True) as connection:
             connection.execute("SELECT ensure_day_partition('event_inbox', %s)", (task.day,))
             for name in ("preload_events", "preload_event_batches"):
@@ -178,7 +191,7 @@ class _Benchmark:
         return harness.measure(*calls, log=self._folder / "processes.log", limit_s=LIMIT_S)
 
     @contextlib.contextmanager
-    def _preloaded(self, task: Task, days: list[date] | tuple[date, ...]) -> Iterator[None]:
+    def _preloaded(self, task: Task, days: list[date]) -> Iterator[None]:
         self._report(f"loading {len(days)} days of {task.rows:,} events")
         with psycopg.connect(task.postgres_url, autocommit=True) as connection:
             for day in days:

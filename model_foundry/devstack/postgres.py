@@ -44,6 +44,10 @@ OPTIONS: Final = {
     "max_wal_size": "2GB",
     "synchronous_commit": "on",
     "jit": "off",
+    # What it reads lies in the system's cache: handing reads to other processes costs more.
+    "io_method": "sync",
+    "io_max_combine_limit": "1MB",
+    "io_combine_limit": "1MB",
     "max_connections": "100",
     # One lock for every daily partition that a statement touches, and its indexes.
     "max_locks_per_transaction": "512",

@@ -1,6 +1,6 @@
 -- Events `first_no` … `first_no + events - 1` of one day, in the inbox: sessions of 500, each with
--- 125 chats, 125 tool calls, 200 nodes and edges of its flow, and 50 searches. One event of 50 comes
--- late: it is of an earlier session.
+-- 125 chats, 125 tool calls, 200 nodes and edges of its flow, and 50 searches, a session every 8
+-- seconds. One event of 50 comes late: it is of one of the `late_sessions` before.
 INSERT INTO event_inbox (
     event_id, subject, published_subject, source, correlation_id, causation_id, occurred_at,
     received_at, occurred_on, stream, stream_seq, payload, payload_repaired, batch_id
@@ -116,7 +116,8 @@ FROM (
             event_no,
             CASE
                 WHEN event_no %% 50 = 7 AND event_no >= 500
-                    THEN event_no::bigint * 7919 %% (event_no / 500)
+                    THEN event_no / 500 - 1
+                        - event_no::bigint * 7919 %% least(event_no / 500, %(late_sessions)s)
                 ELSE event_no / 500
             END AS session_no
         FROM generate_series(%(first_no)s, %(first_no)s + %(events)s - 1) AS numbers (event_no)
