@@ -55,7 +55,8 @@ class SummaryConfig(dg.Config):
     mode: Literal["rebuild", "append"] = Field(
         default="rebuild",
         description="rebuild: compute every row anew. append: leave a day alone that has not "
-        "changed, and of a summary of sessions compute only those that had events since.",
+        "changed, and compute only the sessions that had events since, and the hours from the "
+        "first new event on.",
     )
 
 
@@ -149,18 +150,9 @@ def _figures(done: SummaryDay, settings: Settings) -> dict[str, Any]:
         "bytes": done.bytes,
         "input_rows": sum(source.rows for source in done.inputs),
         "refreshed": [source.table for source in done.inputs if source.refreshed],
-        "rows_computed": _rows_computed(done),
+        "rows_computed": done.rows_computed,
         "rows": metadata.table(shown, columns),
     }
-
-
-def _rows_computed(done: SummaryDay) -> int:
-    if done.computed is None:
-        return int(done.table.num_rows)
-    if not done.computed.num_rows:
-        return 0
-    now = done.computed["correlation_id"].combine_chunks()
-    return pc.sum(pc.is_in(done.table["correlation_id"], now)).as_py() or 0
 
 
 def _plot(done: SummaryDay) -> dict[str, Any]:

@@ -22,10 +22,11 @@ _NONE: Final = pa.table({"correlation_id": pa.array([], pa.string())})
 
 
 class Sessions(NamedTuple):
-    """A summary's rows, and the sessions that were computed now; None: all of them."""
+    """A summary's rows, how many were computed now, and of which sessions (None: of all)."""
 
     rows: pa.Table
-    computed: pa.Table | None
+    computed: int
+    sessions: pa.Table | None
 
 
 def summarize_sessions(
@@ -46,18 +47,20 @@ def summarize_sessions(
     days = list(inputs)
     parts = lake.unread(kept.made, version, days) if kept else None
     if kept is None or parts is None:
-        computed, rows = None, []
+        sessions, rows = None, []
     else:
-        computed = _sessions_in(settings, connection, parts)
-        rows = [_without(kept.rows, computed)]
+        sessions = _sessions_in(settings, connection, parts)
+        rows = [_without(kept.rows, sessions)]
+    stayed = sum(each.num_rows for each in rows)
     first, day = min(each.day for each in days), max(each.day for each in days)
-    for portion in _portions(settings, connection, days, computed):
+    for portion in _portions(settings, connection, days, sessions):
         with _shown(settings, connection, days, portion.sessions, portion.moments):
             rows.append(summary_of(connection, name, day, first))
     if not rows:
         lake.show(settings, connection, days)
         rows.append(summary_of(connection, name, day, first))
-    return Sessions(pa.concat_tables(rows), computed)
+    whole = pa.concat_tables(rows)
+    return Sessions(whole, whole.num_rows - stayed, sessions)
 
 
 def _sessions_in(

@@ -12,9 +12,16 @@ import pyarrow as pa
 
 from model_foundry.settings import Settings
 from model_foundry.store import lake
+from model_foundry.store.hour_summaries import summarize_hours
 from model_foundry.store.session_days import days_under_way, sessions_of, under_way
 from model_foundry.store.session_summaries import summarize_sessions
-from model_foundry.store.summary_sql import code_version, input_tables, reaches_back, summary_of
+from model_foundry.store.summary_sql import (
+    code_version,
+    input_tables,
+    is_of_hours,
+    reaches_back,
+    summary_of,
+)
 from model_foundry.store.views import publish_views
 
 
@@ -26,7 +33,8 @@ class SummaryDay(NamedTuple):
         bytes: its file's size.
         inputs: the lake days it was made of.
         columns: of each table that it read, the columns and their DuckDB types.
-        computed: whose rows were computed now, in a column `correlation_id`; None: all rows.
+        rows_computed: how many rows were computed now.
+        sessions: those of which these are, in a column `correlation_id`; None: of all.
     """
 
     name: str
@@ -35,7 +43,8 @@ class SummaryDay(NamedTuple):
     bytes: int
     inputs: list[lake.LakeDay]
     columns: Mapping[str, Mapping[str, str]]
-    computed: pa.Table | None
+    rows_computed: int
+    sessions: pa.Table | None
 
 
 def summarize_day(
@@ -49,8 +58,8 @@ def summarize_day(
     """Compute one day of a summary and keep it, refreshing what it reads of the lake first.
 
     A summary of sessions reads from the first day of the day's sessions on. Without `rebuild` a day
-    that has not changed stays as it is, and sessions that had no event since keep their rows.
-    `connection` is an in-memory DuckDB database of the caller's.
+    that has not changed stays as it is, and so do the rows of sessions that had no event since, and
+    of hours before any new event. `connection` is an in-memory DuckDB database of the caller's.
     """
     place = lake.lake_of(settings)
     version = code_version(name)
@@ -65,19 +74,25 @@ def summarize_day(
         made = lake.made_of(version, inputs)
         columns = lake.show(settings, connection, inputs)
         kept = None if rebuild else lake.kept_day(place, name, day)
-        computed = None
+        sessions = None
         if kept and kept.made == made:
-            computed = kept.rows.slice(0, 0)
-        elif by_session:
-            rows, computed = summarize_sessions(
-                settings, connection, name, inputs, kept=kept, version=version
-            )
-            kept = lake.keep_day(place, name, day, rows, made)
+            computed, sessions = 0, kept.rows.slice(0, 0)
         else:
-            kept = lake.keep_day(place, name, day, summary_of(connection, name, day), made)
+            if by_session:
+                rows, computed, sessions = summarize_sessions(
+                    settings, connection, name, inputs, kept=kept, version=version
+                )
+            elif is_of_hours(name):
+                rows, computed = summarize_hours(
+                    settings, connection, name, inputs, kept=kept, version=version
+                )
+            else:
+                rows = summary_of(connection, name, day)
+                computed = rows.num_rows
+            kept = lake.keep_day(place, name, day, rows, made)
         place.tidy(name, day, settings.lake_grace_s)
     publish_views(settings)
-    return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, computed)
+    return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, computed, sessions)
 
 
 def later_days(
@@ -89,10 +104,10 @@ def later_days(
     """
     place = lake.lake_of(settings)
     while reaches_back(done.name) and place.live(done.name, day := done.day + timedelta(days=1)):
-        computed = done.computed
-        if computed is None:
-            computed = sessions_of(settings, connection, done.day)
-        if not under_way(settings, connection, computed, day).num_rows:
+        sessions = done.sessions
+        if sessions is None:
+            sessions = sessions_of(settings, connection, done.day)
+        if not under_way(settings, connection, sessions, day).num_rows:
             return
         done = summarize_day(settings, connection, done.name, day, rebuild=False)
         yield done

@@ -7,7 +7,7 @@ ones. Does not: where a day's rows come from and where the result is kept (`summ
 import functools
 import json
 from collections.abc import Collection, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import duckdb
@@ -19,6 +19,7 @@ from model_foundry.store.sql import load_sql, sql_digest, sql_names
 SUMMARIES: Final = sql_names("duckdb")
 _MACROS: Final = sql_names("duckdb/macros")
 ROLLUPS: Final = sql_names("duckdb/rollups")
+_EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _PERIODS: Final = {"weekly": "week", "monthly": "month"}
 
 
@@ -65,19 +66,33 @@ def reaches_back(name: str) -> bool:
     return "$first_day" in load_sql(f"duckdb/{name}")
 
 
+def is_of_hours(name: str) -> bool:
+    """Whether a summary has rows of hours, and can be computed from one hour on."""
+    return "$since" in load_sql(f"duckdb/{name}")
+
+
 def summary_of(
-    connection: duckdb.DuckDBPyConnection, name: str, day: date, first_day: date | None = None
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    day: date,
+    first_day: date | None = None,
+    since: datetime = _EVER,
 ) -> pa.Table:
     """One day of a summary, computed from the connection's tables of the names that it reads.
 
-    `first_day` is that of the days in them, for a summary that reaches back.
+    `first_day` is that of the days in them, for a summary that reaches back; `since` the begin of
+    the first hour that is wanted, for one of hours.
     """
     connection.execute("SET TimeZone = 'UTC'")
     statement = load_sql(f"duckdb/{name}")
     functions.register(connection, statement)
     for macro in macros():
         connection.execute(macro)
-    parameters = {"day": day} | ({"first_day": first_day or day} if reaches_back(name) else {})
+    parameters = {"day": day}
+    if reaches_back(name):
+        parameters["first_day"] = first_day or day
+    if is_of_hours(name):
+        parameters["since"] = since
     return connection.sql(statement, params=parameters).to_arrow_table()
 
 

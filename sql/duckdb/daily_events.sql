@@ -14,6 +14,6 @@ SELECT
     sketch_quantile(publish_lag_ms_sketch, 0.95) AS publish_lag_p95_ms,
     sketch_quantile(publish_lag_ms_sketch, 0.99) AS publish_lag_p99_ms
 FROM event_inbox
-WHERE occurred_on = $day
+WHERE occurred_on = $day AND occurred_at >= $since
 GROUP BY day, subject, source, hour_utc
 ORDER BY day, subject, source, hour_utc;

@@ -9,7 +9,7 @@ WITH request AS (
         total_ms,
         epoch_us(occurred_at) AS ended_us
     FROM llm_chat
-    WHERE occurred_on = $day
+    WHERE occurred_on = $day AND occurred_at >= $since
     UNION ALL
     SELECT
         slot,
@@ -17,7 +17,7 @@ WITH request AS (
         total_ms,
         epoch_us(completed_at) AS ended_us
     FROM inference_result
-    WHERE occurred_on = $day
+    WHERE occurred_on = $day AND completed_at >= $since
 ),
 
 worked AS (
@@ -85,5 +85,6 @@ SELECT
     sum_of(greatest(alone_us, 0)) / 1e6 AS busy_s, -- when at least one was worked on
     busy_s / 3600 AS busy_share -- of the hour
 FROM clipped
+WHERE hour_no * 3600000000 >= epoch_us($since)
 GROUP BY day, slot, hour_starts_at
 ORDER BY day, slot, hour_starts_at;

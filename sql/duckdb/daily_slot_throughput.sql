@@ -3,7 +3,7 @@
 -- A request worked from `total_ms` before its end until its end (when its event says it happened,
 -- or when its result was complete); without a `total_ms` of at most a day it has no such time.
 -- PP and TG weigh each request by its tokens: all tokens over all the time that they took.
-WITH request AS (
+WITH request AS NOT MATERIALIZED (
     SELECT
         occurred_on,
         'traffic' AS origin,
@@ -45,7 +45,8 @@ WITH request AS (
     WHERE occurred_on = $day
 ),
 
-timed AS (
+-- Read twice, by which few columns are needed each time: that is less than keeping them all.
+timed AS NOT MATERIALIZED (
     SELECT
         *,
         hash(origin, slot, model) AS what, -- one number is put in order faster than three texts

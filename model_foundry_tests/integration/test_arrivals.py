@@ -1,4 +1,4 @@
-"""Summaries of sessions, renewed as events come: the same rows as if computed at the end."""
+"""Summaries renewed as events come: the same rows as if computed at the end."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from model_foundry_tests.line import Raw, event, publish
 from model_foundry_tests.sessions import made_session
 
 DAYS = tuple(date(2026, 11, 19) + timedelta(days=number) for number in range(3))
-NAMES = ("session_summary", "session_agreement")
+NAMES = ("session_summary", "session_agreement", "daily_events", "daily_slot_load")
 
 
 def at(day: int, seconds: float) -> datetime:
@@ -58,6 +58,12 @@ def kept(settings: Settings, name: str) -> list[pa.Table]:
     return [each.rows.to_pylist() for each in found if each]
 
 
+def chat(day: int, seconds: float, took_s: float, slot: str) -> Raw:
+    """One that ended then; of no session."""
+    payload = {"slot": slot, "role": "worker", "timings": {"duration_ms": took_s * 1000}}
+    return event("llm.chat.persist", payload, correlation_id=None, occurred_at=at(day, seconds))
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_renewed_as_events_come_it_is_what_it_would_be_computed_at_the_end(
     settings: Settings, tmp_path: Path, seed: int
@@ -74,7 +80,13 @@ def test_renewed_as_events_come_it_is_what_it_would_be_computed_at_the_end(
         )
     ]
     bridges = [event(correlation_id="s0", occurred_at=at(day, 70_000)) for day in (0, 1, 2)]
-    events = [*sessions, *bridges, event(correlation_id=None, occurred_at=at(1, 5))]
+    chats = [
+        chat(
+            draw.choice([0, 1]), draw.uniform(0, 86_400), draw.choice([5, 9_000]), draw.choice("ab")
+        )
+        for _ in range(20)
+    ]
+    events = [*sessions, *bridges, *chats, event(correlation_id=None, occurred_at=at(1, 5))]
     draw.shuffle(events)
     cuts = [0, *sorted(draw.sample(range(1, len(events)), 3)), len(events)]
     for number, (first, last) in enumerate(pairwise(cuts)):
@@ -94,20 +106,34 @@ def test_only_sessions_with_new_events_are_computed_again(settings: Settings) ->
     for number in range(3):
         land(settings, made_session(f"s{number}", at=at(0, 1_000)))
     [first] = renew(settings, "session_summary", DAYS[:1])
-    assert first.computed is None
+    assert first.sessions is None
     [again] = renew(settings, "session_summary", DAYS[:1])
-    assert again.computed is not None
-    assert again.computed.num_rows == 0
+    assert again.sessions is not None
+    assert again.sessions.num_rows == 0
     [before] = lake.lake_of(settings).live("session_summary", DAYS[0])
     land(settings, [event(correlation_id="s1", occurred_at=at(0, 2_000))])
     [renewed] = renew(settings, "session_summary", DAYS[:1])
-    assert renewed.computed is not None
-    assert renewed.computed.to_pydict() == {"correlation_id": ["s1"]}
+    assert renewed.sessions is not None
+    assert renewed.sessions.to_pydict() == {"correlation_id": ["s1"]}
     [after] = lake.lake_of(settings).live("session_summary", DAYS[0])
     assert after != before
     land(settings, [event(correlation_id="s2", occurred_at=at(0, 2_000))], rebuild=True)
     [rebuilt] = renew(settings, "session_summary", DAYS[:1])
-    assert rebuilt.computed is None
+    assert rebuilt.sessions is None
+
+
+def test_hours_before_the_first_new_event_are_not_computed_again(settings: Settings) -> None:
+    """Nor those before a request began that ended in a later one."""
+    computed: dict[str, list[tuple[int, int]]] = {}
+    for seconds, took_s in ((1_800, 1), (5_400, 1), (9_000, 1), (12_600, 1), (9_010, 4_000)):
+        land(settings, [chat(0, seconds, took_s, "a")])
+        for name in ("daily_events", "daily_slot_load"):
+            [done] = renew(settings, name, DAYS[:1])
+            computed.setdefault(name, []).append((done.rows_computed, done.table.num_rows))
+    assert computed == {
+        "daily_events": [(1, 1), (1, 2), (1, 3), (1, 4), (2, 4)],
+        "daily_slot_load": [(1, 1), (1, 2), (1, 3), (1, 4), (3, 4)],
+    }
 
 
 def test_an_event_that_comes_late_changes_the_days_on_which_its_session_went_on(
