@@ -7,17 +7,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 import httpx
+import psutil
 
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import prepare_dagster_home
 from model_foundry.cli.stack import stack_where_needed
-from model_foundry.devstack.processes import HOST, open_log, require_free_port
+from model_foundry.devstack.processes import (
+    HOST,
+    family_of,
+    is_alive,
+    kill_and_wait,
+    open_log,
+    require_free_port,
+    wait_gone,
+)
 from model_foundry.devstack.stack import until_signalled
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
@@ -79,7 +88,7 @@ def run_dev(settings: Settings, port: int) -> int:
 
 @contextlib.contextmanager
 def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Webserver, daemon and exporter as child processes, stopped at the end of the block."""
+    """Webserver, daemon and exporter as child processes; at the end nothing of them runs."""
     location = ["-m", "model_foundry.definitions"]
     commands = {
         "dagster-webserver": ["dagster-webserver", "-h", HOST, "-p", str(port), *location],
@@ -100,14 +109,21 @@ def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes
                 )
         yield processes
     finally:
+        families = [family_of(process.pid) for process in processes.values()]
+        _end(process for family in families for process in family[:1])
+        # Code servers and runs, some of which outlive the one that started them.
+        _end(process for family in families for process in family[1:])
         for process in processes.values():
+            process.wait()
+
+
+def _end(processes: Iterable[psutil.Process]) -> None:
+    waiting = [process for process in processes if is_alive(process)]
+    for process in waiting:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-        for process in processes.values():
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    if not wait_gone(waiting, _STOP_S):
+        kill_and_wait(waiting)
 
 
 def _wait_for_ui(

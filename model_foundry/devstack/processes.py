@@ -335,14 +335,18 @@ def _holder(port: int) -> str:
     return "the port is taken by another process (whose, cannot be seen from here)"
 
 
-def kill_tree(pid: int) -> None:
-    """SIGKILL to a process and its descendants; returns when none of them runs."""
+def family_of(pid: int) -> list[psutil.Process]:
+    """A process and its descendants; nothing if it is gone."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return
-    kill_and_wait(family)
+        return []
+
+
+def kill_tree(pid: int) -> None:
+    """SIGKILL to a process and its descendants; returns when none of them runs."""
+    kill_and_wait(family_of(pid))
 
 
 def kill_and_wait(processes: Iterable[psutil.Process], timeout_s: float = STOP_TIMEOUT_S) -> None:

@@ -62,37 +62,45 @@ def summarize_day(
     of hours before any new event. `connection` is an in-memory DuckDB database of the caller's.
     """
     place = lake.lake_of(settings)
-    version = code_version(name)
-    by_session = reaches_back(name)
-    days = days_under_way(settings, connection, day) if by_session else [day]
+    days = days_under_way(settings, connection, day) if reaches_back(name) else [day]
     with lake.locked(settings, name, day) as held:
         inputs = [
             lake.refresh_day(settings, table, each, held)
             for table in input_tables(name)
             for each in days
         ]
-        made = lake.made_of(version, inputs)
+        made = lake.made_of(code_version(name), inputs)
         columns = lake.show(settings, connection, inputs)
         kept = None if rebuild else lake.kept_day(place, name, day)
-        sessions = None
         if kept and kept.made == made:
             computed, sessions = 0, kept.rows.slice(0, 0)
         else:
-            if by_session:
-                rows, computed, sessions = summarize_sessions(
-                    settings, connection, name, inputs, kept=kept, version=version
-                )
-            elif is_of_hours(name):
-                rows, computed = summarize_hours(
-                    settings, connection, name, inputs, kept=kept, version=version
-                )
-            else:
-                rows = summary_of(connection, name, day)
-                computed = rows.num_rows
+            rows, computed, sessions = _rows(settings, connection, name, inputs, kept)
             kept = lake.keep_day(place, name, day, rows, made)
         place.tidy(name, day, settings.lake_grace_s)
     publish_views(settings)
     return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, computed, sessions)
+
+
+def _rows(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    inputs: list[lake.LakeDay],
+    kept: lake.Kept | None,
+) -> tuple[pa.Table, int, pa.Table | None]:
+    """The day's rows, how many of them were computed now, and of which sessions (None: of all)."""
+    version = code_version(name)
+    if reaches_back(name):
+        return summarize_sessions(settings, connection, name, inputs, kept=kept, version=version)
+    if is_of_hours(name):
+        rows, computed = summarize_hours(
+            settings, connection, name, inputs, kept=kept, version=version
+        )
+    else:
+        rows = summary_of(connection, name, inputs[0].day)
+        computed = rows.num_rows
+    return rows, computed, None
 
 
 def later_days(

@@ -21,7 +21,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from model_foundry.devstack.processes import free_port
+from model_foundry.devstack.processes import family_of, free_port, is_alive
 from model_foundry.settings import Settings
 from model_foundry_tests.e2e.conftest import Shot
 from model_foundry_tests.line import Raw, event, execute
@@ -125,10 +125,12 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         running.publish(*(hands_off(number) for number in range(2)), *earlier_calls())
         yield running
     finally:
+        children = family_of(process.pid)[1:]
         process.send_signal(signal.SIGINT)
         code = process.wait(60)
         log.close()
     assert code == 0
+    assert [child.pid for child in children if is_alive(child)] == []
     assert not (home / "services.env").exists()
 
 

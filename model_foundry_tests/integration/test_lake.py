@@ -12,7 +12,7 @@ import pytest
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import lake, views
-from model_foundry.store.lake import refresh
+from model_foundry.store.lake import source
 from model_foundry.store.lake.place import LakeFile, live
 from model_foundry.store.sql import load_sql
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current
@@ -60,7 +60,7 @@ def test_a_large_day_is_read_in_two_halves(
     assert value(settings, "SELECT max(ctid) > '(2,0)' FROM llm_tool_call")
     for file in live_files(settings):
         lose(file)
-    monkeypatch.setattr(refresh, "_SPLIT_BLOCKS", 1)
+    monkeypatch.setattr(source, "_SPLIT_BLOCKS", 1)
     lake.refresh_day(settings, TABLE, DAY)
     [file] = live_files(settings)
     assert pq.read_metadata(file.path).num_row_groups == 2

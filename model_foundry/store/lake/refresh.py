@@ -1,6 +1,6 @@
 """Bringing a day of the lake up to PostgreSQL: append what is new, replace what changed, merge.
 
-Rows are streamed (ADBC, Arrow record batches): memory does not grow with the day.
+Rows are streamed: memory does not grow with the day.
 """
 
 import contextlib
@@ -12,20 +12,15 @@ from typing import Any, Final, NamedTuple
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
-from adbc_driver_postgresql import StatementOptions, dbapi
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store import flat, postgres
+from model_foundry.store import postgres
 from model_foundry.store.lake.keep import keep_schema, schema_is_for
 from model_foundry.store.lake.parquet import Footer, State, read_footer, write_rows
 from model_foundry.store.lake.place import Lake, LakeFile, lake_of
-from model_foundry.store.sql import load_sql
+from model_foundry.store.lake.source import Source, source_of
 
-_AS_TEXT: Final = {"json", "numeric"}
-# Above (512 MB) a day is read over two connections: PostgreSQL sends with one process for each.
-_SPLIT_BLOCKS: Final = 65_536
-_SMALL_BATCHES: Final = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(4 * 1024 * 1024)}
 _READ_ROWS: Final = 8_192
 
 
@@ -51,36 +46,6 @@ class Known(NamedTuple):
 
     file: LakeFile
     footer: Footer
-
-
-class _Source(NamedTuple):
-    """A day in PostgreSQL, in one snapshot."""
-
-    connection: psycopg.Connection[Any]
-    key: dict[str, Any]
-    snapshot: str
-    version: str | None
-    layer: int
-    dropped_version: str | None
-    columns: str
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether there is anything that the lake's earlier layers do not have."""
-        return self.version not in {None, self.dropped_version}
-
-    def batches(self) -> dict[str, int]:
-        """The batches of the day, each with its mark."""
-        rows = self.connection.execute(load_sql("postgres/lake/batches"), self.key).fetchall()
-        return {str(batch_id): int(mark) for batch_id, mark in rows}
-
-    def halves(self, day: date) -> list[str]:
-        """SQL conditions that divide the rows of a large day; nothing of another."""
-        key = {**self.key, "day": day}
-        [(blocks,)] = self.connection.execute(load_sql("postgres/lake/blocks"), key).fetchall()
-        if blocks < _SPLIT_BLOCKS:
-            return []
-        return [f" AND ctid {side} '({blocks // 2},0)'" for side in ("<", ">=")]
 
 
 @contextlib.contextmanager
@@ -121,11 +86,10 @@ def refresh_day(
     lake = lake_of(settings)
     with (
         locked(settings, table, day, held) as connection,
-        _source(connection, table, day) as source,
+        source_of(connection, table, day) as source,
     ):
         if not schema_is_for(lake, table, source.columns):
-            with _streams(settings, source, date.min) as [reader]:
-                keep_schema(lake, table, reader.schema, source.columns)
+            keep_schema(lake, table, source.schema(settings), source.columns)
         files = lake.live(table, day)
         written = False
         if source.has_rows:
@@ -153,7 +117,7 @@ def compact_day(settings: Settings, table: str, day: date) -> int:
     return merged
 
 
-def _bring_up(settings: Settings, lake: Lake, source: _Source, current: Sequence[LakeFile]) -> bool:
+def _bring_up(settings: Settings, lake: Lake, source: Source, current: Sequence[LakeFile]) -> bool:
     """Append to, or replace, the files of PostgreSQL's layer; whether anything was written."""
     states = _states(lake, source, current)
     if states and states[-1].version == source.version:
@@ -164,12 +128,12 @@ def _bring_up(settings: Settings, lake: Lake, source: _Source, current: Sequence
         new = batches.keys() - known.keys()
         first = current[-1].last + 1
         return bool(new) and _write(settings, lake, source, (first, first), batches, only=new)
-    table, day = source.key["table"], source.key["day"]
+    table, day = source.table, source.day
     taken = [file.last for file in lake.files(table, day) if file.layer == source.layer]
     return _write(settings, lake, source, (0, max(taken, default=-1) + 1), batches)
 
 
-def _states(lake: Lake, source: _Source, current: Sequence[LakeFile]) -> list[State]:
+def _states(lake: Lake, source: Source, current: Sequence[LakeFile]) -> list[State]:
     """What the files of PostgreSQL's layer hold; nothing if one is lost, damaged or outdated."""
     states = []
     expected = 0
@@ -189,18 +153,18 @@ def _states(lake: Lake, source: _Source, current: Sequence[LakeFile]) -> list[St
 def _write(
     settings: Settings,
     lake: Lake,
-    source: _Source,
+    source: Source,
     numbers: tuple[int, int],
     batches: dict[str, int],
     *,
     only: set[str] | None = None,
 ) -> bool:
-    table, day = source.key["table"], source.key["day"]
+    table, day = source.table, source.day
     wanted = batches if only is None else {batch: batches[batch] for batch in sorted(only)}
     state = State(str(source.version), source.columns, wanted)
     with (
         lake.written(table, day) as path,
-        _streams(settings, source, day, only) as readers,
+        source.streams(settings, only) as readers,
     ):
         rows = write_rows(path, readers[0].schema, state, *readers)
         if only is not None and not rows:
@@ -272,59 +236,3 @@ def _footer(lake: Lake, file: LakeFile) -> Footer:
     """Read once: a file is never written again."""
     with lake.fs.open(file.path, "rb") as opened:
         return read_footer(opened)
-
-
-@contextlib.contextmanager
-def _source(connection: psycopg.Connection[Any], table: str, day: date) -> Iterator[_Source]:
-    columns = _select(connection, table)
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    key = {"table": table, "day": day}
-    with connection.transaction():
-        [(version, layer, dropped)] = connection.execute(
-            load_sql("postgres/lake/version"), key
-        ).fetchall()
-        [(snapshot,)] = connection.execute("SELECT pg_export_snapshot()").fetchall()
-        yield _Source(connection, key, snapshot, version, layer, dropped, columns)
-
-
-def _select(connection: psycopg.Connection[Any], table: str) -> str:
-    names = [
-        f'"{name}"::text AS "{name}"' if data_type in _AS_TEXT else f'"{name}"'
-        for name, data_type in flat.columns(connection, table)
-    ]
-    # The day comes through a setting, not a parameter: with one, ADBC cannot stream by COPY. (As a
-    # subquery it is looked up once, not for each row.)
-    day = "(SELECT current_setting('model_foundry.day')::date)"
-    return f'SELECT {", ".join(names)} FROM "{table}" WHERE occurred_on = {day}'  # noqa: S608
-
-
-@contextlib.contextmanager
-def _streams(
-    settings: Settings, source: _Source, day: date, batches: set[str] | None = None
-) -> Iterator[list[pa.RecordBatchReader]]:
-    """The day's rows as the source sees them, of these batches only, if they are given.
-
-    A large day comes in two streams, to be read at once.
-    """
-    query, array, halves = source.columns, "{}", [""]
-    if batches is None:
-        halves = source.halves(day) or halves
-    else:
-        results = source.key["table"] == "inference_result"
-        batch = "landed_batch(landed_at)" if results else "batch_id"
-        query += f" AND {batch} = ANY(current_setting('model_foundry.batches')::bigint[])"
-        array = "{" + ",".join(sorted(batches)) + "}"
-    readers = []
-    with contextlib.ExitStack() as stack:
-        for half in halves:
-            arrow = dbapi.connect(settings.require_postgres_url())
-            stack.enter_context(contextlib.closing(arrow))
-            cursor = stack.enter_context(arrow.cursor())
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            cursor.execute(f"SET TRANSACTION SNAPSHOT '{source.snapshot}'")
-            for name, value in (("day", str(day)), ("batches", array)):
-                cursor.execute(f"SELECT set_config('model_foundry.{name}', $1, true)", (value,))
-            cursor.adbc_statement.set_options(**_SMALL_BATCHES)
-            cursor.execute(query + half)
-            readers.append(cursor.fetch_record_batch())
-        yield readers
