@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,6 @@ from model_foundry.cli.dagster_home import prepare_dagster_home
 from model_foundry.cli.stack import stack_where_needed
 from model_foundry.devstack.processes import (
     HOST,
-    family_of,
     is_alive,
     kill_and_wait,
     open_log,
@@ -109,15 +108,22 @@ def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes
                 )
         yield processes
     finally:
-        families = [family_of(process.pid) for process in processes.values()]
-        _end(process for family in families for process in family[:1])
+        leaders = {process.pid for process in processes.values()}
+        _end([psutil.Process(one.pid) for one in processes.values() if one.poll() is None])
         # Code servers and runs, some of which outlive the one that started them.
-        _end(process for family in families for process in family[1:])
+        _end([process for process in psutil.process_iter() if _session(process) in leaders])
         for process in processes.values():
             process.wait()
 
 
-def _end(processes: Iterable[psutil.Process]) -> None:
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
+
+
+def _end(processes: Sequence[psutil.Process]) -> None:
     waiting = [process for process in processes if is_alive(process)]
     for process in waiting:
         with contextlib.suppress(psutil.NoSuchProcess):
