@@ -7,8 +7,6 @@ VLLM := .vllm
 GRAFANA := model_foundry_tests/grafana
 NPM := --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts
 LOGQL := @grafana/lezer-logql@0.2.7 @lezer/common@1.2.3 @lezer/lr@1.4.2
-# They use both cores themselves, and have deadlines; the others share them, one file a process.
-ALONE := model_foundry_tests/e2e model_foundry_tests/faults
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
@@ -24,8 +22,7 @@ dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:30
 	@$(BIN)/model-foundry dev
 
 test: check $(GRAFANA)/node_modules/.installed ## All checks and tests
-	@$(BIN)/pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
-	@$(BIN)/pytest $(ALONE)
+	@$(BIN)/pytest -n 2 --no-loadscope-reorder
 
 test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in an environment of its own (2.6 GB, kept)
 	@$(BIN)/pytest model_foundry_tests/vllm

@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import nats
@@ -15,6 +16,7 @@ import psutil
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadFileScheduling
 
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
@@ -26,6 +28,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
 TEMPLATE = "migrated"
+ALONE = ("e2e", "faults")
 # How long an example takes depends on who else uses the machine.
 hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
@@ -40,6 +43,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault-events", type=int, default=10_000, help="Events that a drill drains.")
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
+
+
+class _FoldersTogether(LoadFileScheduling):  # type: ignore[misc]  # of a package without types
+    """A file's tests run in one process, and so do all of a folder that wants a core for itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((folder for folder in ALONE if folder in Path(file).parts), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """How `make test` divides the tests."""
+    return _FoldersTogether(config, log)
 
 
 @pytest.fixture(autouse=True)

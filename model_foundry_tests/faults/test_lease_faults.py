@@ -8,6 +8,7 @@ import pytest
 
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.errors import FoundryError
+from model_foundry.inference.leases import Lease
 from model_foundry.inference.results import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
@@ -19,11 +20,13 @@ from model_foundry_tests.line import rows
 PARALLEL = 6
 
 
-def places_held(settings: Settings) -> list[int]:
-    """How many advisory locks with two numbers each session holds, claims included."""
-    query = """
+def places_held(settings: Settings, fake: FakeSlot) -> list[int]:
+    """How many of a slot's places each session holds, its claims included."""
+    lease = Lease(fake.slot().url({}), fake.slot().model)
+    query = f"""
         SELECT count(*) AS n FROM pg_locks JOIN pg_database ON oid = database
-        WHERE locktype = 'advisory' AND objsubid = 2 AND datname = current_database() GROUP BY pid
+        WHERE locktype = 'advisory' AND objsubid = 2 AND datname = current_database()
+        AND classid::bigint IN ({lease.key}, {lease.claim_key}) GROUP BY pid
     """
     return sorted(int(row["n"]) for row in rows(settings, query))
 
@@ -86,11 +89,11 @@ def test_the_places_of_a_killed_process_are_free_at_once(settings: Settings) -> 
     with FakeSlot(parallel=PARALLEL, delay_ms=30) as fake:
         process = start(settings, fake, count=2_000, text="killed")
         until(lambda: landed(settings, "killed") >= 40)
-        assert places_held(settings) == [PARALLEL]
+        assert places_held(settings, fake) == [PARALLEL]
         process.kill()
         killed = time.monotonic()
         process.communicate()
-        until(lambda: places_held(settings) == [])
+        until(lambda: places_held(settings, fake) == [])
         assert time.monotonic() - killed < 2
         limits = settings.model_copy(update=QUICK)
         report = asyncio.run(run_jobs([job("heir")], settings=limits, slots=[fake.slot()]))
@@ -105,12 +108,12 @@ def test_a_run_that_has_no_work_for_its_places_gives_them_back(settings: Setting
         asked = [*jobs(5), job("!fault=hang!", deadline_s=4)]
         running = asyncio.create_task(run_jobs(asked, settings=limits, slots=[fake.slot()]))
         await asyncio.to_thread(until, lambda: landed(settings) == 5)
-        await asyncio.to_thread(until, lambda: places_held(settings) == [1])
+        await asyncio.to_thread(until, lambda: places_held(settings, fake) == [1])
         assert (await running).error_kinds == {"deadline": 1}
 
     with FakeSlot(parallel=PARALLEL) as fake:
         asyncio.run(run(fake))
-    assert places_held(settings) == []
+    assert places_held(settings, fake) == []
 
 
 def test_after_a_restart_of_postgres_the_cap_still_holds(home: Path) -> None:
