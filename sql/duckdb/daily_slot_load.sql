@@ -84,7 +84,7 @@ SELECT
     sum_of(worked_us) / 1e6 AS worked_s, -- of all requests, side by side or not
     sum_of(greatest(alone_us, 0)) / 1e6 AS busy_s, -- when at least one was worked on
     busy_s / 3600 AS busy_share -- of the hour
-FROM clipped
+FROM clipped -- (without what ended before `$since`, which reaches into no hour after it)
 WHERE hour_no * 3600000000 >= epoch_us($since)
 GROUP BY day, slot, hour_starts_at
 ORDER BY day, slot, hour_starts_at;
