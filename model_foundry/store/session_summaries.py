@@ -5,7 +5,7 @@ the files' statistics keep the rest of the day unread.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import duckdb
@@ -15,52 +15,38 @@ import pyarrow.compute as pc
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import summary_of
+from model_foundry.store.summary_sql import Computed, summary_of
 
 _AMONG_THEM: Final = "correlation_id IN (SELECT correlation_id FROM session_of_portion)"
 _NONE: Final = pa.table({"correlation_id": pa.array([], pa.string())})
-
-
-class Sessions(NamedTuple):
-    """A summary's rows, how many were computed now, and of which sessions (None: of all)."""
-
-    rows: pa.Table
-    computed: int
-    sessions: pa.Table | None
 
 
 def summarize_sessions(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
     name: str,
-    inputs: Iterable[lake.LakeDay],
-    *,
-    kept: lake.Kept | None,
-    version: str,
-) -> Sessions:
+    inputs: Sequence[lake.LakeDay],
+    unread: lake.Unread | None,
+) -> Computed:
     """One day of a summary of sessions, from these days of the lake, the last of which it is of.
 
-    Args:
-        kept: what there is of the day already; its rows stay for sessions without new events.
-        version: of the code that computes it.
+    With `unread`, the rows of sessions without new events stay as they are.
     """
-    days = list(inputs)
-    parts = lake.unread(kept.made, version, days) if kept else None
-    if kept is None or parts is None:
+    if unread is None:
         sessions, rows = None, []
     else:
-        sessions = _sessions_in(settings, connection, parts)
-        rows = [_without(kept.rows, sessions)]
+        sessions = _sessions_in(settings, connection, unread.files)
+        rows = [_without(unread.rows, sessions)]
     stayed = sum(each.num_rows for each in rows)
-    first, day = min(each.day for each in days), max(each.day for each in days)
-    for portion in _portions(settings, connection, days, sessions):
-        with _shown(settings, connection, days, portion.sessions, portion.moments):
+    first, day = min(each.day for each in inputs), max(each.day for each in inputs)
+    for portion in _portions(settings, connection, inputs, sessions):
+        with _shown(settings, connection, inputs, portion.sessions, portion.moments):
             rows.append(summary_of(connection, name, day, first))
     if not rows:
-        lake.show(settings, connection, days)
+        lake.show(settings, connection, inputs)
         rows.append(summary_of(connection, name, day, first))
     whole = pa.concat_tables(rows)
-    return Sessions(whole, whole.num_rows - stayed, sessions)
+    return Computed(whole, whole.num_rows - stayed, sessions)
 
 
 def _sessions_in(
@@ -100,7 +86,7 @@ class _Portion(NamedTuple):
 def _portions(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
-    days: list[lake.LakeDay],
+    days: Sequence[lake.LakeDay],
     wanted: pa.Table | None,
 ) -> Iterator[_Portion]:
     """The wanted sessions (None: all) of the last day, in the order in which they began."""
@@ -127,7 +113,7 @@ def _portions(
 def _shown(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
-    days: list[lake.LakeDay],
+    days: Sequence[lake.LakeDay],
     sessions: pa.Table | None,
     moments: str = "TRUE",
 ) -> Iterator[None]:

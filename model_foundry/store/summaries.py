@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from model_foundry.settings import Settings
 from model_foundry.store import lake
-from model_foundry.store.hour_summaries import summarize_hours
+from model_foundry.store.hour_summaries import renew_hours
 from model_foundry.store.session_days import days_under_way, sessions_of, under_way
 from model_foundry.store.session_summaries import summarize_sessions
 from model_foundry.store.summary_sql import (
+    Computed,
     code_version,
     input_tables,
     is_of_hours,
@@ -73,34 +74,29 @@ def summarize_day(
         columns = lake.show(settings, connection, inputs)
         kept = None if rebuild else lake.kept_day(place, name, day)
         if kept and kept.made == made:
-            computed, sessions = 0, kept.rows.slice(0, 0)
+            done = Computed(kept.rows, 0, kept.rows.slice(0, 0))
         else:
-            rows, computed, sessions = _rows(settings, connection, name, inputs, kept)
-            kept = lake.keep_day(place, name, day, rows, made)
+            done = _computed(settings, connection, name, inputs, kept)
+            kept = lake.keep_day(place, name, day, done.rows, made)
         place.tidy(name, day, settings.lake_grace_s)
     publish_views(settings)
-    return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, computed, sessions)
+    return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, done.new, done.sessions)
 
 
-def _rows(
+def _computed(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
     name: str,
     inputs: list[lake.LakeDay],
     kept: lake.Kept | None,
-) -> tuple[pa.Table, int, pa.Table | None]:
-    """The day's rows, how many of them were computed now, and of which sessions (None: of all)."""
-    version = code_version(name)
+) -> Computed:
+    unread = lake.unread(kept, code_version(name), inputs)
     if reaches_back(name):
-        return summarize_sessions(settings, connection, name, inputs, kept=kept, version=version)
-    if is_of_hours(name):
-        rows, computed = summarize_hours(
-            settings, connection, name, inputs, kept=kept, version=version
-        )
-    else:
-        rows = summary_of(connection, name, inputs[0].day)
-        computed = rows.num_rows
-    return rows, computed, None
+        return summarize_sessions(settings, connection, name, inputs, unread)
+    if unread and is_of_hours(name):
+        return renew_hours(settings, connection, name, inputs, unread)
+    rows = summary_of(connection, name, inputs[0].day)
+    return Computed(rows, rows.num_rows)
 
 
 def later_days(

@@ -8,7 +8,7 @@ import functools
 import json
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +21,20 @@ _MACROS: Final = sql_names("duckdb/macros")
 ROLLUPS: Final = sql_names("duckdb/rollups")
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _PERIODS: Final = {"weekly": "week", "monthly": "month"}
+
+
+class Computed(NamedTuple):
+    """One day of a summary.
+
+    Attributes:
+        rows: all of them.
+        new: how many of these were computed now.
+        sessions: of which those are, in a column `correlation_id`; None: of all.
+    """
+
+    rows: pa.Table
+    new: int
+    sessions: pa.Table | None = None
 
 
 @functools.cache

@@ -9,9 +9,9 @@ files are live can be read from one listing of one folder. A covered file is del
 later, so that a reader that has listed it can still read it. A layer is what PostgreSQL held
 between two drops of the day; only the last one is still written to.
 
-Belongs here: where the files lie (`place`), what a file says (`parquet`), bringing a day up to
-PostgreSQL (`refresh`), what a summary has read (`made`), showing days to DuckDB (`show`), finding
-and mending damage (`check`).
+Belongs here: where the files lie (`place`), what a file says (`parquet`), where rows come from
+(`source`, and `keep` for a summary's), bringing a day up to PostgreSQL (`refresh`), what a summary
+has read (`made`), showing days to DuckDB (`show`), finding and mending damage (`check`).
 Does not: what is computed from the lake (`summaries`), how others see it (`views`).
 """
 
@@ -20,8 +20,7 @@ from typing import Final
 from model_foundry.store import flat
 from model_foundry.store.lake.check import Checked, Damage, Held, Remake, proven_day, whole
 from model_foundry.store.lake.keep import Kept, keep_day, kept_day, schema_of
-from model_foundry.store.lake.made import made_of, unread
-from model_foundry.store.lake.parquet import Made
+from model_foundry.store.lake.made import Unread, made_of, unread
 from model_foundry.store.lake.place import Lake, LakeFile, lake_of, live
 from model_foundry.store.lake.refresh import LakeDay, compact_day, locked, refresh_day
 from model_foundry.store.lake.show import show
@@ -44,8 +43,8 @@ __all__ = [
     "Lake",
     "LakeDay",
     "LakeFile",
-    "Made",
     "Remake",
+    "Unread",
     "compact_day",
     "keep_day",
     "kept_day",

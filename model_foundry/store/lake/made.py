@@ -4,7 +4,11 @@ A merged part among these holds some of the earlier rows too, which costs and do
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
+import pyarrow as pa
+
+from model_foundry.store.lake.keep import Kept
 from model_foundry.store.lake.parquet import Made
 from model_foundry.store.lake.place import LakeFile
 from model_foundry.store.lake.refresh import LakeDay
@@ -15,16 +19,22 @@ def made_of(version: str, inputs: Iterable[LakeDay]) -> Made:
     return Made(version, {_key(each, file): file.last for each in inputs for file in each.files})
 
 
-def unread(
-    made: Made | None, version: str, inputs: Iterable[LakeDay]
-) -> dict[str, list[LakeFile]] | None:
-    """By table, the files of these days that a summary has not read.
+class Unread(NamedTuple):
+    """What a summary's day has not read: by table, files of the lake. `rows` are what it holds."""
 
-    None: other code made it, or a day that it read was written anew or is read no more. Nothing of
-    it can be kept.
+    rows: pa.Table
+    files: dict[str, list[LakeFile]]
+
+
+def unread(kept: Kept | None, version: str, inputs: Iterable[LakeDay]) -> Unread | None:
+    """What has come for a summary of these days since it was kept.
+
+    None: there is nothing of it that can be kept, since other code made it, or a day that it read
+    was written anew or is read no more.
     """
     days = list(inputs)
-    if made is None or made.version != version:
+    made = kept.made if kept else None
+    if kept is None or made is None or made.version != version:
         return None
     if not made.parts.keys() <= made_of(version, days).parts.keys():
         return None
@@ -36,7 +46,7 @@ def unread(
                 return None
             if file.last > read:
                 found.setdefault(each.table, []).append(file)
-    return found
+    return Unread(kept.rows, found)
 
 
 def _key(each: LakeDay, file: LakeFile) -> str:
