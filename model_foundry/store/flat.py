@@ -69,7 +69,7 @@ def flatten_day(
         written = 0
         if batches:
             connection.execute("SELECT ensure_day_partition(%s, %s)", (table, day))
-            known = {**key, "batches": batches}
+            known = {**key, "batches": batches, "events": None}
             written = connection.execute(load_sql(f"postgres/flatten/{table}"), known).rowcount
             connection.execute(load_sql("postgres/flat/remember_batches"), known)
         [(rows,)] = connection.execute(

@@ -24,6 +24,7 @@ WITH event AS (
         inbox.occurred_on = %(day)s
         AND inbox.subject = 'llm.chat.persist'
         AND inbox.batch_id = any(%(batches)s)
+        AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s))
 )
 
 SELECT

@@ -27,4 +27,5 @@ CROSS JOIN
 WHERE
     inbox.occurred_on = %(day)s
     AND inbox.subject = 'llm.flow.lineage'
-    AND inbox.batch_id = any(%(batches)s);
+    AND inbox.batch_id = any(%(batches)s)
+    AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s));

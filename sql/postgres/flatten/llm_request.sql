@@ -21,4 +21,5 @@ FROM event_inbox
 WHERE
     occurred_on = %(day)s
     AND subject IN ('llm.generation.request', 'llm.translation.request')
-    AND batch_id = any(%(batches)s);
+    AND batch_id = any(%(batches)s)
+    AND (%(events)s::text[] IS NULL OR event_id = any(%(events)s));

@@ -26,4 +26,5 @@ FROM event_inbox
 WHERE
     occurred_on = %(day)s
     AND subject = 'llm.tool_call'
-    AND batch_id = any(%(batches)s);
+    AND batch_id = any(%(batches)s)
+    AND (%(events)s::text[] IS NULL OR event_id = any(%(events)s));

@@ -32,4 +32,5 @@ CROSS JOIN
 WHERE
     inbox.occurred_on = %(day)s
     AND inbox.subject = 'obsidian.semantic_search'
-    AND inbox.batch_id = any(%(batches)s);
+    AND inbox.batch_id = any(%(batches)s)
+    AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s));
