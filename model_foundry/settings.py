@@ -118,6 +118,11 @@ class Settings(BaseSettings):
     event_max_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, description="A larger message is quarantined."
     )
+    trust_envelope_subjects: bool = Field(
+        False,
+        description="Whether an envelope may name another subject than the one it was published "
+        "on, as a gateway's do. Whoever may publish anything may then ask the slots.",
+    )
     stream_max_bytes: int = Field(
         4 * 1024**3, ge=1024**2, description="Size limit of the stream when intake creates it."
     )

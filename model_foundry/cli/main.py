@@ -278,16 +278,31 @@ def intake_import(
 @intake.command("reconcile")
 def intake_reconcile(
     whole: Annotated[bool, typer.Option(help="From the first sequence on.")] = False,
+    accepted: Annotated[
+        str | None,
+        typer.Option("--accept", metavar="A..B", help="Missing sequences to take for lost."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why they may be missing; it is kept.")] = "",
 ) -> None:
     """Prove that each acknowledged message lies somewhere; exit code 1 names what does not."""
-    from model_foundry.intake.reconcile import reconcile
+    from model_foundry.intake.reconcile import accept, reconcile
 
     with _errors_shown():
         settings = Settings()
         with closing(postgres.connect(settings)) as connection:
+            if accepted is not None:
+                accept(settings, connection, *_sequences(accepted), reason)
             found = reconcile(settings, connection, whole=whole)
         console.print(found.explained(), highlight=False)
         raise typer.Exit(1 if found.missing else 0)
+
+
+def _sequences(text: str) -> tuple[int, int]:
+    first, dots, last = text.partition("..")
+    try:
+        return int(first), int(last if dots else first)
+    except ValueError:
+        raise FoundryError(f"--accept takes a sequence or a stretch A..B, not {text!r}") from None
 
 
 @app.command()

@@ -17,6 +17,8 @@ class Reason(StrEnum):
     OCCURRED_AT_INVALID = "occurred_at_invalid"
     OCCURRED_AT_OUT_OF_RANGE = "occurred_at_out_of_range"
     REFUSED_BY_POSTGRES = "refused_by_postgres"
+    EVENT_ID_CONFLICT = "event_id_conflict"
+    SUBJECT_MISMATCH = "subject_mismatch"
     DELIVERY_GIVEN_UP = "delivery_given_up"
 
 

@@ -6,16 +6,14 @@ consumer then passes the message by, and only an advisory says so.
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 import psycopg
 from nats.errors import Error as NatsError
-from nats.js.errors import NotFoundError
 
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Message
@@ -23,8 +21,9 @@ from model_foundry.events.refusal import Reason
 from model_foundry.intake import configuration
 from model_foundry.intake.jetstream import Client
 from model_foundry.intake.landing import NOTHING_LANDED, Landed, Lander, Refused
+from model_foundry.intake.life import Life
 from model_foundry.intake.pull import Delivery, Puller
-from model_foundry.intake.wire import read_headers
+from model_foundry.intake.stored import stored_message
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
@@ -34,8 +33,6 @@ _log = logging.getLogger(__name__)
 # Few, because each may point to a message as large as the server allows.
 _AT_ONCE: Final = 20
 _MAX_BYTES: Final = 1024**2
-_NOT_FOUND: Final = 404
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Advisory(msgspec.Struct):
@@ -46,25 +43,9 @@ class _Advisory(msgspec.Struct):
     reason: str = ""
 
 
-class _Stored(msgspec.Struct):
-    subject: str
-    seq: int
-    time: str
-    data: bytes = b""
-    hdrs: bytes = b""
-
-
-class _Failure(msgspec.Struct):
-    code: int
-    description: str = ""
-
-
-class _Answer(msgspec.Struct):
-    message: _Stored | None = None
-    error: _Failure | None = None
-
-
-async def land_given_up(client: Client, settings: Settings, *, run_id: str | None = None) -> Landed:
+async def land_given_up(
+    client: Client, settings: Settings, life: Life, *, run_id: str | None = None
+) -> Landed:
     """Land every message that an advisory points to, if it is missing.
 
     One that cannot be accepted goes to quarantine for the usual reason; one that the stream does
@@ -77,12 +58,12 @@ async def land_given_up(client: Client, settings: Settings, *, run_id: str | Non
     if await configuration.advisories_waiting(client, settings) == 0:
         return total
     name = configuration.advisory_stream(settings)
-    with contextlib.closing(Lander(settings, run_id)) as lander:
+    with contextlib.closing(Lander(settings, run_id, life_id=life.life_id)) as lander:
         async with Puller(client, name, settings.nats_durable) as puller:
             while deliveries := (
                 await puller.fetch(_AT_ONCE, max_bytes=_MAX_BYTES, wait_s=settings.intake_idle_s)
             ).deliveries:
-                found, lost = await _followed(client, settings, deliveries)
+                found, lost = await _followed(client, settings, life, deliveries)
                 landed = await asyncio.to_thread(lander.land, found, lost)
                 total = total.plus(landed, preview_rows=settings.preview_rows)
                 # Unconfirmed, they come again, and what they point to is known then.
@@ -92,13 +73,15 @@ async def land_given_up(client: Client, settings: Settings, *, run_id: str | Non
 
 
 async def _followed(
-    client: Client, settings: Settings, deliveries: list[Delivery]
+    client: Client, settings: Settings, life: Life, deliveries: list[Delivery]
 ) -> tuple[list[Message], list[Refused]]:
     """What advisories point to: messages that the stream holds, and those that are gone."""
-    created = await _created(client, settings)
+    created = life.created
     advisories = [advisory for delivery in deliveries if (advisory := _read(delivery))]
     current = [advisory for advisory in advisories if advisory.timestamp >= created]
-    stored = await asyncio.gather(*(_stored(client, settings, item) for item in current))
+    stored = await asyncio.gather(
+        *(stored_message(client, settings, item.stream_seq) for item in current)
+    )
     found = [message for message in stored if message is not None]
     held = {message.seq for message in found}
     gone = {
@@ -106,19 +89,7 @@ async def _followed(
         for item in advisories
         if item.timestamp < created or item.stream_seq not in held
     }
-    return found, await asyncio.to_thread(_lost, settings, gone.values(), created) if gone else []
-
-
-async def _created(client: Client, settings: Settings) -> datetime:
-    """When the stream was made: one made anew counts from 1 again."""
-    jetstream = client.jetstream(timeout=settings.connect_timeout_s)
-    try:
-        info = await configuration.asked(
-            settings, lambda: jetstream.stream_info(settings.nats_stream)
-        )
-    except NotFoundError as error:
-        raise configuration.jetstream_error(settings, error) from None
-    return info.created.astimezone(UTC) if info.created else _EPOCH
+    return found, await asyncio.to_thread(_lost, settings, life, gone.values()) if gone else []
 
 
 def _read(delivery: Delivery) -> _Advisory | None:
@@ -129,37 +100,14 @@ def _read(delivery: Delivery) -> _Advisory | None:
         return None
 
 
-async def _stored(client: Client, settings: Settings, advisory: _Advisory) -> Message | None:
-    """The message as the drain would have received it; None if the stream has it no more."""
-    stream = settings.nats_stream
-    reply = await configuration.asked(
-        settings,
-        lambda: client.request(
-            f"$JS.API.STREAM.MSG.GET.{stream}",
-            json.dumps({"seq": advisory.stream_seq}).encode(),
-            timeout=settings.connect_timeout_s,
-        ),
-    )
-    answer = msgspec.json.decode(reply.data, type=_Answer)
-    if answer.message is None:
-        if answer.error is None or answer.error.code != _NOT_FOUND:
-            raise configuration.jetstream_error(settings, ValueError(str(answer.error)))
-        return None
-    found = answer.message
-    headers = read_headers(found.hdrs) if found.hdrs else None
-    # Of the server's nanoseconds, microseconds are kept, and not rounded: as in a delivery.
-    received_at = datetime.fromisoformat(found.time)
-    return Message(found.subject, found.data, headers, stream, found.seq, received_at)
-
-
-def _lost(settings: Settings, gone: Iterable[_Advisory], created: datetime) -> list[Refused]:
+def _lost(settings: Settings, life: Life, gone: Iterable[_Advisory]) -> list[Refused]:
     """Of messages that are gone, those that had not landed in their stream's life."""
     try:
         with contextlib.closing(postgres.connect(settings)) as connection:
             return [
                 _given_up(settings, advisory)
                 for advisory in gone
-                if not _is_placed(connection, settings, advisory, created)
+                if not _is_placed(connection, settings, life, advisory)
             ]
     except psycopg.Error as error:
         raise FoundryError(
@@ -169,12 +117,14 @@ def _lost(settings: Settings, gone: Iterable[_Advisory], created: datetime) -> l
 
 
 def _is_placed(
-    connection: psycopg.Connection[Any], settings: Settings, advisory: _Advisory, created: datetime
+    connection: psycopg.Connection[Any], settings: Settings, life: Life, advisory: _Advisory
 ) -> bool:
+    # A former life ended before this one began; what was given up in it had its own numbers.
+    in_this_life = advisory.timestamp >= life.created
     place = {
         "stream": settings.nats_stream,
         "stream_seq": advisory.stream_seq,
-        "since": created if advisory.timestamp >= created else _EPOCH,
+        "life_id": life.life_id if in_this_life else None,
         "until": advisory.timestamp,
     }
     row = connection.execute(load_sql("postgres/intake/is_placed"), place).fetchone()

@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model_foundry.errors import FoundryError
-from model_foundry.events.envelope import Message
+from model_foundry.events.envelope import IMPORT_PREFIX, Message
 from model_foundry.intake.drain import Drained, Report, carry
-from model_foundry.intake.landing import IMPORT_PREFIX
 from model_foundry.intake.pull import Delivery
 from model_foundry.settings import Settings
 

@@ -19,6 +19,7 @@ from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.advisories import land_given_up
 from model_foundry.intake.announce import announcer
 from model_foundry.intake.landing import COUNTS, NOTHING_LANDED, Landed, Lander
+from model_foundry.intake.life import current_life
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.settings import Settings
 
@@ -100,11 +101,14 @@ async def drain(
     client = await jetstream.connect(settings, name="model-foundry-intake")
     try:
         await configuration.ensure_consumer(client, settings)
-        given_up = await land_given_up(client, settings, run_id=run_id)
+        life = await current_life(client, settings)
+        given_up = await land_given_up(client, settings, life, run_id=run_id)
         async with Puller(client, settings.nats_stream, settings.nats_durable) as puller:
             source = _Durable(settings, client, puller)
             try:
-                drained = await carry(settings, source, run_id=run_id, report=report)
+                drained = await carry(
+                    settings, source, life_id=life.life_id, run_id=run_id, report=report
+                )
                 return drained.after(given_up, preview_rows=settings.preview_rows)
             finally:
                 await source.give_back()
@@ -113,10 +117,18 @@ async def drain(
 
 
 async def carry(
-    settings: Settings, source: Source, *, run_id: str | None, report: Report
+    settings: Settings,
+    source: Source,
+    *,
+    life_id: int | None = None,
+    run_id: str | None,
+    report: Report,
 ) -> Drained:
-    """Carry a source into the inbox until it is empty or a bound of the settings is reached."""
-    landers = [Lander(settings, run_id) for _ in range(_LANES)]
+    """Carry a source into the inbox until it is empty or a bound of the settings is reached.
+
+    `life_id`: of the stream that the source reads; None: it is no stream.
+    """
+    landers = [Lander(settings, run_id, life_id=life_id) for _ in range(_LANES)]
     try:
         announce = announcer(settings, run_id)
         return await _Loop(settings, source, list(landers), report, announce).run()

@@ -6,8 +6,8 @@ into the inbox, once, instead of through a temporary table.
 
 import threading
 from collections import Counter
-from collections.abc import Sequence, Set
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,25 +23,28 @@ from tenacity import (
 )
 
 from model_foundry.errors import FoundryError
-from model_foundry.events.envelope import Event, Message, read_event
+from model_foundry.events.envelope import (
+    Event,
+    Message,
+    Rules,
+    is_delete_marker,
+    read_event,
+    renamed_by_content,
+)
 from model_foundry.events.refusal import Reason, RefusalError
+from model_foundry.intake.claims import Claims, Known, place_of
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
 
-_KEY_COLUMNS = ("event_id", "occurred_on", "stream", "stream_seq", "received_at")
-_INBOX_COLUMNS = (*Event.__struct_fields__[:13], "batch_id")
-_COPY_KEYS = sql.SQL(f"COPY {{}} ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
+_INBOX_COLUMNS = (*Event.__struct_fields__[:14], "batch_id")
 _COPY_INBOX = sql.SQL(f"COPY {{}} ({', '.join(_INBOX_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
-_KEY_TYPES = ("text", "date", "text", "int8", "timestamptz")
 _INBOX_TYPES = (
     *("text",) * 6,
-    *("timestamptz", "timestamptz", "date", "text", "int8", "bytea", "bool", "int8"),
+    *("timestamptz", "timestamptz", "date", "text", "int8", "bytea", "bool", "bytea", "int8"),
 )
 # A jsonb's binary form, sent as a bytea's: this, then the text as it is.
 _JSONB_VERSION = b"\x01"
-# Streams of imported files: named by content, so a number in one always means the same message.
-IMPORT_PREFIX = "import-"
 _MAX_DETAIL_CHARS = 500
 # What PostgreSQL says of one row's content; anything else is about the server or the connection.
 _ROW_ERRORS = (psycopg.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
@@ -55,7 +58,16 @@ class Refused(NamedTuple):
     detail: str
 
 
-COUNTS = ("messages", "landed", "duplicates", "redelivered", "quarantined", "repaired", "bytes")
+COUNTS = (
+    "messages",
+    "landed",
+    "duplicates",
+    "redelivered",
+    "quarantined",
+    "markers",
+    "repaired",
+    "bytes",
+)
 
 
 class Landed(NamedTuple):
@@ -86,12 +98,23 @@ class Lander:
     Not for several threads at once: each drain has its own.
     """
 
-    def __init__(self, settings: Settings, run_id: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        run_id: str | None = None,
+        *,
+        life_id: int | None = None,
+        under_new_ids: bool = False,
+    ) -> None:
+        """`life_id`: of the stream that the batches come from, for the proof; `under_new_ids`:
+        each event gets one of its own, made from the one that it has and its content."""
         self._settings = settings
         self._run_id = run_id
+        self._life_id = life_id
+        self._under_new_ids = under_new_ids
         self._connection: psycopg.Connection[Any] | None = None
         self._partitions: dict[date, str] = {}
-        self._all_new = True
+        self._claims = Claims()
         self._busy = threading.Lock()
         self._closing = threading.Event()
 
@@ -115,9 +138,17 @@ class Lander:
         events: list[Event] = []
         refused: list[Refused] = list(given_up)
         once = _once(messages)
+        rules = Rules(
+            max_bytes=self._settings.event_max_bytes,
+            trusts_subjects=self._settings.trust_envelope_subjects,
+            judged_at=datetime.now(UTC),
+        )
         for message in once:
+            if is_delete_marker(message):
+                continue
             try:
-                events.append(read_event(message, max_bytes=self._settings.event_max_bytes))
+                event = read_event(message, rules)
+                events.append(renamed_by_content(event) if self._under_new_ids else event)
             except RefusalError as refusal:
                 refused.append(Refused(message, refusal.reason, refusal.detail))
         with self._busy:
@@ -154,9 +185,9 @@ class Lander:
         try:
             return self._transaction(messages, events, refused)
         except errors.UniqueViolation:
-            if not self._all_new:
+            if not self._claims.all_new:
                 raise
-            self._all_new = False
+            self._claims.all_new = False
             return self._land_or_split(messages, events, refused)
         except errors.UndefinedTable as error:
             if not self._partitions:
@@ -166,17 +197,17 @@ class Lander:
         except _ROW_ERRORS as error:
             if len(events) == 1:
                 detail = error.diag.message_primary or str(error) or type(error).__name__
-                places = {_place(events[0])}
-                [culprit] = [message for message in messages if _place(message) in places]
+                places = {place_of(events[0])}
+                [culprit] = [message for message in messages if place_of(message) in places]
                 refusal = Refused(culprit, Reason.REFUSED_BY_POSTGRES, detail)
                 return self._transaction(messages, [], [*refused, refusal])
             if not events:
                 raise
         # One row of many: halve until it stands alone; the refused go with the first half.
         middle = len(events) // 2
-        places = {_place(event) for event in events[middle:]}
-        first = [message for message in messages if _place(message) not in places]
-        second = [message for message in messages if _place(message) in places]
+        places = {place_of(event) for event in events[middle:]}
+        first = [message for message in messages if place_of(message) not in places]
+        second = [message for message in messages if place_of(message) in places]
         return self._land_or_split(first, events[:middle], refused).plus(
             self._land_or_split(second, events[middle:], []),
             preview_rows=self._settings.preview_rows,
@@ -201,49 +232,32 @@ class Lander:
         with connection.transaction(), connection.cursor(binary=True) as cursor:
             cursor.execute(load_sql("postgres/intake/next_batch_id"))
             [(batch_id,)] = cursor.fetchall()
-            new, duplicates, redelivered = self._claim(cursor, events)
+            claimed = self._claims.claim(cursor, events)
+            new = claimed.new
             days = _by_day(new)
             for day, rows in days.items():
                 self._copy_rows(cursor, partitions[day], rows, batch_id)
-            self._keep(
-                cursor,
-                "insert_duplicate",
-                [
-                    {
-                        "stream": event.stream,
-                        "stream_seq": event.stream_seq,
-                        "received_at": event.received_at,
-                        "event_id": event.event_id,
-                        "batch_id": batch_id,
-                    }
-                    for event in duplicates
-                ],
-            )
-            self._keep(
-                cursor,
-                "insert_quarantine",
-                [
-                    {
-                        "subject": message.subject,
-                        "stream": message.stream,
-                        "stream_seq": message.seq,
-                        "reason": str(reason),
-                        "detail": detail[:_MAX_DETAIL_CHARS].replace("\x00", "\ufffd"),
-                        "raw": message.body,
-                        "headers": _headers(message),
-                        "received_at": message.received_at,
-                        "batch_id": batch_id,
-                    }
-                    for message, reason, detail in refused
-                ],
-            )
+            self._check_partitions(cursor, [partitions[day] for day in days])
+            markers = [message for message in messages if is_delete_marker(message)]
+            refused = [*refused, *_conflicting(messages, claimed.conflicts)]
+            for name, found in (
+                ("insert_marker", [_where(message) for message in markers]),
+                ("insert_duplicate", [_duplicate(event) for event in claimed.duplicates]),
+                ("insert_quarantine", [_quarantined(item) for item in refused]),
+            ):
+                if found:
+                    cursor.executemany(
+                        load_sql(f"postgres/intake/{name}"),
+                        [{**row, "batch_id": batch_id} for row in found],
+                    )
             result = Landed(
                 Counter(
                     messages=len(messages),
                     landed=len(new),
-                    duplicates=len(duplicates),
-                    redelivered=redelivered,
+                    duplicates=len(claimed.duplicates),
+                    redelivered=claimed.redelivered,
                     quarantined=len(refused),
+                    markers=len(markers),
                     repaired=sum(event.payload_repaired for event in new),
                     bytes=sum(len(message.body) for message in messages),
                 ),
@@ -262,97 +276,24 @@ class Lander:
         messages: Sequence[Message],
         result: Landed,
     ) -> None:
-        seqs = [message.seq for message in messages]
+        first = min(messages, key=lambda message: message.seq)
+        last = max(messages, key=lambda message: message.seq)
         days = sorted(result.days.items())
         cursor.execute(
             load_sql("postgres/intake/insert_batch"),
             {
                 "batch_id": batch_id,
                 "run_id": self._run_id,
-                "stream": messages[0].stream,
-                "first_seq": min(seqs),
-                "last_seq": max(seqs),
+                "life_id": self._life_id,
+                "stream": last.stream,
+                "first_seq": first.seq,
+                "last_seq": last.seq,
+                "last_received_at": last.received_at,
                 **{name: result.counts[name] for name in COUNTS},
                 "days": [day for day, _ in days],
                 "events": [count for _, count in days],
             },
         )
-
-    def _claim(
-        self, cursor: psycopg.Cursor[Any], events: list[Event]
-    ) -> tuple[list[Event], list[Event], int]:
-        """New events, known duplicates, and how many were this very message seen again."""
-        first: dict[str, Event] = {}
-        duplicates: list[Event] = []
-        for event in events:
-            if event.event_id in first:
-                duplicates.append(event)
-            else:
-                first[event.event_id] = event
-        claimed = self._claim_ids(cursor, first)
-        if len(claimed) == len(first):
-            return list(first.values()), duplicates, 0
-        new = [event for event in first.values() if event.event_id in claimed]
-        held = [event for event in first.values() if event.event_id not in claimed]
-        redelivered = 0
-        cursor.execute(
-            load_sql("postgres/intake/known_keys"),
-            {"event_ids": [event.event_id for event in held]},
-        )
-        known = {event_id: tuple(rest) for event_id, *rest in cursor.fetchall()}
-        again: dict[str, Event] = {}
-        for event in held:
-            if known.get(event.event_id) == _place(event):
-                redelivered += 1
-            elif event.has_own_id or event.stream.startswith(IMPORT_PREFIX):
-                duplicates.append(event)
-            else:
-                # Its id is `<stream>:<seq>`, and a stream made anew counts from 1 again.
-                moment = int(event.received_at.timestamp() * 1_000_000)
-                renamed = msgspec.structs.replace(event, event_id=f"{event.event_id}@{moment}")
-                again[renamed.event_id] = renamed
-        cursor.execute("TRUNCATE incoming_key")
-        claimed_again = self._claim_ids(cursor, again)
-        new += [event for event in again.values() if event.event_id in claimed_again]
-        redelivered += len(again) - len(claimed_again)
-        return new, duplicates, redelivered
-
-    def _claim_ids(self, cursor: psycopg.Cursor[Any], events: dict[str, Event]) -> Set[str]:
-        """Which ids are new.
-
-        As a rule all are, and then a plain COPY is half the work. Where it fails, the batch is
-        landed anew, and those after it, the careful way, until one had nothing known.
-
-        Raises:
-            UniqueViolation: not all are new.
-        """
-        if not events:
-            return set()
-        if self._all_new:
-            self._copy_keys(cursor, "event_key", events)
-            return events.keys()
-        self._copy_keys(cursor, "incoming_key", events)
-        cursor.execute(load_sql("postgres/intake/claim_keys"))
-        written = cursor.rowcount
-        self._all_new = written == len(events)
-        if self._all_new:
-            return events.keys()
-        cursor.execute(load_sql("postgres/intake/claimed_keys"))
-        claimed = {row[0] for row in cursor.fetchall()}
-        if len(claimed) != written:
-            raise AssertionError(f"{written} keys were written, {len(claimed)} are recognized")
-        return claimed
-
-    def _copy_keys(self, cursor: psycopg.Cursor[Any], table: str, events: dict[str, Event]) -> None:
-        # Sorted, so that drains that hold the same ids wait for each other instead of deadlocking,
-        # and so that neighbours share index pages.
-        with cursor.copy(_COPY_KEYS.format(sql.Identifier(table))) as copy:
-            copy.set_types(_KEY_TYPES)
-            for event_id in sorted(events):
-                event = events[event_id]
-                copy.write_row(
-                    (event_id, event.occurred_on, event.stream, event.stream_seq, event.received_at)
-                )
 
     def _copy_rows(
         self, cursor: psycopg.Cursor[Any], partition: str, events: list[Event], batch_id: int
@@ -361,12 +302,22 @@ class Lander:
         with cursor.copy(_COPY_INBOX.format(sql.Identifier(partition))) as copy:
             copy.set_types(_INBOX_TYPES)
             for event in events:
-                *envelope, payload, was_repaired, _ = msgspec.structs.astuple(event)
-                copy.write_row((*envelope, _JSONB_VERSION + payload, was_repaired, batch_id))
+                *plain, payload, was_repaired, envelope, _, _ = msgspec.structs.astuple(event)
+                left = None if envelope is None else _JSONB_VERSION + envelope
+                copy.write_row((*plain, _JSONB_VERSION + payload, was_repaired, left, batch_id))
 
-    def _keep(self, cursor: psycopg.Cursor[Any], name: str, rows: Sequence[dict[str, Any]]) -> None:
-        if rows:
-            cursor.executemany(load_sql(f"postgres/intake/{name}"), rows)
+    def _check_partitions(self, cursor: psycopg.Cursor[Any], partitions: list[str]) -> None:
+        """They are still where readers look; as we have written to them, until we commit.
+
+        Raises:
+            OperationalError: one was detached meanwhile; the next try finds another.
+        """
+        if not partitions:
+            return
+        cursor.execute(load_sql("postgres/intake/attached"), {"partitions": partitions})
+        if cursor.fetchall() != [(len(partitions),)]:
+            self._partitions.clear()
+            raise psycopg.OperationalError("a day's partition was detached meanwhile")
 
     def _ensure_partitions(
         self, connection: psycopg.Connection[Any], days: set[date]
@@ -388,17 +339,56 @@ def _by_day(events: Sequence[Event]) -> dict[date, list[Event]]:
     return days
 
 
-def _place(of: Message | Event) -> tuple[str, int, datetime]:
-    """What tells a message from every other, those of a stream's earlier lives included."""
-    seq = of.seq if isinstance(of, Message) else of.stream_seq
-    return of.stream, seq, of.received_at
+def _conflicting(
+    messages: Sequence[Message], conflicts: list[tuple[Event, Event | Known]]
+) -> list[Refused]:
+    if not conflicts:
+        return []
+    by_place = {place_of(message): message for message in messages}
+    return [
+        Refused(
+            by_place[place_of(event)],
+            Reason.EVENT_ID_CONFLICT,
+            f"{event.event_id!r} is the id of another content, {other.stream}:{other.stream_seq}",
+        )
+        for event, other in conflicts
+    ]
 
 
 def _once(messages: Sequence[Message]) -> Sequence[Message]:
     """One that comes again while it waits to land is in one batch twice."""
     if len({message.seq for message in messages}) == len(messages):
         return messages
-    return list({_place(message): message for message in messages}.values())
+    return list({place_of(message): message for message in messages}.values())
+
+
+def _where(message: Message) -> dict[str, Any]:
+    return {
+        "subject": message.subject,
+        "stream": message.stream,
+        "stream_seq": message.seq,
+        "received_at": message.received_at,
+    }
+
+
+def _duplicate(event: Event) -> dict[str, Any]:
+    return {
+        "stream": event.stream,
+        "stream_seq": event.stream_seq,
+        "received_at": event.received_at,
+        "event_id": event.event_id,
+    }
+
+
+def _quarantined(refused: Refused) -> dict[str, Any]:
+    message, reason, detail = refused
+    return {
+        **_where(message),
+        "reason": str(reason),
+        "detail": detail[:_MAX_DETAIL_CHARS].replace("\x00", "\ufffd"),
+        "raw": message.body,
+        "headers": _headers(message),
+    }
 
 
 def _headers(message: Message) -> Jsonb | None:

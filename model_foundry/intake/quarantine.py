@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from model_foundry.errors import FoundryError
-from model_foundry.events.envelope import Message, read_event
-from model_foundry.events.refusal import Reason, RefusalError
+from model_foundry.events.envelope import Message
+from model_foundry.events.refusal import Reason
 from model_foundry.intake.landing import Lander
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
@@ -28,6 +28,7 @@ class Quarantined(NamedTuple):
     detail: str
     received_at: datetime
     replayed_at: datetime | None
+    duplicate_of: str | None
     raw_bytes: int
     raw: bytes = b""
     headers: dict[str, str] | None = None
@@ -76,27 +77,35 @@ def _check_reason(reason: str | None) -> None:
 
 
 class Replayed(NamedTuple):
-    """How many messages were tried, how many the inbox now holds, how many are still refused."""
+    """How many messages were tried; of these, how many landed, how many say what the inbox has
+    already under their id, and how many are still refused."""
 
     tried: int
     accepted: int
+    duplicates: int
     refused: int
 
 
 def replay_quarantined(
-    settings: Settings, *, quarantine_ids: list[int] | None = None, reason: str | None = None
+    settings: Settings,
+    *,
+    quarantine_ids: list[int] | None = None,
+    reason: str | None = None,
+    under_new_ids: bool = False,
 ) -> Replayed:
     """Send quarantined messages through the door again: those named, those of a reason, or all.
 
-    What is still refused stays as it was. A second replay finds nothing to do.
+    What is still refused stays as it was. A second replay finds nothing to do. `under_new_ids`
+    gives each event an id of its own, made from the one that it has and its content: so an
+    `event_id_conflict` becomes an event beside the other.
 
     Raises:
         FoundryError: there is no such reason, or PostgreSQL is out of reach.
     """
     _check_reason(reason)
-    total = Replayed(0, 0, 0)
+    total = Replayed(0, 0, 0, 0)
     after = 0
-    lander = Lander(settings, run_id="quarantine replay")
+    lander = Lander(settings, run_id="quarantine replay", under_new_ids=under_new_ids)
     with contextlib.closing(lander), contextlib.closing(postgres.connect(settings)) as connection:
         while True:
             with connection.transaction():
@@ -112,32 +121,24 @@ def replay_quarantined(
             if not rows:
                 return total
             after = rows[-1][0]
-            accepted = _replay(settings, lander, connection, rows)
+            accepted, duplicates = _replay(lander, connection, rows)
             total = Replayed(
                 total.tried + len(rows),
                 total.accepted + accepted,
-                total.refused + len(rows) - accepted,
+                total.duplicates + duplicates,
+                total.refused + len(rows) - accepted - duplicates,
             )
 
 
 def _replay(
-    settings: Settings, lander: Lander, connection: psycopg.Connection[Any], rows: list[Any]
-) -> int:
-    messages: dict[int, Message] = {}
-    event_ids: dict[int, str] = {}
-    for quarantine_id, *fields in rows:
-        message = Message(*fields)
-        try:
-            event = read_event(message, max_bytes=settings.event_max_bytes)
-        except RefusalError:
-            continue
-        messages[quarantine_id] = message
-        event_ids[quarantine_id] = event.event_id
-    if not messages:
-        return 0
-    lander.land(list(messages.values()))
+    lander: Lander, connection: psycopg.Connection[Any], rows: list[Any]
+) -> tuple[int, int]:
+    """How many of these landed, and how many are duplicates; the rows say so as well."""
+    lander.land([Message(*fields) for _, *fields in rows])
+    key = {"quarantine_ids": [quarantine_id for quarantine_id, *_ in rows]}
     with connection.transaction():
-        return connection.execute(
-            load_sql("postgres/quarantine/mark_replayed"),
-            {"quarantine_ids": list(event_ids), "event_ids": list(event_ids.values())},
+        accepted = connection.execute(load_sql("postgres/quarantine/mark_replayed"), key).rowcount
+        duplicates = connection.execute(
+            load_sql("postgres/quarantine/mark_duplicates"), key
         ).rowcount
+    return accepted, duplicates

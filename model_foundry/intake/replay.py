@@ -13,6 +13,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.intake import jetstream
 from model_foundry.intake.configuration import asked
 from model_foundry.intake.drain import Drained, Report, carry
+from model_foundry.intake.life import current_life
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.settings import Settings
 
@@ -53,7 +54,8 @@ async def replay(
     client = await jetstream.connect(settings, name="model-foundry-replay")
     source = _Ordered(settings, client, stretch)
     try:
-        return await carry(settings, source, run_id=run_id, report=report)
+        life = await current_life(client, settings)
+        return await carry(settings, source, life_id=life.life_id, run_id=run_id, report=report)
     finally:
         await source.close()
         await client.close()

@@ -122,10 +122,18 @@ def no_envelope() -> Iterator[Bad]:
 def wrong_types() -> Iterator[Bad]:
     ours = ("event_id", "subject", "correlation_id", "causation_id", "source")
     theirs = ("specversion", "id", "type", "time", "correlationid", "causationid", "traceparent")
-    for field in (*ours, *theirs, "data_base64"):
-        for wrong in (1, True, ["a"], {"a": 1}):
+    for field in ours:
+        for wrong in (True, ["a"], {"a": 1}):
             raw = envelope(**{field: wrong})
             yield Bad(f"{field} of a wrong type", Reason.INVALID_ENVELOPE, raw)
+    for number, field in enumerate(ours):
+        expected = Reason.SUBJECT_MISMATCH if field == "subject" else LANDS
+        columns = None if field == "subject" else {field: str(number)}
+        yield Bad(f"{field} is a number", expected, envelope(**{field: number}), columns=columns)
+    for field in (*theirs, "data_base64"):
+        for value in (1, True, ["a"], {"a": 1}):
+            columns = {"envelope": {"fields": {field: value}}}
+            yield Bad(f"a {field} of its own", LANDS, envelope(**{field: value}), columns=columns)
     for wrong in (True, ["2026-11-20T10:00:00Z"], {"at": 1}):
         raw = envelope(occurred_at=wrong)
         yield Bad("occurred_at of a wrong type", Reason.INVALID_ENVELOPE, raw)
@@ -156,7 +164,7 @@ def times() -> Iterator[Bad]:
     now = datetime.now(UTC)
     moment: Any
     for text in (
-        *("yesterday", "2026-11-20", "2026-11-20T10:00:00", "2026-13-01T00:00:00Z", "1764000000"),
+        *("yesterday", "2026-11-20", "2026-11-20T10:00:00", "2026-13-01T00:00:00Z", "1764 s"),
         *("2026-02-30T00:00:00Z", "2026-11-20T24:30:00Z", "2026-11-20T10:00:00+25:00", "Z", SQL),
     ):
         yield Bad("no time", Reason.OCCURRED_AT_INVALID, at(text))
@@ -208,7 +216,8 @@ def repaired() -> Iterator[Bad]:
 def accepted() -> Iterator[Bad]:
     columns: dict[str, Any]
     value: Any
-    for field in ("event_id", "subject", "correlation_id", "causation_id", "source"):
+    yield Bad("SQL in the subject", Reason.SUBJECT_MISMATCH, envelope(subject=SQL))
+    for field in ("event_id", "correlation_id", "causation_id", "source"):
         yield Bad("SQL in a field", LANDS, envelope(**{field: SQL}), columns={field: SQL})
     for value in (SQL, {SQL: SQL}, [SQL]):
         yield Bad("SQL in the payload", LANDS, envelope(payload=value), columns={"payload": value})
@@ -244,12 +253,16 @@ def cloud_events() -> Iterator[Bad]:
     def based(raw: bytes) -> bytes:
         return structured(id="based", data_base64=base64.b64encode(raw).decode())
 
-    columns = {"event_id": f"{SQL}#{SQL}", "subject": SQL}
-    raw = structured(id=SQL, source=SQL, type=SQL, data=SQL)
+    columns = {"event_id": f"{SQL}#{SQL}"}
+    raw = structured(id=SQL, source=SQL, data=SQL)
     yield Bad("CloudEvent with SQL", LANDS, raw, columns=columns)
-    headers = binary(id=SQL, source=SQL + "2", type=SQL, time="2026-11-20T10:00:00Z")
-    columns = {"event_id": f"{SQL}2#{SQL}", "subject": SQL, "payload": SQL}
+    headers = binary(id=SQL, source=SQL + "2", time="2026-11-20T10:00:00Z")
+    columns = {"event_id": f"{SQL}2#{SQL}", "payload": SQL}
     yield Bad("CloudEvent with SQL", LANDS, json.dumps(SQL).encode(), headers, columns=columns)
+    for name in (SQL, "llm.generation.request"):
+        raw, headers = structured(id=name, type=name, data=1), binary(id=name, type=name)
+        yield Bad("CloudEvent of another subject", Reason.SUBJECT_MISMATCH, raw)
+        yield Bad("CloudEvent of another subject", Reason.SUBJECT_MISMATCH, b"1", headers)
     yield Bad("data_base64", LANDS, based(b'{"n":1}'), columns={"payload": {"n": 1}})
     wrong = structured(data_base64="!!!")
     yield Bad("data_base64 is none", Reason.INVALID_ENVELOPE, wrong)
@@ -385,7 +398,7 @@ def test_each_bad_message_becomes_what_is_documented_and_the_rest_lands(
     assert {message.expected for message in bad} == {
         LANDS,
         REPAIRED,
-        *(set(Reason) - {Reason.DELIVERY_GIVEN_UP}),
+        *(set(Reason) - {Reason.DELIVERY_GIVEN_UP, Reason.EVENT_ID_CONFLICT}),
     }
     queue = [each for number, message in enumerate(bad) for each in (message, good(number))]
     publish_raw(settings, queue)

@@ -68,7 +68,7 @@ def test_a_mixed_queue_lands_maps_repairs_counts_and_quarantines(settings: Setti
             event(event_id="good"),
             Raw("llm.tool_call", b"this is not JSON"),
             Raw("llm.tool_call", rb'{"event_id":"nul","payload":{"text":"a\u0000b"}}'),
-            event(event_id="good", payload={"tool_name": "another"}),
+            event(event_id="good"),
             event("knowledge.embedding", {"query": "q"}, event_id="old"),
             event("llm.new.thing", {"x": 1}, event_id="unknown"),
         ],
@@ -177,9 +177,9 @@ def test_quarantine_is_listed_shown_and_replayed_once_it_is_fixed(settings: Sett
         assert [item.reason for item in listed] == ["not_json", "too_large"]
         shown = show_quarantined(connection, listed[1].quarantine_id)
     assert shown.raw == large.body
-    assert replay_quarantined(strict) == (2, 0, 2)
-    assert replay_quarantined(settings, reason="too_large") == (1, 1, 0)
-    assert replay_quarantined(settings) == (1, 0, 1)
+    assert replay_quarantined(strict) == (2, 0, 0, 2)
+    assert replay_quarantined(settings, reason="too_large") == (1, 1, 0, 0)
+    assert replay_quarantined(settings) == (1, 0, 0, 1)
     assert value(settings, "SELECT event_id FROM event_inbox") == "large"
     with pytest.raises(FoundryError, match="known: empty_body"):
         replay_quarantined(settings, reason="nonsense")

@@ -19,7 +19,7 @@ from model_foundry.devstack.familiar.vault import Vault
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.processes import free_port
 from model_foundry.errors import FoundryError
-from model_foundry.events.envelope import Event, Message, read_event
+from model_foundry.events.envelope import Event, Message, Rules, read_event
 from model_foundry.events.subjects import CHAT, FLOW, SEARCH, STREAM_SUBJECTS, TOOL_CALL
 from model_foundry.intake import jetstream
 from model_foundry.paths import data_path
@@ -94,7 +94,7 @@ async def stored(stream: JetStreamContext) -> list[Published]:
         assert raw.data is not None
         received = raw.time or datetime.now(UTC)
         message = Message(raw.subject, raw.data, raw.headers, STREAM, seq, received)
-        event = read_event(message, max_bytes=1024 * 1024)
+        event = read_event(message, Rules(max_bytes=1024 * 1024))
         found.append(Published(event, dict(raw.headers or {}), json.loads(raw.data)))
     return found
 

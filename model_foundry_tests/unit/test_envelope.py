@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_foundry.events.envelope import Event, Message, read_event
+from model_foundry.events.envelope import Event, Message, Rules, read_event
 from model_foundry.events.refusal import Reason, RefusalError
 
 RECEIVED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ def message(
 
 
 def read(body: bytes | dict[str, Any], subject: str = "llm.tool_call", **headers: str) -> Event:
-    return read_event(message(body, subject, **headers), max_bytes=LIMIT)
+    return read_event(message(body, subject, **headers), Rules(max_bytes=LIMIT))
 
 
 def refused(body: bytes | dict[str, Any], **headers: str) -> Reason:
@@ -147,7 +147,8 @@ def test_times(occurred_at: object, expected: datetime) -> None:
         (b"[1]", Reason.NOT_AN_OBJECT),
         (b"3", Reason.NOT_AN_OBJECT),
         (b'{"payload":' + b"[" * 20_000 + b"]" * 20_000 + b"}", Reason.NESTED_TOO_DEEPLY),
-        (b'{"payload":{},"event_id":5}', Reason.INVALID_ENVELOPE),
+        (b'{"payload":{},"event_id":true}', Reason.INVALID_ENVELOPE),
+        (b'{"payload":{},"event_id":{"id":5}}', Reason.INVALID_ENVELOPE),
         (b'{"payload":{},"correlation_id":["c"]}', Reason.INVALID_ENVELOPE),
         (b'{"payload":{},"occurred_at":true}', Reason.INVALID_ENVELOPE),
         (b'{"payload":{},"event_id":"' + b"e" * 513 + b'"}', Reason.INVALID_ENVELOPE),

@@ -21,7 +21,7 @@ from model_foundry.devstack.familiar.publish import (
 from model_foundry.devstack.familiar.session import WORKERS
 from model_foundry.devstack.familiar.slots import Exchange
 from model_foundry.devstack.familiar.vault import Vault
-from model_foundry.events.envelope import Event, Message, read_event
+from model_foundry.events.envelope import Event, Message, Rules, read_event
 from model_foundry.events.subjects import CHAT, FLOW, OLD_NAMES, SEARCH, TOOL_CALL
 from model_foundry.inference.fleet import Slot
 
@@ -206,7 +206,7 @@ def test_who_publishes_under_which_name() -> None:
 
 def read(envelope: Envelope) -> Event:
     message = Message(envelope.subject, envelope.body(), None, "S", 1, NOW)
-    return read_event(message, max_bytes=100_000)
+    return read_event(message, Rules(max_bytes=100_000))
 
 
 @pytest.mark.parametrize("producer", [FAMILIAR, OLDER_FAMILIAR, GATEWAY])

@@ -10,7 +10,7 @@ import psycopg
 from benchmarks.intake import peers
 from benchmarks.intake.arms import Task
 from benchmarks.intake.events import Events
-from model_foundry.events.envelope import Message, read_event
+from model_foundry.events.envelope import Message, Rules, read_event
 
 _ROWS: Final = 5_000
 _COPY: Final = f"COPY peer_inbox ({', '.join(peers.COLUMNS)}) FROM STDIN (FORMAT BINARY)"
@@ -27,7 +27,7 @@ def prepare(task: Task) -> Callable[[], object]:
     rows = []
     for seq, body in enumerate(Events(*task.source).bodies(), start=1):
         message = Message(task.subject, body, None, task.stream, seq, received_at)
-        event = read_event(message, max_bytes=len(body))
+        event = read_event(message, Rules(max_bytes=len(body)))
         rows.append((*msgspec.structs.astuple(event)[:11], b"\x01" + event.payload))
     return lambda: _copy(task, rows)
 

@@ -7,6 +7,7 @@ SELECT
     detail,
     received_at,
     replayed_at,
+    duplicate_of,
     octet_length(raw) AS raw_bytes
 FROM event_quarantine
 WHERE %(reason)s::text IS NULL OR reason = %(reason)s

@@ -1,14 +1,10 @@
--- Only what the inbox now holds counts as replayed.
-WITH tried AS (
-    SELECT
-        unnest(%(quarantine_ids)s::bigint[]) AS quarantine_id,
-        unnest(%(event_ids)s::text[]) AS event_id
-)
-
+-- Replayed is what has landed itself: a key is the one of its message.
 UPDATE event_quarantine AS quarantined
 SET replayed_at = now()
-FROM tried
-INNER JOIN event_key ON tried.event_id = event_key.event_id
+FROM event_key AS known
 WHERE
-    quarantined.quarantine_id = tried.quarantine_id
-    AND quarantined.replayed_at IS NULL;
+    quarantined.quarantine_id = any(%(quarantine_ids)s)
+    AND quarantined.replayed_at IS NULL
+    AND quarantined.stream = known.stream
+    AND quarantined.stream_seq = known.stream_seq
+    AND quarantined.received_at = known.received_at;

@@ -1,4 +1,8 @@
-INSERT INTO intake_verified (stream, stream_created, through_seq, verified_at)
-VALUES (%(stream)s, %(created)s, %(floor)s, now())
-ON CONFLICT (stream, stream_created) DO UPDATE
-    SET through_seq = excluded.through_seq, verified_at = excluded.verified_at;
+UPDATE stream_life
+SET through_seq = %(floor)s, missing = %(missing)s::int8multirange, verified_at = now()
+WHERE life_id = %(life_id)s
+RETURNING
+    array(
+        SELECT ARRAY[lower(part), upper(part) - 1] FROM unnest(missing) AS part
+        ORDER BY part
+    ) AS ranges;
