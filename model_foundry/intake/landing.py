@@ -27,6 +27,7 @@ from model_foundry.events.envelope import Event, Message, read_event
 from model_foundry.events.refusal import Reason, RefusalError
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
+from model_foundry.store.row_errors import is_of_a_row
 from model_foundry.store.sql import load_sql
 
 _KEY_COLUMNS = ("event_id", "occurred_on", "stream", "stream_seq", "received_at")
@@ -43,8 +44,6 @@ _JSONB_VERSION = b"\x01"
 # Streams of imported files: named by content, so a number in one always means the same message.
 IMPORT_PREFIX = "import-"
 _MAX_DETAIL_CHARS = 500
-# What PostgreSQL says of one row's content; anything else is about the server or the connection.
-_ROW_ERRORS = (psycopg.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
 
 
 class Refused(NamedTuple):
@@ -163,7 +162,9 @@ class Lander:
                 raise
             self._partitions.clear()
             raise psycopg.OperationalError(f"a day was dropped meanwhile: {error}") from error
-        except _ROW_ERRORS as error:
+        except psycopg.Error as error:
+            if not is_of_a_row(error):
+                raise
             if len(events) == 1:
                 detail = error.diag.message_primary or str(error) or type(error).__name__
                 places = {_place(events[0])}
