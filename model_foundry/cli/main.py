@@ -14,9 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from model_foundry.cli.console import console, errors
+from model_foundry.cli.plain import plain
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
+from model_foundry.store.flat_refused import FlatRefused
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -145,23 +147,45 @@ def publish(
 @quarantine.command("list")
 def quarantine_list(
     reason: Annotated[str | None, typer.Option(help="Only this reason.")] = None,
+    flat_table: Annotated[
+        str | None, typer.Option("--table", help="Only what this flat table refused.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: Json = False,
 ) -> None:
-    """List quarantined messages, newest first."""
+    """List what was refused, newest first: messages at the door, events by a flat table."""
     from model_foundry.intake.quarantine import list_quarantined
+    from model_foundry.store.flat_refused import is_for_tables, list_refused
 
     with _errors_shown():
         with closing(postgres.connect(Settings())) as connection:
-            found = list_quarantined(connection, reason=reason, limit=limit)
+            refused = list_refused(connection, reason=reason, table=flat_table, limit=limit)
+            only_tables = is_for_tables(reason, flat_table)
+            found = [] if only_tables else list_quarantined(connection, reason=reason, limit=limit)
         if as_json:
             for item in found:
-                sys.stdout.write(json.dumps(item.as_dict()) + "\n")
+                sys.stdout.write(json.dumps({"refused_by": "door", **item.as_dict()}) + "\n")
+            for event in refused:
+                sys.stdout.write(json.dumps({"refused_by": "table", **event.as_dict()}) + "\n")
             return
-        table = Table("id", "reason", "subject", "seq", "received", "bytes", "detail")
+        table = Table(
+            "id", "refused by", "reason", "subject or event", "seq", "received", "bytes", "detail"
+        )
+        for event in refused:
+            table.add_row(
+                str(event.refused_id),
+                event.table,
+                event.reason,
+                plain(event.event_id),
+                "",
+                str(event.day),
+                "",
+                plain(event.detail),
+            )
         for item in found:
             table.add_row(
                 str(item.quarantine_id),
+                "door",
                 item.reason,
                 escape(item.subject),
                 str(item.stream_seq),
@@ -169,28 +193,48 @@ def quarantine_list(
                 str(item.raw_bytes),
                 escape(item.detail),
             )
-        console.print(table if found else "The quarantine is empty.")
+        console.print(table if found or refused else "The quarantine is empty.")
 
 
 @quarantine.command("replay")
 def quarantine_replay(
     quarantine_ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...")] = None,
     reason: Annotated[str | None, typer.Option(help="Those of this reason.")] = None,
+    flat_table: Annotated[
+        str | None, typer.Option("--table", help="What this flat table refused.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that were not replayed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send quarantined messages through the door again: by id, by reason, or all."""
-    from model_foundry.intake.quarantine import replay_quarantined
+    """Try again what was refused, at the door and by flat tables: by id, reason, table, or all."""
+    from model_foundry.intake.quarantine import Replayed, replay_quarantined
+    from model_foundry.store.flat_refused import is_for_tables, replay_refused
 
     with _errors_shown():
-        if sum([bool(quarantine_ids), reason is not None, everything]) != 1:
-            raise FoundryError("say which: ids, --reason REASON, or --all")
-        done = replay_quarantined(Settings(), quarantine_ids=quarantine_ids or None, reason=reason)
+        given = [bool(quarantine_ids), reason is not None, flat_table is not None, everything]
+        if sum(given) != 1:
+            raise FoundryError("say which: ids, --reason REASON, --table TABLE, or --all")
+        settings, ids = Settings(), quarantine_ids or None
+        events = replay_refused(settings, refused_ids=ids, reason=reason, table=flat_table)
+        done = Replayed(0, 0, 0)
+        if not is_for_tables(reason, flat_table):
+            done = replay_quarantined(settings, quarantine_ids=ids, reason=reason)
         if as_json:
-            sys.stdout.write(json.dumps(done._asdict()) + "\n")
-        else:
+            sys.stdout.write(json.dumps({**done._asdict(), "flat": events._asdict()}) + "\n")
+            return
+        if done.tried or not events.found:
             console.print(
                 f"Tried {done.tried}: the inbox took {done.accepted}, {done.refused} stay refused."
+            )
+        if events.found:
+            console.print(
+                f"Tried {events.tried} of the flat tables: {events.accepted} have their rows now, "
+                f"{events.tried - events.accepted} stay refused."
+            )
+        if events.gone:
+            console.print(
+                f"{events.gone} are of days that PostgreSQL has dropped: the lake's event_inbox "
+                "has these events; publish them again under another event_id."
             )
 
 
@@ -379,11 +423,15 @@ def quarantine_show(
     quarantine_id: Annotated[int, typer.Argument(min=1)],
     raw: Annotated[bool, typer.Option("--raw", help="Only the message's bytes.")] = False,
 ) -> None:
-    """Show one quarantined message with its reason and its bytes."""
+    """Show a quarantined message, or an event that a flat table refused, with its reason."""
     from model_foundry.intake.quarantine import show_quarantined
+    from model_foundry.store.flat_refused import list_refused, refused_event
 
     with _errors_shown():
         with closing(postgres.connect(Settings())) as connection:
+            if refused := list_refused(connection, refused_ids=[quarantine_id]):
+                _show_refused(refused[0], refused_event(connection, quarantine_id), raw=raw)
+                return
             item = show_quarantined(connection, quarantine_id)
         if raw:
             sys.stdout.buffer.write(item.raw)
@@ -391,3 +439,16 @@ def quarantine_show(
         for name, value in item.as_dict().items():
             console.print(f"[bold]{name}[/] ", end="")
             console.print(str(value), markup=False, highlight=False)
+
+
+def _show_refused(refused: FlatRefused, event: tuple[str, str] | None, *, raw: bool) -> None:
+    subject, payload = event or (None, "")
+    if raw:
+        sys.stdout.buffer.write(payload.encode())
+        return
+    for name, value in {**refused.as_dict(), "subject": subject, "payload": payload}.items():
+        console.print(f"[bold]{name}[/]", plain(value), highlight=False)
+    if event is None:
+        console.print(
+            "PostgreSQL has dropped its day; the lake's event_inbox has the event.", highlight=False
+        )

@@ -1,9 +1,14 @@
-"""What sensors ask of the instance: which partitions of a job run, and which failed lately."""
+"""What sensors ask before they ask for runs: which days have a partition, which partitions of a job
+run, and which failed lately."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
 
 import dagster as dg
+
+from model_foundry.components.partitions import days
+from model_foundry.settings import Settings
 
 _UNFINISHED: Final = [
     dg.DagsterRunStatus.QUEUED,
@@ -14,6 +19,53 @@ _UNFINISHED: Final = [
 ]
 _RETRY_AFTER: Final = timedelta(minutes=5)
 _PARTITION_TAG: Final = "dagster/partition"
+
+
+class Days(NamedTuple):
+    """Days as partition keys: those that there are, and those that there are not (yet).
+
+    A run that is asked for a partition which does not exist fails the whole tick.
+    """
+
+    known: list[str]
+    early: list[str]
+    late: list[str]
+
+    def held_back(self, settings: Settings) -> list[str]:
+        """What to tell of the days that there are not; nothing where there are none."""
+        told = []
+        if self.early:
+            told.append(
+                f"{len(self.early)} days before {settings.first_day} hold events "
+                f"({_some(self.early)}): set MODEL_FOUNDRY_FIRST_DAY earlier to have them in the "
+                "flat tables."
+            )
+        if self.late:
+            told.append(
+                f"{len(self.late)} days that have not begun in UTC hold events "
+                f"({_some(self.late)}): they wait until then. Look at the clock, and at the UTC "
+                "offset, of whoever publishes them."
+            )
+        return told
+
+
+def by_partition(settings: Settings, found: Iterable[date]) -> Days:
+    """Sort days by whether they have a partition now."""
+    partitions = days(settings)
+    sorted_days = Days([], [], [])
+    for day in sorted(found):
+        key = day.isoformat()
+        if partitions.has_partition_key(key):
+            sorted_days.known.append(key)
+        elif day < settings.first_day:
+            sorted_days.early.append(key)
+        else:
+            sorted_days.late.append(key)
+    return sorted_days
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join([*keys[:5], *(["…"] if len(keys) > 5 else [])])
 
 
 def unfinished_partitions(instance: dg.DagsterInstance, job: str) -> set[str]:

@@ -6,19 +6,29 @@ run_day        the same and the recipes between them       (schedule: each finis
 """
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
+import msgspec
 
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.components.resource import Foundry
-from model_foundry.components.runs import failed_lately, unfinished_partitions
-from model_foundry.intake.configuration import pending_count
+from model_foundry.components.runs import by_partition, failed_lately, unfinished_partitions
+from model_foundry.intake.configuration import queue
+from model_foundry.settings import Settings
 from model_foundry.store import flat
 from model_foundry.store.summary_sql import SUMMARIES
 
 REFRESHED: Final = (*flat.FLAT_TABLES, *SUMMARIES)
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """The cursor: for which state of the queue a drain was asked for last, and when."""
+
+    state: str
+    at: float
 
 
 @dg.sensor(
@@ -29,14 +39,26 @@ REFRESHED: Final = (*flat.FLAT_TABLES, *SUMMARIES)
 def events_waiting(
     context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
 ) -> dg.RunRequest | dg.SkipReason:
-    """Asks for a drain when messages wait on the durable consumer."""
+    """Asks for a drain when messages wait on the durable consumer.
+
+    What a drain that died still holds is asked for once, and again when the server gives it back.
+    """
     if unfinished_partitions(context.instance, "drain_inbox"):
         return dg.SkipReason("A drain is under way.")
-    waiting = asyncio.run(pending_count(foundry.settings))
-    if waiting == 0:
+    waits = asyncio.run(queue(foundry.settings))
+    now = time.time()
+    if not waits.new + waits.held:
         return dg.SkipReason("0 messages wait.")
-    context.log.info(f"{waiting} messages wait.")
-    return dg.RunRequest(tags={"model_foundry/messages_waiting": str(waiting)})
+    if not waits.new and context.cursor:
+        last = msgspec.json.decode(context.cursor, type=_Asked)
+        if waits.state == last.state and 0 <= now - last.at < waits.ack_wait_s:
+            return dg.SkipReason(
+                f"{waits.held} messages were delivered and not acknowledged, and have not come "
+                f"again: they do within {waits.ack_wait_s:g} s."
+            )
+    context.update_cursor(msgspec.json.encode(_Asked(waits.state, now)).decode())
+    context.log.info(f"{waits.new} messages wait, {waits.held} are not acknowledged.")
+    return dg.RunRequest(tags={"model_foundry/messages_waiting": str(waits.new + waits.held)})
 
 
 @dg.sensor(
@@ -57,23 +79,14 @@ def days_touched(
         stale = flat.stale_days(connection)
     running = unfinished_partitions(context.instance, "refresh_day")
     failed = failed_lately(context.instance, "refresh_day", datetime.now(UTC))
-    asked, early, held = [], [], []
-    for day in stale:
-        key = day.isoformat()
-        if day < settings.first_day:
-            early.append(key)
-        elif key in running or key in failed:
-            held.append(key)
-        else:
-            asked.append(key)
-    if early:
-        context.log.warning(
-            f"{len(early)} days before {settings.first_day} hold events ({', '.join(early[:5])}): "
-            "set MODEL_FOUNDRY_FIRST_DAY earlier to have them in the flat tables."
-        )
+    found = by_partition(settings, stale)
+    for told in found.held_back(settings):
+        context.log.warning(told)
+    held = running | failed
+    asked = [key for key in found.known if key not in held]
     if not asked:
-        waits = f"; {len(held)} run or failed lately" if held else ""
-        return dg.SkipReason(f"0 days to refresh{waits}.")
+        waits = f"; {len(found.known)} run or failed lately" if found.known else ""
+        return dg.SkipReason(" ".join([f"0 days to refresh{waits}.", *found.held_back(settings)]))
     append = {"ops": {name: {"config": {"mode": "append"}} for name in REFRESHED}}
     return [dg.RunRequest(partition_key=key, run_config=append) for key in asked]
 
@@ -81,6 +94,7 @@ def days_touched(
 @dg.definitions
 def automation() -> dg.Definitions:
     """Jobs, sensors and the daily schedule."""
+    settings = Settings()
     run_day = dg.define_asset_job(
         "run_day",
         selection=[*REFRESHED, *recipe_asset_names()],
@@ -93,10 +107,15 @@ def automation() -> dg.Definitions:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
-    def finished_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def finished_day(
+        context: dg.ScheduleEvaluationContext,
+    ) -> list[dg.RunRequest] | dg.SkipReason:
         """Half an hour after midnight UTC: the day that has just ended, recipes included."""
         day = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
-        return dg.RunRequest(partition_key=day.isoformat())
+        ended = by_partition(settings, [day])
+        if not ended.known:
+            return dg.SkipReason(f"{day} is not a day of ours: they begin at {settings.first_day}.")
+        return [dg.RunRequest(partition_key=key) for key in ended.known]
 
     return dg.Definitions(
         jobs=[

@@ -1,5 +1,6 @@
 """The flat tables: one daily-partitioned asset for each file of sql/postgres/flatten."""
 
+from collections import Counter
 from datetime import date
 from typing import Literal
 
@@ -11,9 +12,12 @@ from model_foundry.components.partitions import NIGHTLY, days, evaluated
 from model_foundry.components.resource import Foundry
 from model_foundry.settings import Settings
 from model_foundry.store import flat
+from model_foundry.store.flat_refused import FlatRefused, list_refused
 from model_foundry.store.sql import sql_description, sql_digest
 
 CHECK = "inbox_accounted_for"
+REFUSED_CHECK = "nothing_refused"
+_EXAMPLES = 10
 
 
 class FlattenConfig(dg.Config):
@@ -46,20 +50,29 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                 asset=table,
                 blocking=True,
                 partitions_def=partitions,
-                description="Each inbox event of the day is there, once, and nothing else is.",
-            )
+                description="Each inbox event of the day is there, once, or known to be refused; "
+                "nothing else is.",
+            ),
+            dg.AssetCheckSpec(
+                REFUSED_CHECK,
+                asset=table,
+                partitions_def=partitions,
+                description="Rows could be made of every inbox event of the day.",
+            ),
         ],
     )
     def build(
         context: dg.AssetExecutionContext, config: FlattenConfig, foundry: dg.ResourceParam[Foundry]
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         accounts = {}
+        refused = {}
         with foundry.postgres() as connection:
             columns = flat.columns(connection, table)
             for key in context.partition_keys:
                 day = date.fromisoformat(key)
                 done = flat.flatten_day(connection, table, day, rebuild=config.mode == "rebuild")
                 accounts[key] = flat.account(connection, table, day)
+                refused[key] = list_refused(connection, table=table, day=day)
                 rows = flat.preview(connection, table, day, foundry.settings.preview_rows)
                 context.log.info(f"{table} {key}: {done.rows_written} written, {done.rows} rows")
                 context.add_asset_metadata(
@@ -67,6 +80,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                         "dagster/row_count": done.rows,
                         "rows_written": done.rows_written,
                         "batches": done.batches,
+                        "refused": done.refused,
                         "bytes": flat.size_bytes(connection, table, day),
                         "status": "built" if done.rows else "empty",
                         "rows": metadata.table(rows, columns),
@@ -75,9 +89,13 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                     partition_key=key,
                 )
         each = {key: _check(table, {key: account}) for key, account in accounts.items()}
+        each_refused = {key: _refused_check(table, {key: some}) for key, some in refused.items()}
         return dg.MaterializeResult(
             metadata={"dagster/column_schema": metadata.column_schema(columns)},
-            check_results=[evaluated(context, each, _check(table, accounts))],
+            check_results=[
+                evaluated(context, each, _check(table, accounts)),
+                evaluated(context, each_refused, _refused_check(table, refused)),
+            ],
         )
 
     return build
@@ -99,8 +117,27 @@ def _check(table: str, accounts: dict[str, flat.Account]) -> dg.AssetCheckResult
         metadata={
             "inbox_events": sum(account.inbox_events for account in accounts.values()),
             "flat_rows": sum(account.flat_rows for account in accounts.values()),
+            "refused_events": sum(account.refused_events for account in accounts.values()),
             "days": len(accounts),
         },
+    )
+
+
+def _refused_check(table: str, refused: dict[str, list[FlatRefused]]) -> dg.AssetCheckResult:
+    found = [event for events in refused.values() for event in events]
+    examples = [f"{event.event_id} ({event.reason}: {event.detail})" for event in found]
+    return dg.AssetCheckResult(
+        check_name=REFUSED_CHECK,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"{len(found)} events have no rows: {'; '.join(examples[:_EXAMPLES])}. "
+            f"`model-foundry quarantine list --table {table}` lists them; `quarantine replay` "
+            "tries them again."
+            if found
+            else None
+        ),
+        metadata={"refused_events": len(found), "reasons": Counter(e.reason for e in found)},
     )
 
 

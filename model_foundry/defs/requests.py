@@ -16,7 +16,7 @@ from model_foundry.components import metadata, results
 from model_foundry.components.partitions import days
 from model_foundry.components.requests import RECIPE, Status, jobs_of, reply
 from model_foundry.components.resource import Foundry
-from model_foundry.components.runs import failed_lately, unfinished_partitions
+from model_foundry.components.runs import by_partition, failed_lately, unfinished_partitions
 from model_foundry.inference.fleet import settings_fleet
 from model_foundry.inference.interrupts import run_interruptibly
 from model_foundry.inference.jobs import Job, Kind
@@ -124,9 +124,12 @@ def _jobs(
     refusals: dict[str, str] = {}
     for row in waiting:
         try:
+            row["request"] = msgspec.json.decode(row["request"])
             jobs += jobs_of(kind, row, day, fleet=fleet, settings=settings)
         except ValueError as error:
             refusals[row["event_id"]] = str(error)
+        except RecursionError:
+            refusals[row["event_id"]] = "nested too deeply"
     return jobs, refusals
 
 
@@ -152,12 +155,11 @@ def requests_waiting(
             for kind in KINDS
             for row in _rows(connection, "open_days", {"kind": kind})
         }
-    asked = sorted(
-        day.isoformat()
-        for day in found
-        if day >= foundry.settings.first_day and day.isoformat() not in running
+    days_found = by_partition(foundry.settings, found)
+    asked = [key for key in days_found.known if key not in running]
+    return [dg.RunRequest(partition_key=key) for key in asked] or dg.SkipReason(
+        " ".join(["0 requests wait.", *days_found.held_back(foundry.settings)])
     )
-    return [dg.RunRequest(partition_key=key) for key in asked] or dg.SkipReason("0 requests wait.")
 
 
 @dg.definitions

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -193,17 +193,53 @@ async def advisories_waiting(client: Client, settings: Settings) -> int:
     return _waiting(info)
 
 
-async def pending_count(settings: Settings) -> int:
-    """How many messages wait for a drain: not yet delivered, or delivered and not acknowledged.
+class Queue(NamedTuple):
+    """What waits for a drain.
+
+    Attributes:
+        new: messages that were never delivered.
+        held: those delivered and not acknowledged; to a drain that died, as long as `ack_wait_s`.
+        state: another one as soon as something was delivered, acknowledged, or came again.
+    """
+
+    new: int
+    held: int
+    state: str
+    ack_wait_s: float
+
+
+async def queue(settings: Settings) -> Queue:
+    """What waits on the durable consumer, and of advisories.
 
     Stream and consumer are made if missing, so that the first event after this is kept.
     """
     client = await connect(settings, name="model-foundry-sensor")
     try:
-        info = await ensure_consumer(client, settings)
-        return _waiting(info) + await advisories_waiting(client, settings)
+        infos = [await ensure_consumer(client, settings)]
+        if await advisories_waiting(client, settings):
+            jetstream = client.jetstream(timeout=settings.connect_timeout_s)
+            stream, durable = advisory_stream(settings), settings.nats_durable
+            infos.append(await asked(settings, lambda: jetstream.consumer_info(stream, durable)))
     finally:
         await client.close()
+    return Queue(
+        sum(info.num_pending or 0 for info in infos),
+        sum(info.num_ack_pending or 0 for info in infos),
+        " ".join(_state(info) for info in infos),
+        max(info.config.ack_wait or settings.intake_ack_wait_s for info in infos),
+    )
+
+
+def _state(info: ConsumerInfo) -> str:
+    seqs = [each.consumer_seq if each else 0 for each in (info.delivered, info.ack_floor)]
+    counts = [info.num_ack_pending or 0, info.num_redelivered or 0]
+    return ":".join(map(str, (info.created.isoformat(), *seqs, *counts)))
+
+
+async def pending_count(settings: Settings) -> int:
+    """How many messages wait for a drain; stream and consumer are made if missing."""
+    waits = await queue(settings)
+    return waits.new + waits.held
 
 
 def _waiting(info: ConsumerInfo) -> int:

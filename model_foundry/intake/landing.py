@@ -35,6 +35,7 @@ from model_foundry.events.refusal import Reason, RefusalError
 from model_foundry.intake.claims import Claims, Known, place_of
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
+from model_foundry.store.row_errors import is_of_a_row
 from model_foundry.store.sql import load_sql
 
 _INBOX_COLUMNS = (*Event.__struct_fields__[:14], "batch_id")
@@ -46,8 +47,6 @@ _INBOX_TYPES = (
 # A jsonb's binary form, sent as a bytea's: this, then the text as it is.
 _JSONB_VERSION = b"\x01"
 _MAX_DETAIL_CHARS = 500
-# What PostgreSQL says of one row's content; anything else is about the server or the connection.
-_ROW_ERRORS = (psycopg.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
 
 
 class Refused(NamedTuple):
@@ -194,7 +193,9 @@ class Lander:
                 raise
             self._partitions.clear()
             raise psycopg.OperationalError(f"a day was dropped meanwhile: {error}") from error
-        except _ROW_ERRORS as error:
+        except psycopg.Error as error:
+            if not is_of_a_row(error):
+                raise
             if len(events) == 1:
                 detail = error.diag.message_primary or str(error) or type(error).__name__
                 places = {place_of(events[0])}

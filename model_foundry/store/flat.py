@@ -1,29 +1,34 @@
 """Flat tables: built from the inbox per UTC day by sql/postgres/flatten/<table>.sql.
 
-A day is rebuilt (delete and insert) or added to (the batches it has not yet seen), each in one
-transaction; the two never run at once for the same day of the same table.
+A day is rebuilt (delete and insert) or added to (the batches that wait in `flat_pending`), each in
+one transaction; the two never run at once for the same day of the same table.
 """
 
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from model_foundry.store.flat_rows import Made, make_rows
 from model_foundry.store.sql import load_sql, sql_names
 
 FLAT_TABLES = sql_names("postgres/flatten")
+_AS_THEY_ARE: Final = {"bigint", "integer", "smallint", "double precision", "boolean"}
+_PREVIEW_CHARS: Final = 200  # more than a cell of the UI shows
 
 
 class FlatDay(NamedTuple):
-    """What one flattening did: rows written now, rows the day has, batches it took in."""
+    """What one flattening did: rows written now, rows the day has, batches it took in, events it
+    refused."""
 
     table: str
     day: date
     rows_written: int
     rows: int
     batches: int
+    refused: int
 
 
 class Account(NamedTuple):
@@ -31,6 +36,7 @@ class Account(NamedTuple):
 
     inbox_events: int
     flat_rows: int
+    refused_events: int
     missing_events: int
     surplus_events: int
     repeated_rows: int
@@ -39,10 +45,23 @@ class Account(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Every inbox row is accounted for, once."""
+        """Every inbox row is accounted for, once: by its rows, or as refused."""
         return not (
             self.missing_events or self.surplus_events or self.repeated_rows or self.null_keys
         )
+
+
+class Retried(NamedTuple):
+    """What came of trying refused events again; `gone` are those that PostgreSQL has dropped."""
+
+    tried: int
+    accepted: int
+    gone: int
+
+    @property
+    def found(self) -> int:
+        """How many there were to be tried."""
+        return self.tried + self.gone
 
 
 def flatten_day(
@@ -50,32 +69,112 @@ def flatten_day(
 ) -> FlatDay:
     """Bring one day of a flat table up to the inbox, and commit.
 
-    `rebuild` deletes the day first; otherwise only batches not yet seen are added, at a cost in
-    proportion to them. A day without events leaves no partition behind.
+    `rebuild` deletes the day first, and tries what was refused again; otherwise only batches not
+    yet taken in are added, at a cost in proportion to them. An event of which no rows can be made
+    is refused and does not hold up the others. A day without events leaves no partition behind.
     """
     key: dict[str, Any] = {"table": table, "day": day}
+    known_ids: dict[str, int] = {}
     with connection.transaction():
-        connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"flat {table} {day}",)
-        )
+        _lock(connection, table, day)
         if rebuild:
             target = sql.Identifier(table)
             connection.execute(
                 sql.SQL("DELETE FROM {} WHERE occurred_on = %s").format(target), (day,)
             )
             connection.execute(load_sql("postgres/flat/forget_batches"), key)
-        pending = connection.execute(load_sql("postgres/flat/pending_batches"), key).fetchall()
-        batches = [int(batch_id) for (batch_id,) in pending]
-        written = 0
+            known_ids = {event_id: id_ for event_id, id_, _ in _begin_retry(connection, key)}
+        pending = connection.execute(load_sql("postgres/flat/take_pending"), key).fetchall()
+        batches = sorted(batch_id for batch_id, is_taken_in in pending if not is_taken_in)
+        if rebuild:
+            # After the queue was read: whatever was in it is in the ledger.
+            ledger = connection.execute(load_sql("postgres/flat/all_batches"), key).fetchall()
+            batches = [batch_id for (batch_id,) in ledger]
+        made = Made(0)
         if batches:
             connection.execute("SELECT ensure_day_partition(%s, %s)", (table, day))
-            known = {**key, "batches": batches, "events": None}
-            written = connection.execute(load_sql(f"postgres/flatten/{table}"), known).rowcount
-            connection.execute(load_sql("postgres/flat/remember_batches"), known)
-        [(rows,)] = connection.execute(
-            load_sql("postgres/flat/record_day"), {**key, "rows": written, "rebuilt": rebuild}
-        ).fetchall()
-    return FlatDay(table, day, written, int(rows), len(batches))
+            made = make_rows(connection, table, day, batches)
+            _keep_refused(connection, key, made, known_ids)
+            connection.execute(
+                load_sql("postgres/flat/remember_batches"), {**key, "batches": batches}
+            )
+        rows = _record(connection, key, made, rebuilt=rebuild)
+    return FlatDay(table, day, made.rows, rows, len(batches), len(made.refused))
+
+
+def retry_refused(
+    connection: psycopg.Connection[Any], table: str, day: date, refused_ids: list[int]
+) -> Retried:
+    """Try refused events of a day again, and commit.
+
+    The rows of those that pass now are there, once; the rest stays refused. The day is put into
+    the queue, so that what is computed from it is renewed.
+    """
+    key: dict[str, Any] = {"table": table, "day": day}
+    with connection.transaction():
+        _lock(connection, table, day)
+        tried = _begin_retry(connection, key, refused_ids)
+        by_batch: dict[int, list[str]] = {}
+        for event_id, _, batch_id in tried:
+            by_batch.setdefault(batch_id, []).append(event_id)
+        made = Made(0)
+        if tried:
+            connection.execute("SELECT ensure_day_partition(%s, %s)", (table, day))
+            for batch_id, events in by_batch.items():
+                made = made.plus(make_rows(connection, table, day, [batch_id], events))
+            _keep_refused(connection, key, made, {event_id: id_ for event_id, id_, _ in tried})
+        accepted = len(tried) - len(made.refused)
+        if accepted:
+            _record(connection, key, made, retried=True)
+            connection.execute(
+                load_sql("postgres/flat/put_back"), {**key, "batches": list(by_batch)}
+            )
+    return Retried(len(tried), accepted, len(refused_ids) - len(tried))
+
+
+def _lock(connection: psycopg.Connection[Any], table: str, day: date) -> None:
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"flat {table} {day}",)
+    )
+
+
+def _begin_retry(
+    connection: psycopg.Connection[Any], key: dict[str, Any], refused_ids: list[int] | None = None
+) -> list[tuple[str, int, int]]:
+    """Event, number and batch of the refusals that are taken back, to be tried again."""
+    [(some,)] = connection.execute(load_sql("postgres/flat/has_refused"), key).fetchall()
+    if not some:
+        return []  # without a look into the inbox
+    return connection.execute(
+        load_sql("postgres/flat/begin_retry"), {**key, "refused_ids": refused_ids}
+    ).fetchall()
+
+
+def _keep_refused(
+    connection: psycopg.Connection[Any], key: dict[str, Any], made: Made, known_ids: dict[str, int]
+) -> None:
+    """What is refused again keeps its number."""
+    if made.refused:
+        rows = [
+            {**key, **each._asdict(), "refused_id": known_ids.get(each.event_id)}
+            for each in made.refused
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(load_sql("postgres/flat/insert_refused"), rows)
+
+
+def _record(
+    connection: psycopg.Connection[Any],
+    key: dict[str, Any],
+    made: Made,
+    *,
+    rebuilt: bool = False,
+    retried: bool = False,
+) -> int:
+    """The day's rows, after it was noted what was done."""
+    done = {"rows": made.rows, "rebuilt": rebuilt, "retried": retried}
+    [(rows,)] = connection.execute(load_sql("postgres/flat/record_day"), {**key, **done}).fetchall()
+    return int(rows)
 
 
 def account(connection: psycopg.Connection[Any], table: str, day: date) -> Account:
@@ -88,7 +187,7 @@ def account(connection: psycopg.Connection[Any], table: str, day: date) -> Accou
 
 
 def stale_days(connection: psycopg.Connection[Any]) -> dict[date, int]:
-    """Days that hold batches which some flat table has not seen → how many."""
+    """Days that hold batches which some flat table has not taken in → how many."""
     with connection.transaction():
         rows = connection.execute(
             load_sql("postgres/flat/stale_days"), {"tables": list(FLAT_TABLES)}
@@ -114,7 +213,17 @@ def size_bytes(connection: psycopg.Connection[Any], table: str, day: date) -> in
 def preview(
     connection: psycopg.Connection[Any], table: str, day: date, rows: int
 ) -> list[dict[str, Any]]:
-    """A few rows of a day, as dicts."""
-    query = sql.SQL("SELECT * FROM {} WHERE occurred_on = %s LIMIT %s")
+    """A few rows of a day, as dicts: numbers and flags, and the beginning of everything else.
+
+    PostgreSQL makes text of it, since it holds what Python does not: years, and depths of JSON.
+    """
+    shown = [
+        sql.SQL("{0}" if kind in _AS_THEY_ARE else "left({0}::text, {1}) AS {0}").format(
+            sql.Identifier(name), _PREVIEW_CHARS
+        )
+        for name, kind in columns(connection, table)
+    ]
+    query = sql.SQL("SELECT {} FROM {} WHERE occurred_on = %s LIMIT %s")
+    statement = query.format(sql.SQL(", ").join(shown), sql.Identifier(table))
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.format(sql.Identifier(table)), (day, rows)).fetchall()
+        return cursor.execute(statement, (day, rows)).fetchall()

@@ -1,18 +1,23 @@
--- The day's inbox rows against the flat table's, over the batches that the table has seen.
+-- The day's inbox rows against the flat table's, over the batches that the table has taken in. An
+-- event that the table refused is accounted for by that, and must have no rows. (Its payload is not
+-- asked how many it should have: it may be what could not be read.)
 WITH expected AS (
     SELECT
         inbox.event_id,
-        inbox.items
+        refused.event_id IS NOT NULL AS is_refused,
+        CASE WHEN refused.event_id IS NULL THEN inbox.items ELSE 0 END AS items
     FROM flat_expected AS inbox
     INNER JOIN flat_batch AS seen
         ON
             inbox.table_name = seen.table_name
             AND inbox.occurred_on = seen.occurred_on
             AND inbox.batch_id = seen.batch_id
-    WHERE
-        inbox.table_name = %(table)s
-        AND inbox.occurred_on = %(day)s
-        AND inbox.items > 0
+    LEFT JOIN flat_refused AS refused
+        ON
+            inbox.table_name = refused.table_name
+            AND inbox.occurred_on = refused.occurred_on
+            AND inbox.event_id = refused.event_id
+    WHERE inbox.table_name = %(table)s AND inbox.occurred_on = %(day)s
 ),
 
 present AS (
@@ -28,6 +33,7 @@ present AS (
 compared AS (
     SELECT
         coalesce(expected.event_id, present.event_id) AS event_id,
+        coalesce(expected.is_refused, FALSE) AS is_refused,
         coalesce(expected.items, 0) AS expected_items,
         coalesce(present.items, 0) AS present_items,
         coalesce(present.items - present.distinct_items, 0) AS repeated_items
@@ -36,8 +42,9 @@ compared AS (
 )
 
 SELECT
-    count(*) FILTER (WHERE expected_items > 0) AS inbox_events,
+    count(*) FILTER (WHERE expected_items > 0 OR is_refused) AS inbox_events,
     coalesce(sum(present_items), 0)::bigint AS flat_rows,
+    count(*) FILTER (WHERE is_refused) AS refused_events,
     count(*) FILTER (WHERE present_items < expected_items) AS missing_events,
     count(*) FILTER (WHERE present_items > expected_items) AS surplus_events,
     coalesce(sum(repeated_items), 0)::bigint AS repeated_rows,

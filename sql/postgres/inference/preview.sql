@@ -1,10 +1,10 @@
--- The latest results of a recipe's day.
+-- The latest results of a recipe's day; of a long answer its beginning.
 SELECT
     job_id,
     slot,
     status,
     error_kind,
-    response_text,
+    left(response_text, 200) AS response_text,
     input_tokens,
     output_tokens,
     total_ms,

@@ -1,8 +1,9 @@
--- The day's requests of a kind that have no reply yet, in the order in which they came.
+-- The day's requests of a kind that have no reply yet, in the order in which they came; as text,
+-- since each is read on its own.
 SELECT
     asked.event_id,
     asked.correlation_id,
-    asked.request
+    asked.request::text AS request
 FROM llm_request AS asked
 LEFT JOIN request_reply AS replied ON asked.event_id = replied.request_event_id
 WHERE

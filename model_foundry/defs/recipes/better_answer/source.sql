@@ -20,4 +20,5 @@ WHERE
     AND NOT jsonb_path_exists(messages, '$[*] ? (@.role == "tool")')
     AND NOT jsonb_path_exists(messages, '$[*].content[*] ? (@.type != "text")')
     AND octet_length(messages::text) <= 8000
+    AND json_depth(messages::text) <= 64
 ORDER BY occurred_at, event_id;

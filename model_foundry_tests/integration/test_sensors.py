@@ -1,0 +1,246 @@
+"""Every sensor and schedule of the code location, ticked as the daemon does, on the real parts."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import dagster as dg
+import pytest
+
+from model_foundry.components.resource import Foundry
+from model_foundry.definitions import defs
+from model_foundry.intake import configuration, jetstream
+from model_foundry.intake.drain import drain
+from model_foundry.intake.pull import Puller
+from model_foundry.settings import Settings
+from model_foundry.store import flat
+from model_foundry_tests.foundry import materialize
+from model_foundry_tests.line import connection_to, event, execute, publish
+
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
+TOMORROW = TODAY + timedelta(days=1)
+BEFORE = Settings().first_day - timedelta(days=1)
+LONG_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def location() -> dg.Definitions:
+    """The code location, as the code server loads it."""
+    return loaded()
+
+
+def loaded() -> dg.Definitions:
+    found = defs()
+    assert isinstance(found, dg.Definitions)
+    return found
+
+
+class Tick(NamedTuple):
+    """What a tick came to."""
+
+    asked: list[str | None]
+    skipped: str
+    cursor: str | None
+
+
+class Daemon:
+    """Ticks the sensors of a code location, with the settings of a test in the environment."""
+
+    def __init__(self, location: dg.Definitions, instance: dg.DagsterInstance) -> None:
+        self._location = location
+        self._instance = instance
+        self._cursors: dict[str, str | None] = {}
+
+    def tick(self, name: str) -> Tick:
+        """Evaluate a sensor once; whatever it asks for is not run."""
+        sensor = self._location.resolve_sensor_def(name)
+        with dg.build_sensor_context(
+            instance=self._instance,
+            repository_def=self._location.get_repository_def(),
+            resources={"foundry": Foundry()},
+            cursor=self._cursors.get(name),
+            sensor_name=name,
+        ) as context:
+            data = sensor.evaluate_tick(context)
+        self._cursors[name] = data.cursor
+        asked = [request.partition_key for request in data.run_requests or ()]
+        return Tick(asked, data.skip_message or "", data.cursor)
+
+    def on_schedule(self, name: str, moment: datetime) -> Tick:
+        """Evaluate a schedule once."""
+        schedule = self._location.resolve_schedule_def(name)
+        context = dg.build_schedule_context(
+            instance=self._instance,
+            scheduled_execution_time=moment,
+            repository_def=self._location.get_repository_def(),
+        )
+        data = schedule.evaluate_tick(context)
+        asked = [request.partition_key for request in data.run_requests or ()]
+        return Tick(asked, data.skip_message or "", None)
+
+
+@pytest.fixture
+def daemon(
+    location: dg.Definitions, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Daemon]:
+    """See `Daemon`."""
+    given = settings.model_dump(exclude_unset=True)
+    given["postgres_url"] = settings.require_postgres_url()
+    for name, item in given.items():
+        monkeypatch.setenv(f"MODEL_FOUNDRY_{name.upper()}", str(item))
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Daemon(location, instance)
+
+
+def at(day: object) -> datetime:
+    return datetime.fromisoformat(f"{day}T09:00:00+00:00")
+
+
+def come(settings: Settings, *days: object, subject: str = "llm.tool_call") -> None:
+    publish(settings, [event(subject, occurred_at=at(day)) for day in days])
+    asyncio.run(drain(settings))
+
+
+def test_all_are_ticked_here(location: dg.Definitions) -> None:
+    repository = location.get_repository_def()
+    sensors = {sensor.name for sensor in repository.sensor_defs}
+    schedules = {schedule.name for schedule in repository.schedule_defs}
+    assert sensors == {"articles_changed", "days_touched", "events_waiting", "requests_waiting"}
+    assert schedules == {"finished_day", "lake_nightly", "old_days", "slots_hourly"}
+
+
+def test_days_that_have_no_partition_are_held_back(
+    settings: Settings, daemon: Daemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One event dated tomorrow used to fail the tick, and with it the refresh of every day."""
+    come(settings, TOMORROW, BEFORE)
+    tick = daemon.tick("days_touched")
+    assert tick.asked == []
+    for told in (f"begun in UTC hold events ({TOMORROW})", f"hold events ({BEFORE})"):
+        assert told in tick.skipped
+    come(settings, TODAY, TODAY - timedelta(days=3))
+    assert daemon.tick("days_touched").asked == [str(TODAY - timedelta(days=3)), str(TODAY)]
+    with connection_to(settings) as connection:
+        for day in (TODAY, TODAY - timedelta(days=3)):
+            for table in flat.FLAT_TABLES:
+                flat.flatten_day(connection, table, day, rebuild=False)
+        assert set(flat.stale_days(connection)) == {TOMORROW, BEFORE}  # they wait for their day
+    assert daemon.tick("days_touched").asked == []
+
+
+def test_requests_are_asked_for_on_days_that_there_are(settings: Settings, daemon: Daemon) -> None:
+    assert daemon.tick("requests_waiting").skipped == "0 requests wait."
+    come(settings, TOMORROW, BEFORE, TODAY, subject="llm.generation.request")
+    with connection_to(settings) as connection:
+        for day in (TOMORROW, BEFORE, TODAY):
+            flat.flatten_day(connection, "llm_request", day, rebuild=False)
+    assert daemon.tick("requests_waiting").asked == [str(TODAY)]
+    execute(settings, "DELETE FROM llm_request WHERE occurred_on = %s", TODAY)
+    assert str(TOMORROW) in daemon.tick("requests_waiting").skipped
+
+
+def test_articles_need_no_day(settings: Settings, daemon: Daemon) -> None:
+    assert "There is no folder" in daemon.tick("articles_changed").skipped
+    settings.articles_root.mkdir()
+    (settings.articles_root / "a.md").write_text("---\nlang: ja\n---\n# 題\n")
+    assert len(daemon.tick("articles_changed").asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("finished_day", [str(TODAY - timedelta(days=1))]),
+        ("lake_nightly", [None]),
+        ("old_days", [None]),
+        ("slots_hourly", [None]),
+    ],
+)
+def test_each_schedule_asks_for_a_run(
+    daemon: Daemon, name: str, expected: list[str | None]
+) -> None:
+    assert daemon.on_schedule(name, NOW).asked == expected
+
+
+def test_before_the_first_day_has_ended_the_schedule_skips(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_FOUNDRY_FIRST_DAY", str(TODAY))
+    with dg.DagsterInstance.ephemeral() as instance:
+        tick = Daemon(loaded(), instance).on_schedule("finished_day", NOW)
+    assert tick.asked == []
+    assert "is not a day of ours" in tick.skipped
+
+
+def test_what_waits_is_asked_for_at_every_tick(settings: Settings, daemon: Daemon) -> None:
+    assert daemon.tick("events_waiting").skipped == "0 messages wait."
+    publish(settings, [event()])
+    for _ in range(2):  # no run came of the first
+        assert daemon.tick("events_waiting").asked == [None]
+    asyncio.run(drain(settings))
+    assert daemon.tick("events_waiting").skipped == "0 messages wait."
+
+
+def test_what_a_dead_drain_holds_is_asked_for_once(
+    settings: Settings, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It used to start an empty run at every tick, until the server gave the messages back."""
+    monkeypatch.setenv("MODEL_FOUNDRY_INTAKE_ACK_WAIT_S", "5")
+    impatient = settings.model_copy(update={"intake_ack_wait_s": 5.0})
+    publish(impatient, [event() for _ in range(3)])
+    begun = time.monotonic()
+    asyncio.run(fetch_and_die(impatient, 2))
+    assert daemon.tick("events_waiting").asked == [None]  # the third one waits
+    asyncio.run(fetch_and_die(impatient, 1))
+    asked = [len(daemon.tick("events_waiting").asked) for _ in range(3)]
+    assert asked == [1, 0, 0]
+    assert "3 messages were delivered" in daemon.tick("events_waiting").skipped
+    assert time.monotonic() - begun < 5
+    until(lambda: daemon.tick("events_waiting").asked == [None])
+    done = asyncio.run(drain(impatient))
+    assert done.as_dict()["landed"] == 3
+    assert daemon.tick("events_waiting").skipped == "0 messages wait."
+
+
+def test_what_a_drain_gave_back_is_asked_for_at_once(settings: Settings, daemon: Daemon) -> None:
+    """A drain that ends at its bound: the messages are free, though not acknowledged."""
+    publish(settings, [event() for _ in range(2)])
+    assert daemon.tick("events_waiting").asked == [None]
+    asyncio.run(fetch_and_die(settings, 2, answer=b"-NAK"))
+    assert daemon.tick("events_waiting").asked == [None]
+    assert asyncio.run(drain(settings)).as_dict()["landed"] == 2
+
+
+async def fetch_and_die(settings: Settings, count: int, answer: bytes = b"") -> None:
+    """Messages are delivered to a drain that is no more; `answer` is its last word on each."""
+    client = await jetstream.connect(settings, name="test")
+    try:
+        await configuration.ensure_consumer(client, settings)
+        async with Puller(client, settings.nats_stream, settings.nats_durable) as puller:
+            pulled = await puller.fetch(count, max_bytes=10_000_000, wait_s=5)
+        assert len(pulled.deliveries) == count
+        if answer:
+            await client.answer([delivery.reply for delivery in pulled.deliveries], answer)
+    finally:
+        await client.close()
+
+
+def until(what: object) -> None:
+    """Wait for it, ticking as the daemon does."""
+    assert callable(what)
+    deadline = time.monotonic() + LONG_S
+    while not what():
+        assert time.monotonic() < deadline
+
+
+def test_an_event_of_tomorrow_does_not_stop_today(settings: Settings) -> None:
+    """Through the assets: today is whole, tomorrow's event waits in the inbox."""
+    come(settings, TODAY, TOMORROW)
+    with contextlib.closing(connection_to(settings)) as connection:
+        assert set(flat.stale_days(connection)) == {TODAY, TOMORROW}
+    assert materialize(settings, *flat.FLAT_TABLES, "daily_events", day=str(TODAY)).success
+    with contextlib.closing(connection_to(settings)) as connection:
+        assert set(flat.stale_days(connection)) == {TOMORROW}
