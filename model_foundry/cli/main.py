@@ -204,6 +204,9 @@ def quarantine_replay(
         str | None, typer.Option("--table", help="What this flat table refused.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that were not replayed.")] = False,
+    under_new_ids: Annotated[
+        bool, typer.Option(help="Give each event an id of its own: for event_id_conflict.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Try again what was refused, at the door and by flat tables: by id, reason, table, or all."""
@@ -216,15 +219,18 @@ def quarantine_replay(
             raise FoundryError("say which: ids, --reason REASON, --table TABLE, or --all")
         settings, ids = Settings(), quarantine_ids or None
         events = replay_refused(settings, refused_ids=ids, reason=reason, table=flat_table)
-        done = Replayed(0, 0, 0)
+        done = Replayed(0, 0, 0, 0)
         if not is_for_tables(reason, flat_table):
-            done = replay_quarantined(settings, quarantine_ids=ids, reason=reason)
+            done = replay_quarantined(
+                settings, quarantine_ids=ids, reason=reason, under_new_ids=under_new_ids
+            )
         if as_json:
             sys.stdout.write(json.dumps({**done._asdict(), "flat": events._asdict()}) + "\n")
             return
         if done.tried or not events.found:
             console.print(
-                f"Tried {done.tried}: the inbox took {done.accepted}, {done.refused} stay refused."
+                f"Tried {done.tried}: the inbox took {done.accepted}, it had {done.duplicates} "
+                f"already, {done.refused} stay refused."
             )
         if events.found:
             console.print(
