@@ -3,30 +3,19 @@
 All tests share one; each leaves it as one that a person has worked with for a while.
 """
 
-import contextlib
-import os
 import re
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import duckdb
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from model_foundry.devstack.processes import family_of, free_port, is_alive
-from model_foundry.settings import Settings
+from model_foundry_tests.dev import COMMAND, Dev, running_dev, wait_for
 from model_foundry_tests.e2e.conftest import Shot
 from model_foundry_tests.line import Raw, event, execute
 
-COMMAND = Path(sys.executable).with_name("model-foundry")
 NOW = datetime.now(UTC)
 TODAY = NOW.date().isoformat()
 EARLIER = (NOW - timedelta(days=2)).date().isoformat()
@@ -37,48 +26,6 @@ TODAY_CALLS = "SELECT calls FROM daily_tool_calls WHERE tool_name = 'hands_off'"
 EARLIER_CALLS = "SELECT sum(calls) FROM daily_tool_calls WHERE day = ?"
 SUMMARIZED_S = 180.0
 PATIENCE_MS = 90_000
-
-
-class Dev(NamedTuple):
-    """A running `model-foundry dev`."""
-
-    home: Path
-    url: str
-    live: str
-    environment: dict[str, str]
-
-    @property
-    def settings(self) -> Settings:
-        """What any other program in the same home sees."""
-        return Settings(home=self.home)
-
-    def publish(self, *events: Raw) -> None:
-        """Publish events by the command line."""
-        subprocess.run(
-            [COMMAND, "publish", "-"],
-            input=b"\n".join(one.body for one in events),
-            env=self.environment,
-            check=True,
-            timeout=60,
-        )
-
-    def query(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """What foundry.duckdb answers; nothing as long as it is not there."""
-        try:
-            with duckdb.connect(str(self.home / "foundry.duckdb"), read_only=True) as connection:
-                return connection.execute(statement, parameters).fetchall()
-        except (duckdb.CatalogException, duckdb.IOException):
-            return []
-
-
-def wait_for(what: Callable[[], bool], *, seconds: float, name: str) -> None:
-    """Until `what` is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if what():
-            return
-        time.sleep(0.5)
-    raise AssertionError(f"{name}: not within {seconds} s")
 
 
 def hands_off(number: int) -> Raw:
@@ -97,41 +44,10 @@ def earlier_calls() -> Iterator[Raw]:
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    """`model-foundry dev` with its own home and ports, and events that have been published."""
-    home = tmp_path_factory.mktemp("dev")
-    home.parent.chmod(0o755)
-    port, exporter_port = free_port(), free_port()
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    environment = {
-        **kept,
-        "MODEL_FOUNDRY_HOME": str(home),
-        "MODEL_FOUNDRY_EXPORTER_PORT": str(exporter_port),
-    }
-    log = (home / "dev.log").open("w+")
-    process = subprocess.Popen(
-        [COMMAND, "dev", "--port", str(port)], env=environment, stdout=log, stderr=log
-    )
-    url = f"http://127.0.0.1:{port}"
-
-    def up() -> bool:
-        assert process.poll() is None, (home / "dev.log").read_text()
-        with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"{url}/server_info", timeout=2).is_success
-        return False
-
-    try:
-        wait_for(up, seconds=120, name="the Dagster UI")
-        running = Dev(home, url, f"http://127.0.0.1:{exporter_port}", environment)
+    """`model-foundry dev` with events that have been published."""
+    with running_dev(tmp_path_factory.mktemp("dev")) as running:
         running.publish(*(hands_off(number) for number in range(2)), *earlier_calls())
         yield running
-    finally:
-        children = family_of(process.pid)[1:]
-        process.send_signal(signal.SIGINT)
-        code = process.wait(60)
-        log.close()
-    assert code == 0
-    assert [child.pid for child in children if is_alive(child)] == []
-    assert not (home / "services.env").exists()
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +172,7 @@ def test_a_failed_check_says_what_to_do_and_a_backfill_does_it(
     expect(column_and_status).to_have_count(2)
     shot(page, "backfill", height=420)
     page.goto(f"{summarized.url}/assets/llm_tool_call?view=checks")
-    page.get_by_text("Passed", exact=True).wait_for()
+    page.get_by_text("Passed", exact=True).first.wait_for()  # of two checks
     assert summarized.query(EARLIER_CALLS, EARLIER) == [(61,)]
 
 
