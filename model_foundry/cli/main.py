@@ -121,18 +121,13 @@ def publish(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="NDJSON events; - is stdin.")],
     as_json: Json = False,
 ) -> None:
-    """Publish events, one JSON object a line, each on its own `subject`."""
+    """Publish events, one JSON object a line, each on its own `subject`; also of .gz and .zst."""
+    from model_foundry.intake.lines import chunks, lines, opened
     from model_foundry.intake.publish import publish_lines
 
     with _errors_shown():
-        if file == "-":
-            published = publish_lines(Settings(), sys.stdin.buffer)
-        else:
-            path = Path(file)
-            if not path.is_file():
-                raise FoundryError(f"there is no file {path}")
-            with path.open("rb") as lines:
-                published = publish_lines(Settings(), lines)
+        with opened(file) as content:
+            published = publish_lines(Settings(), lines(chunks(content)))
         if as_json:
             sys.stdout.write(json.dumps(published._asdict()) + "\n")
         else:

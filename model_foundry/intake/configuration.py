@@ -109,8 +109,8 @@ async def asked(settings: Settings, request: Callable[[], Awaitable[_T]]) -> _T:
         await asyncio.sleep(_ASK_EVERY_S)
 
 
-async def ensure_stream(client: Client, settings: Settings) -> None:
-    """Make the stream if there is none; compare it if there is.
+async def ensure_stream(client: Client, settings: Settings) -> list[str]:
+    """Make the stream if there is none; compare it if there is; the subjects that it takes.
 
     Raises:
         FoundryError: JetStream is off, the stream cannot be made, or it differs (see the module).
@@ -121,8 +121,8 @@ async def ensure_stream(client: Client, settings: Settings) -> None:
         info = await asked(settings, lambda: jetstream.stream_info(settings.nats_stream))
     except NotFoundError:
         await asked(settings, lambda: jetstream.add_stream(wanted))
-        return
-    there = info.config
+        return list(STREAM_SUBJECTS)
+    there: StreamConfig = info.config
     unheard = [subject for subject in STREAM_SUBJECTS if subject not in (there.subjects or [])]
     differences = [f"subjects lack {', '.join(unheard)}"] if unheard else []
     differences += _differences(there, wanted, _STREAM_FIELDS)
@@ -131,6 +131,8 @@ async def ensure_stream(client: Client, settings: Settings) -> None:
         changes["subjects"] = [*(there.subjects or []), *unheard]
         changed = there.evolve(**changes)
         await asked(settings, lambda: jetstream.update_stream(changed))
+        return list(changes["subjects"])
+    return list(there.subjects or [])
 
 
 async def ensure_consumer(client: Client, settings: Settings) -> ConsumerInfo:
