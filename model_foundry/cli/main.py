@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +31,7 @@ app.add_typer(intake, name="intake")
 fleet = typer.Typer(no_args_is_help=True, help="The slots of the fleet file.")
 app.add_typer(fleet, name="fleet")
 
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+_TIME = "As 2026-11-20T09:30:00Z; without an offset it is UTC."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -243,16 +243,21 @@ def fleet_targets() -> None:
 @intake.command("replay")
 def intake_replay(
     from_seq: Annotated[int | None, typer.Option(min=1)] = None,
-    from_time: Annotated[datetime | None, typer.Option(formats=_TIMES)] = None,
+    from_time: Annotated[str | None, typer.Option(metavar="TIME", help=_TIME)] = None,
     until_seq: Annotated[int | None, typer.Option(min=1)] = None,
-    until_time: Annotated[datetime | None, typer.Option(formats=_TIMES)] = None,
+    until_time: Annotated[str | None, typer.Option(metavar="TIME", help=_TIME)] = None,
     as_json: Json = False,
 ) -> None:
-    """Read a stretch of the stream again and land what the inbox lacks; times are UTC."""
-    from model_foundry.intake.replay import Stretch, replay
+    """Read a stretch of the stream again and land what the inbox lacks."""
+    from model_foundry.intake.replay import Stretch, moment, replay
 
     with _errors_shown():
-        stretch = Stretch(from_seq, _utc(from_time), until_seq, _utc(until_time))
+        stretch = Stretch(
+            from_seq,
+            moment(from_time) if from_time is not None else None,
+            until_seq,
+            moment(until_time) if until_time is not None else None,
+        )
         done = asyncio.run(replay(Settings(), stretch, report=errors.print))
         _show_drained(done.as_dict(), as_json)
 
@@ -340,10 +345,6 @@ def report(
 
     with _errors_shown():
         run_report(Settings(), day.date(), out)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
 
 
 def _show_drained(result: dict[str, Any], as_json: bool) -> None:

@@ -5,6 +5,7 @@ what a difference means: `check` (an error that names it), `accept` (go on), `ap
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -107,6 +108,28 @@ async def asked(settings: Settings, request: Callable[[], Awaitable[_T]]) -> _T:
         except (APIError, NatsError) as error:
             raise jetstream_error(settings, error) from None
         await asyncio.sleep(_ASK_EVERY_S)
+
+
+async def api(
+    client: Client, settings: Settings, subject: str, request: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What JetStream's API answers, whole: nats-py leaves out what it does not know.
+
+    Raises:
+        NotFoundError, FoundryError: as `asked`.
+    """
+    body = json.dumps(request).encode() if request is not None else b""
+
+    async def ask() -> dict[str, Any]:
+        message = await client.request(
+            f"$JS.API.{subject}", body, timeout=settings.connect_timeout_s
+        )
+        answer: dict[str, Any] = json.loads(message.data)
+        if "error" in answer:
+            raise APIError.from_error(answer["error"])
+        return answer
+
+    return await asked(settings, ask)
 
 
 async def ensure_stream(client: Client, settings: Settings) -> list[str]:

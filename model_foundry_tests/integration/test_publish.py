@@ -43,9 +43,9 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         **os.environ,
         "MODEL_FOUNDRY_HOME": str(settings.home),
-        "MODEL_FOUNDRY_NATS_URL": str(settings.nats_url),
+        "MODEL_FOUNDRY_NATS_URL": settings.require_nats_url(),
         "MODEL_FOUNDRY_NATS_STREAM": settings.nats_stream,
-        "MODEL_FOUNDRY_POSTGRES_URL": str(settings.postgres_url),
+        "MODEL_FOUNDRY_POSTGRES_URL": settings.require_postgres_url(),
     }
 
 
