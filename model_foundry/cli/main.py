@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from model_foundry.cli.console import console, errors
+from model_foundry.cli.plain import plain, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
@@ -40,7 +41,8 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except FoundryError as error:
-        errors.print(f"[bold red]Error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        told = Text.assemble(("Error", "bold red"), ": ", plain_lines(str(error)))
+        errors.print(told, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -157,12 +159,12 @@ def quarantine_list(
         for item in found:
             table.add_row(
                 str(item.quarantine_id),
-                item.reason,
-                escape(item.subject),
+                plain(item.reason),
+                plain(item.subject),
                 str(item.stream_seq),
                 item.received_at.isoformat(timespec="seconds"),
                 str(item.raw_bytes),
-                escape(item.detail),
+                plain(item.detail),
             )
         console.print(table if found else "The quarantine is empty.")
 
@@ -286,7 +288,7 @@ def intake_reconcile(
         settings = Settings()
         with closing(postgres.connect(settings)) as connection:
             found = reconcile(settings, connection, whole=whole)
-        console.print(found.explained(), highlight=False)
+        console.print(plain_lines(found.explained()), markup=False, highlight=False)
         raise typer.Exit(1 if found.missing else 0)
 
 
@@ -366,9 +368,12 @@ def quarantine_show(
     with _errors_shown():
         with closing(postgres.connect(Settings())) as connection:
             item = show_quarantined(connection, quarantine_id)
+        if raw and sys.stdout.isatty():
+            raise FoundryError("these bytes are not for a terminal: send them to a file or a pipe")
         if raw:
             sys.stdout.buffer.write(item.raw)
             return
         for name, value in item.as_dict().items():
-            console.print(f"[bold]{name}[/] ", end="")
-            console.print(str(value), markup=False, highlight=False)
+            shown = json.dumps(value) if isinstance(value, dict) else str(value)
+            line = Text.assemble((name, "bold"), " ", plain_lines(shown))
+            console.print(line, highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ import pytest
 from model_foundry.errors import FoundryError
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.drain import drain
-from model_foundry.intake.replay import Stretch, replay
+from model_foundry.intake.replay import Stretch, moment, replay
 from model_foundry.settings import Settings
 from model_foundry_tests.foundry import materialize, metadata_of
 from model_foundry_tests.line import event, execute, publish, value
@@ -109,30 +109,39 @@ def test_a_replay_that_reaches_a_bound_says_where_to_go_on(settings: Settings) -
 
 def test_times_without_an_offset_are_utc_everywhere(settings: Settings) -> None:
     publish(settings, [event(event_id="before")])
-    moment = datetime.now(UTC)
+    between = datetime.now(UTC)
     publish(settings, [event(event_id="after")])
     asyncio.run(drain(settings))
-    naive = moment.replace(tzinfo=None).isoformat()
-    elsewhere = moment.astimezone(datetime.strptime("+09:00", "%z").tzinfo).isoformat()
-    for text in (naive, naive.replace("T", " "), f"{naive}Z", f"{naive}z", elsewhere):
-        execute(settings, "TRUNCATE event_inbox, event_key")
-        options = {"from_time": text, "until_time": "2100-01-01"}
-        config = {"ops": {ASSET: {"config": {"replay": options}}}}
-        result = materialize(settings, ASSET, config=config)
-        assert metadata_of(result, ASSET)["landed"] == 1, text
-        assert value(settings, "SELECT event_id FROM event_inbox") == "after"
+    naive = between.replace(tzinfo=None).isoformat()
+    execute(settings, "TRUNCATE event_inbox, event_key")
+    options = {"from_time": naive, "until_time": "2100-01-01"}
+    config = {"ops": {ASSET: {"config": {"replay": options}}}}
+    result = materialize(settings, ASSET, config=config)
+    assert metadata_of(result, ASSET)["landed"] == 1
+    assert value(settings, "SELECT event_id FROM event_inbox") == "after"
     done = command(settings, "--from-time", naive, "--until-time", "2100-01-01")
     assert (done.returncode, done.stdout.split()[0]) == (0, "1")
 
 
-@pytest.mark.parametrize(
-    "text", ["yesterday", "", "2026-13-01", "2026-11-20T25:00:00Z", "0001-01-01T00:00:00+09:00"]
-)
-def test_an_unreadable_time_is_one_sentence(settings: Settings, text: str) -> None:
-    done = command(settings, "--from-time", text)
+def test_times_are_read_in_every_usual_form() -> None:
+    expected = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+    for text in (
+        "2026-11-20T09:30",
+        "2026-11-20 09:30:00",
+        " 2026-11-20T09:30:00.000z",
+        "2026-11-20t18:30:00+09:00",
+    ):
+        assert moment(text) == expected, text
+    for text in ("", "yesterday", "2026-13-01", "2026-11-20T25:00Z", "0001-01-01T00:00+09:00"):
+        with pytest.raises(FoundryError, match="is no time: write it as"):
+            moment(text)
+
+
+def test_an_unreadable_time_is_one_sentence(settings: Settings) -> None:
+    done = command(settings, "--from-time", "yesterday")
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        f"Error: {text!r} is no time: write it as 2026-11-20T09:30:00Z "
+        "Error: 'yesterday' is no time: write it as 2026-11-20T09:30:00Z "
         "(without an offset it is UTC)"
     )
 
