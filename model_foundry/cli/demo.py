@@ -11,12 +11,12 @@ from typing import Any, Final
 import dagster as dg
 import duckdb
 from psycopg.rows import dict_row
-from rich.markup import escape
 from rich.table import Table
 
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import prepare_dagster_home
 from model_foundry.cli.line import Materialized, run_job
+from model_foundry.cli.plain import plain
 from model_foundry.cli.stack import stack_where_needed
 from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.devstack.familiar import TrafficReport, run_sessions
@@ -115,7 +115,7 @@ def hold_sessions(settings: Settings, *, sessions: int, seed: int) -> TrafficRep
                 settings,
                 sessions=sessions,
                 seed=seed,
-                on_step=lambda step: status.update(escape(f"  {step}")),
+                on_step=lambda step: status.update(plain(f"  {step}")),
             )
         )
     console.print(
@@ -203,7 +203,7 @@ def _article(instance: dg.DagsterInstance, settings: Settings, stages: _Stages) 
     if stand is not None:
         said = "; ".join(stand["reasons"]) or f"{language}: {stand['segments']} segments"
         detail = f"{stand['status'].replace('_', ' ')}, {said}"
-    stages.add("article", path.name, stand["fit_segments"] if stand else 0, escape(detail))
+    stages.add("article", path.name, stand["fit_segments"] if stand else 0, detail)
 
 
 def _rows(made: dict[str, Materialized], name: str) -> int:
@@ -218,7 +218,8 @@ def _show(settings: Settings, stages: _Stages, days: list[str], correlation_id: 
     last = ""
     for stage, name, landed, detail in stages.rows:
         style = "bold red" if landed == 0 else ""
-        table.add_row("" if stage == last else stage, name, str(landed), detail, style=style)
+        shown = "" if stage == last else stage
+        table.add_row(shown, plain(name), str(landed), plain(detail), style=style)
         last = stage
     console.print(table)
     for day in days:
@@ -249,7 +250,7 @@ def _speeds(settings: Settings, day: str) -> Table:
         table.add_column(name, justify="left" if name in {"origin", "slot"} else "right")
     with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
         for row in connection.execute(_SPEEDS, [day]).fetchall():
-            table.add_row(*(_number(value) for value in row))
+            table.add_row(*(plain(_number(value)) for value in row))
     return table
 
 

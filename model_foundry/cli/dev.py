@@ -17,6 +17,7 @@ import psutil
 
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import prepare_dagster_home
+from model_foundry.cli.plain import plain_lines
 from model_foundry.cli.stack import stack_where_needed
 from model_foundry.devstack.processes import (
     HOST,
@@ -80,7 +81,8 @@ def run_dev(settings: Settings, port: int) -> int:
                 if stack is not None:
                     ended = [s for s in stack.servers.values() if not s.running]
                     if ended:
-                        errors.print(f"{ended[0].service} ended: {ended[0].log_tail()}")
+                        told = f"{ended[0].service} ended: {ended[0].log_tail()}"
+                        errors.print(plain_lines(told), markup=False)
                         return 1
     return 0
 

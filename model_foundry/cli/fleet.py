@@ -5,10 +5,11 @@ import json
 import sys
 
 import msgspec
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from model_foundry.cli.console import console
+from model_foundry.cli.plain import plain
 from model_foundry.inference.fleet import Slot, settings_fleet
 from model_foundry.inference.liveness import SlotState, look_at
 from model_foundry.inference.memory import DevicePlan, MemoryPlan, memory_plan
@@ -44,14 +45,18 @@ def check_fleet(settings: Settings, *, as_json: bool) -> int:
         }
         sys.stdout.write(json.dumps(shown) + "\n")
         return 0 if ok else 1
-    console.print(_memory(plan, title=f"Memory of fleet {fleet.name}, profile {settings.profile}"))
+    title = plain(f"Memory of fleet {fleet.name}, profile {settings.profile}")
+    console.print(_memory(plan, title=title))
     if plan.unplaced:
-        console.print(f"[dim]No host given, so not planned: {', '.join(plan.unplaced)}.[/]")
+        unplaced = ", ".join(plan.unplaced)
+        console.print(plain(f"No host given, so not planned: {unplaced}.", style="dim"))
     console.print(_slots(slots, states))
     for name in too_small:
-        console.print(f"[bold red]Too small:[/] {escape(name)}: lower parallel or context_tokens.")
+        why = plain(f"{name}: lower parallel or context_tokens.")
+        console.print(Text.assemble(("Too small: ", "bold red"), why))
     for name in contradicting:
-        console.print(f"[bold red]Contradicts the fleet file:[/] {name}, see above.")
+        why = plain(f"{name}, see above.")
+        console.print(Text.assemble(("Contradicts the fleet file: ", "bold red"), why))
     return 0 if ok else 1
 
 
@@ -86,18 +91,18 @@ def print_targets(settings: Settings) -> None:
     sys.stdout.write(json.dumps(groups, indent=2) + "\n")
 
 
-def _memory(plan: MemoryPlan, *, title: str) -> Table:
+def _memory(plan: MemoryPlan, *, title: Text) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("device / slot")
     for name in ("weights", "KV a request", "parallel", "GiB", "max parallel"):
         table.add_column(name, justify="right")
     for device in plan.devices:
         table.add_row(
-            f"[bold]{escape(device.name)}[/]", "", "", "", _gib(device.memory_gib), "", style="cyan"
+            plain(device.name, style="bold"), "", "", "", _gib(device.memory_gib), "", style="cyan"
         )
         for need in device.slots:
             table.add_row(
-                f"  {need.slot}",
+                Text("  ").append_text(plain(need.slot)),
                 _gib(need.weights_gib),
                 _gib(need.kv_gib_per_request),
                 str(need.parallel),
@@ -128,11 +133,11 @@ def _slots(slots: tuple[Slot, ...], states: list[SlotState]) -> Table:
     for slot, state in zip(slots, states, strict=True):
         style = "dim" if state.state == "down" else "bold red" if state.differences else "green"
         table.add_row(
-            slot.name,
-            escape(slot.model),
-            f"[{style}]{state.state}[/]",
+            plain(slot.name),
+            plain(slot.model),
+            Text(state.state, style=style),
             str(slot.parallel),
             "" if state.total_slots is None else str(state.total_slots),
-            escape("; ".join(state.differences) or state.detail),
+            plain("; ".join(state.differences) or state.detail),
         )
     return table

@@ -5,16 +5,16 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.plain import plain
+from model_foundry.cli.plain import plain, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
@@ -33,7 +33,7 @@ app.add_typer(intake, name="intake")
 fleet = typer.Typer(no_args_is_help=True, help="The slots of the fleet file.")
 app.add_typer(fleet, name="fleet")
 
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+_TIME = "As 2026-11-20T09:30:00Z; without an offset it is UTC."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -42,7 +42,8 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except FoundryError as error:
-        errors.print(f"[bold red]Error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        told = Text.assemble(("Error", "bold red"), ": ", plain_lines(str(error)))
+        errors.print(told, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -123,18 +124,13 @@ def publish(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="NDJSON events; - is stdin.")],
     as_json: Json = False,
 ) -> None:
-    """Publish events, one JSON object a line, each on its own `subject`."""
+    """Publish events, one JSON object a line, each on its own `subject`; also of .gz and .zst."""
+    from model_foundry.intake.lines import chunks, lines, opened
     from model_foundry.intake.publish import publish_lines
 
     with _errors_shown():
-        if file == "-":
-            published = publish_lines(Settings(), sys.stdin.buffer)
-        else:
-            path = Path(file)
-            if not path.is_file():
-                raise FoundryError(f"there is no file {path}")
-            with path.open("rb") as lines:
-                published = publish_lines(Settings(), lines)
+        with opened(file) as content:
+            published = publish_lines(Settings(), lines(chunks(content)))
         if as_json:
             sys.stdout.write(json.dumps(published._asdict()) + "\n")
         else:
@@ -186,18 +182,18 @@ def quarantine_list(
             table.add_row(
                 str(item.quarantine_id),
                 "door",
-                item.reason,
-                escape(item.subject),
+                plain(item.reason),
+                plain(item.subject),
                 str(item.stream_seq),
                 item.received_at.isoformat(timespec="seconds"),
                 str(item.raw_bytes),
-                escape(item.detail),
+                plain(item.detail),
             )
         console.print(table if found or refused else "The quarantine is empty.")
 
 
 @quarantine.command("replay")
-def quarantine_replay(
+def quarantine_replay(  # noqa: PLR0917 - typer names them
     quarantine_ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...")] = None,
     reason: Annotated[str | None, typer.Option(help="Those of this reason.")] = None,
     flat_table: Annotated[
@@ -298,16 +294,21 @@ def fleet_targets() -> None:
 @intake.command("replay")
 def intake_replay(
     from_seq: Annotated[int | None, typer.Option(min=1)] = None,
-    from_time: Annotated[datetime | None, typer.Option(formats=_TIMES)] = None,
+    from_time: Annotated[str | None, typer.Option(metavar="TIME", help=_TIME)] = None,
     until_seq: Annotated[int | None, typer.Option(min=1)] = None,
-    until_time: Annotated[datetime | None, typer.Option(formats=_TIMES)] = None,
+    until_time: Annotated[str | None, typer.Option(metavar="TIME", help=_TIME)] = None,
     as_json: Json = False,
 ) -> None:
-    """Read a stretch of the stream again and land what the inbox lacks; times are UTC."""
-    from model_foundry.intake.replay import Stretch, replay
+    """Read a stretch of the stream again and land what the inbox lacks."""
+    from model_foundry.intake.replay import Stretch, moment, replay
 
     with _errors_shown():
-        stretch = Stretch(from_seq, _utc(from_time), until_seq, _utc(until_time))
+        stretch = Stretch(
+            from_seq,
+            moment(from_time) if from_time is not None else None,
+            until_seq,
+            moment(until_time) if until_time is not None else None,
+        )
         done = asyncio.run(replay(Settings(), stretch, report=errors.print))
         _show_drained(done.as_dict(), as_json)
 
@@ -343,7 +344,7 @@ def intake_reconcile(
             if accepted is not None:
                 accept(settings, connection, *_sequences(accepted), reason)
             found = reconcile(settings, connection, whole=whole)
-        console.print(found.explained(), highlight=False)
+        console.print(plain_lines(found.explained()), markup=False, highlight=False)
         raise typer.Exit(1 if found.missing else 0)
 
 
@@ -412,10 +413,6 @@ def report(
         run_report(Settings(), day.date(), out)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
-
-
 def _show_drained(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
@@ -435,6 +432,10 @@ def quarantine_show(
 
     with _errors_shown():
         with closing(postgres.connect(Settings())) as connection:
+            if raw and sys.stdout.isatty():
+                raise FoundryError(
+                    "these bytes are not for a terminal: send them to a file or a pipe"
+                )
             if refused := list_refused(connection, refused_ids=[quarantine_id]):
                 _show_refused(refused[0], refused_event(connection, quarantine_id), raw=raw)
                 return
@@ -443,8 +444,7 @@ def quarantine_show(
             sys.stdout.buffer.write(item.raw)
             return
         for name, value in item.as_dict().items():
-            console.print(f"[bold]{name}[/] ", end="")
-            console.print(str(value), markup=False, highlight=False)
+            _print_field(name, value)
 
 
 def _show_refused(refused: FlatRefused, event: tuple[str, str] | None, *, raw: bool) -> None:
@@ -453,8 +453,14 @@ def _show_refused(refused: FlatRefused, event: tuple[str, str] | None, *, raw: b
         sys.stdout.buffer.write(payload.encode())
         return
     for name, value in {**refused.as_dict(), "subject": subject, "payload": payload}.items():
-        console.print(f"[bold]{name}[/]", plain(value), highlight=False)
+        _print_field(name, value)
     if event is None:
         console.print(
             "PostgreSQL has dropped its day; the lake's event_inbox has the event.", highlight=False
         )
+
+
+def _print_field(name: str, value: Any) -> None:
+    shown = json.dumps(value) if isinstance(value, dict) else str(value)
+    line = Text.assemble((name, "bold"), " ", plain_lines(shown))
+    console.print(line, highlight=False, soft_wrap=True)

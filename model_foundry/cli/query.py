@@ -1,14 +1,13 @@
 """`model-foundry query`: a SELECT over foundry.duckdb, or one of the named questions."""
 
 import csv
-import json
 import sys
 from typing import Literal
 
 from rich.table import Table
 
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.plain import plain
+from model_foundry.cli.plain import json_line, plain, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store.query import Answer, ask, question, questions
@@ -29,11 +28,14 @@ def run_query(settings: Settings, statement: str | None, name: str | None, form:
     match form:
         case "json":
             for row in answer.as_dicts():
-                sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+                sys.stdout.write(json_line(row) + "\n")
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow([column for column, _ in answer.columns])
-            writer.writerows(answer.rows)
+            rows = iter(answer.rows)
+            if sys.stdout.isatty():
+                rows = (tuple(plain_lines(_text(value)) for value in row) for row in rows)
+            writer.writerows(rows)
         case "table":
             console.print(_table(answer))
     if answer.cut:
@@ -49,6 +51,10 @@ def list_questions() -> None:
     for name, description in questions().items():
         table.add_row(plain(name), plain(description))
     console.print(table)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _table(answer: Answer) -> Table:

@@ -4,9 +4,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from rich.text import Text
-
 from model_foundry.cli.console import console
+from model_foundry.cli.plain import plain, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.report import day_report
 from model_foundry.settings import Settings
@@ -20,11 +19,11 @@ def run_report(settings: Settings, day: date, out: Path | None) -> None:
     """
     report = day_report(settings, day)
     if out is None:
-        sys.stdout.write(report.markdown())
+        sys.stdout.write(plain_lines(report.markdown()))
         return
     text = report.page() if out.suffix == ".html" else report.markdown()
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise FoundryError(f"{out} cannot be written: {error.strerror or error}") from None
-    console.print(Text(f"Wrote {out}"), soft_wrap=True)
+    console.print(plain(f"Wrote {out}"), soft_wrap=True)

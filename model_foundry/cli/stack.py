@@ -4,9 +4,10 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from rich.markup import escape
+from rich.text import Text
 
 from model_foundry.cli.console import console, errors
+from model_foundry.cli.plain import plain
 from model_foundry.devstack.stack import Stack, run_foreground
 from model_foundry.settings import Settings, embedded_stack_is_running, services_env
 
@@ -17,7 +18,10 @@ def show(service: str, state: str, detail: str) -> None:
     """One line for each change of a service."""
     style = _STYLES.get(state, "dim")
     target = errors if state in {"failed", "died"} else console
-    target.print(f"  [{style}]{state:10}[/] {service:14} [dim]{escape(detail)}[/]", highlight=False)
+    line = Text.assemble(
+        "  ", (f"{state:10}", style), f" {service:14} ", plain(detail, style="dim")
+    )
+    target.print(line, highlight=False)
 
 
 def run_in_foreground(settings: Settings) -> int:

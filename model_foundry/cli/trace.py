@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.plain import plain
+from model_foundry.cli.plain import escaped, plain
 from model_foundry.errors import FoundryError
 from model_foundry.sessions.graph import Chat, Node, Search, Session, ToolCall, build
 from model_foundry.sessions.page import page
@@ -48,9 +48,9 @@ def trace(
         except OSError as error:
             raise FoundryError(f"{html} cannot be written: {error.strerror or error}") from None
     if as_json:
-        sys.stdout.write(msgspec.json.encode(session).decode() + "\n")
+        sys.stdout.write(escaped(msgspec.json.encode(session).decode()) + "\n")
     elif html is not None:
-        console.print(Text(f"Wrote {html}"), soft_wrap=True)
+        console.print(plain(f"Wrote {html}"), soft_wrap=True)
     else:
         _show(console, session, everything=everything)
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from model_foundry.cli.console import console, errors
+from model_foundry.cli.plain import plain
 from model_foundry.errors import FoundryError
 from model_foundry.inference.report import Progress
 from model_foundry.settings import Settings
@@ -97,17 +98,20 @@ def _as_dict(outcome: Outcome) -> dict[str, object]:
 
 def _show(outcome: Outcome) -> None:
     style = "green" if outcome.status == "published" else "bold red"
-    name = escape(str(outcome.wanted.article.path))
-    console.print(
-        f"[{style}]{outcome.status.replace('_', ' ')}[/]: {name}", highlight=False, soft_wrap=True
-    )
+    lines = [
+        Text.assemble(
+            (outcome.status.replace("_", " "), style), ": ", plain(outcome.wanted.article.path)
+        )
+    ]
     if outcome.status == "published" and outcome.translated:
         asked = outcome.translated.asked
-        console.print(
-            f"  {escape(str(outcome.output))}: {len(outcome.parts)} segments, {asked} of them "
-            f"asked, by {escape(outcome.models or 'nobody')}",
-            highlight=False,
-            soft_wrap=True,
+        lines.append(
+            plain(
+                f"{outcome.output}: {len(outcome.parts)} segments, {asked} of them asked, by "
+                f"{outcome.models or 'nobody'}"
+            )
         )
-    for reason in outcome.reasons:
-        console.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)
+    lines += [plain(reason) for reason in outcome.reasons]
+    for number, line in enumerate(lines):
+        shown = Text("  " if number else "").append_text(line)
+        console.print(shown, highlight=False, soft_wrap=True)

@@ -1,7 +1,6 @@
 """The asset that drains the queue into `event_inbox`, and the proof that nothing was lost."""
 
 import asyncio
-from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -11,7 +10,7 @@ from model_foundry.components import metadata
 from model_foundry.components.resource import Foundry
 from model_foundry.intake.drain import Drained, drain
 from model_foundry.intake.reconcile import reconcile
-from model_foundry.intake.replay import Stretch, replay
+from model_foundry.intake.replay import Stretch, moment, replay
 from model_foundry.settings import Settings
 from model_foundry.store import days, flat
 from model_foundry.telemetry import sender_of
@@ -19,14 +18,16 @@ from model_foundry.telemetry import sender_of
 _PREVIEW_COLUMNS = [("event_id", "text"), ("subject", "text"), ("correlation_id", "text")]
 _DAY_COLUMNS = [("day", "date"), ("events", "integer")]
 
+_TIME = "As 2026-11-20T09:30:00Z; without an offset it is UTC."
+
 
 class ReplayConfig(dg.Config):
     """A stretch of the stream, ends included; unset: its beginning, its end."""
 
     from_seq: int | None = Field(default=None, ge=1)
-    from_time: str | None = Field(default=None, description="RFC 3339, instead of from_seq.")
+    from_time: str | None = Field(default=None, description=f"{_TIME} Instead of from_seq.")
     until_seq: int | None = Field(default=None, ge=1)
-    until_time: str | None = Field(default=None, description="RFC 3339.")
+    until_time: str | None = Field(default=None, description=_TIME)
 
 
 class DrainConfig(dg.Config):
@@ -86,9 +87,9 @@ async def _carry(
     wanted = config.replay
     stretch = Stretch(
         wanted.from_seq,
-        datetime.fromisoformat(wanted.from_time) if wanted.from_time else None,
+        moment(wanted.from_time) if wanted.from_time is not None else None,
         wanted.until_seq,
-        datetime.fromisoformat(wanted.until_time) if wanted.until_time else None,
+        moment(wanted.until_time) if wanted.until_time is not None else None,
     )
     return await replay(settings, stretch, run_id=context.run.run_id, report=context.log.info)
 

@@ -5,6 +5,7 @@ what a difference means: `check` (an error that names it), `accept` (go on), `ap
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -109,8 +110,30 @@ async def asked(settings: Settings, request: Callable[[], Awaitable[_T]]) -> _T:
         await asyncio.sleep(_ASK_EVERY_S)
 
 
-async def ensure_stream(client: Client, settings: Settings) -> None:
-    """Make the stream if there is none; compare it if there is.
+async def api(
+    client: Client, settings: Settings, subject: str, request: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What JetStream's API answers, whole: nats-py leaves out what it does not know.
+
+    Raises:
+        NotFoundError, FoundryError: as `asked`.
+    """
+    body = json.dumps(request).encode() if request is not None else b""
+
+    async def ask() -> dict[str, Any]:
+        message = await client.request(
+            f"$JS.API.{subject}", body, timeout=settings.connect_timeout_s
+        )
+        answer: dict[str, Any] = json.loads(message.data)
+        if "error" in answer:
+            raise APIError.from_error(answer["error"])
+        return answer
+
+    return await asked(settings, ask)
+
+
+async def ensure_stream(client: Client, settings: Settings) -> list[str]:
+    """Make the stream if there is none; compare it if there is; the subjects that it takes.
 
     Raises:
         FoundryError: JetStream is off, the stream cannot be made, or it differs (see the module).
@@ -121,8 +144,8 @@ async def ensure_stream(client: Client, settings: Settings) -> None:
         info = await asked(settings, lambda: jetstream.stream_info(settings.nats_stream))
     except NotFoundError:
         await asked(settings, lambda: jetstream.add_stream(wanted))
-        return
-    there = info.config
+        return list(STREAM_SUBJECTS)
+    there: StreamConfig = info.config
     unheard = [subject for subject in STREAM_SUBJECTS if subject not in (there.subjects or [])]
     differences = [f"subjects lack {', '.join(unheard)}"] if unheard else []
     differences += _differences(there, wanted, _STREAM_FIELDS)
@@ -131,6 +154,8 @@ async def ensure_stream(client: Client, settings: Settings) -> None:
         changes["subjects"] = [*(there.subjects or []), *unheard]
         changed = there.evolve(**changes)
         await asked(settings, lambda: jetstream.update_stream(changed))
+        return list(changes["subjects"])
+    return list(there.subjects or [])
 
 
 async def ensure_consumer(client: Client, settings: Settings) -> ConsumerInfo:

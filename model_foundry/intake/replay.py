@@ -3,7 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -11,8 +11,9 @@ from nats.js.errors import APIError, NotFoundError
 
 from model_foundry.errors import FoundryError
 from model_foundry.intake import jetstream
-from model_foundry.intake.configuration import asked
+from model_foundry.intake.configuration import api, asked
 from model_foundry.intake.drain import Drained, Report, carry
+from model_foundry.intake.landing import NOTHING_LANDED
 from model_foundry.intake.life import current_life
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.settings import Settings
@@ -29,11 +30,79 @@ class Stretch(NamedTuple):
     until_seq: int | None = None
     until_time: datetime | None = None
 
+    def check(self) -> None:
+        """Whether it is one.
+
+        Raises:
+            FoundryError: it begins at two places, or ends before it begins.
+        """
+        if self.from_seq is not None and self.from_time is not None:
+            raise FoundryError("a replay starts at a sequence or at a time, not at both")
+        if self.from_seq is not None and self.until_seq is not None:
+            _check_order(self.from_seq, self.until_seq)
+        if self.from_time is not None and self.until_time is not None:
+            _check_order(self.from_time, self.until_time)
+
+    def misses(self, holds: "_Holding") -> bool:
+        """Whether no message of the stream can lie in it."""
+        begins, ends = self.from_seq or 0, self.until_seq
+        return (
+            holds.messages == 0
+            or begins > holds.last_seq
+            or (ends is not None and ends < holds.first_seq)
+            or (self.from_time is not None and self.from_time > holds.last_at)
+            or (self.until_time is not None and self.until_time < holds.first_at)
+        )
+
     def ends_before(self, delivery: Delivery) -> bool:
         """Whether a delivery lies past the end."""
         message = delivery.message
         return (self.until_seq is not None and message.seq > self.until_seq) or (
             self.until_time is not None and message.received_at > self.until_time
+        )
+
+
+class _Holding(NamedTuple):
+    """What a stream holds."""
+
+    messages: int
+    first_seq: int
+    last_seq: int
+    first_at: datetime
+    last_at: datetime
+
+    def __str__(self) -> str:
+        if not self.messages:
+            return "the stream holds none"
+        return (
+            f"the stream holds {self.first_seq} to {self.last_seq}, "
+            f"of {_shown(self.first_at)} to {_shown(self.last_at)}"
+        )
+
+
+def moment(text: str) -> datetime:
+    """A point in time as people write it; without an offset it is UTC.
+
+    Raises:
+        FoundryError: it is none.
+    """
+    try:
+        read = datetime.fromisoformat(text.strip().upper())
+        return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise FoundryError(
+            f"{text!r} is no time: write it as 2026-11-20T09:30:00Z (without an offset it is UTC)"
+        ) from None
+
+
+def _shown(place: int | datetime) -> str:
+    return f"{place}" if isinstance(place, int) else f"{place.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _check_order(begins: Any, ends: Any) -> None:
+    if begins > ends:
+        raise FoundryError(
+            f"a replay from {_shown(begins)} until {_shown(ends)} ends before it begins"
         )
 
 
@@ -46,19 +115,48 @@ async def replay(
 ) -> Drained:
     """Read a stretch of the stream in order and land what the inbox does not have.
 
+    It reports what is not what was asked for: that nothing lies there, that a bound was reached.
+
     Raises:
-        FoundryError: the stream does not exist, or NATS or PostgreSQL stayed out of reach.
+        FoundryError: it is no stretch, the stream does not exist, or NATS or PostgreSQL stayed out
+            of reach.
     """
-    if stretch.from_seq is not None and stretch.from_time is not None:
-        raise FoundryError("a replay starts at a sequence or at a time, not at both")
+    stretch.check()
     client = await jetstream.connect(settings, name="model-foundry-replay")
     source = _Ordered(settings, client, stretch)
     try:
+        holds = await _holding(client, settings)
+        if stretch.misses(holds):
+            report(f"0 messages lie there: {holds}.")
+            return Drained("empty", 0, 0.0, NOTHING_LANDED)
         life = await current_life(client, settings)
-        return await carry(settings, source, life_id=life.life_id, run_id=run_id, report=report)
+        drained = await carry(settings, source, life_id=life.life_id, run_id=run_id, report=report)
+        if drained.status == "limit":
+            report(
+                f"A bound on messages or time was reached, more may lie behind; go on from "
+                f"sequence {source.next_seq}."
+            )
+        elif not drained.landed.counts["messages"]:
+            report(f"0 messages lie there: {holds}.")
+        return drained
     finally:
         await source.close()
         await client.close()
+
+
+async def _holding(client: jetstream.Client, settings: Settings) -> _Holding:
+    try:
+        info = await api(client, settings, f"STREAM.INFO.{settings.nats_stream}")
+    except NotFoundError:
+        raise FoundryError(f"there is no stream {settings.nats_stream}") from None
+    state = info["state"]
+    return _Holding(
+        state["messages"],
+        state["first_seq"],
+        state["last_seq"],
+        datetime.fromisoformat(state["first_ts"]),
+        datetime.fromisoformat(state["last_ts"]),
+    )
 
 
 class _Ordered:
@@ -68,7 +166,7 @@ class _Ordered:
         self._settings = settings
         self._client = client
         self._stretch = stretch
-        self._next_seq = stretch.from_seq
+        self.next_seq = stretch.from_seq
         self._puller: Puller | None = None
         self._name = ""
         self._max_bytes = max(settings.intake_batch_bytes, client.max_payload + 64 * 1024)
@@ -91,7 +189,7 @@ class _Ordered:
             if pulled.deliveries or whole:
                 within = [d for d in pulled.deliveries if not self._stretch.ends_before(d)]
                 if within:
-                    self._next_seq = within[-1].message.seq + 1
+                    self.next_seq = within[-1].message.seq + 1
                 return within
             await asyncio.sleep(_RETRY_EVERY_S)
         raise FoundryError(
@@ -111,14 +209,14 @@ class _Ordered:
             return
 
     async def _open(self) -> Puller:
-        by_time = self._stretch.from_time if self._next_seq is None else None
+        by_time = self._stretch.from_time if self.next_seq is None else None
         config = ConsumerConfig(
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE
-            if self._next_seq is not None
+            if self.next_seq is not None
             else DeliverPolicy.BY_START_TIME
             if by_time is not None
             else DeliverPolicy.ALL,
-            opt_start_seq=self._next_seq,
+            opt_start_seq=self.next_seq,
             opt_start_time=by_time.astimezone(UTC) if by_time is not None else None,
             ack_policy=AckPolicy.NONE,
             inactive_threshold=_INACTIVE_S,
