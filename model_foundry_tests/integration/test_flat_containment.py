@@ -215,7 +215,7 @@ def test_a_dropped_day_keeps_what_it_refused(poisoned: Settings) -> None:
 
 
 def test_what_is_nobody_s_content_fails_the_run(settings: Settings) -> None:
-    """A lock, a lost partition, a statement that is wrong: nothing is refused for it."""
+    """A lock, a statement that is wrong: nothing is refused for it."""
     come(settings, call("good"))
     with connection_to(settings) as holder, connection_to(settings) as connection:
         connection.execute("SET lock_timeout = '100ms'")
@@ -223,18 +223,24 @@ def test_what_is_nobody_s_content_fails_the_run(settings: Settings) -> None:
         holder.execute(f"LOCK TABLE {TABLE}")
         with pytest.raises(errors.LockNotAvailable):
             flat.flatten_day(connection, TABLE, DAY, rebuild=False)
-    partition = f"{TABLE}_p{DAY:%Y%m%d}"
     with connection_to(settings) as connection:
-        connection.execute("SELECT ensure_day_partition(%s, %s)", (TABLE, DAY))
-        connection.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {partition}")
-        with pytest.raises(errors.CheckViolation, match="no partition"):
-            flat.flatten_day(connection, TABLE, DAY, rebuild=False)
-        connection.rollback()
         connection.execute(f"ALTER TABLE {TABLE} RENAME COLUMN slot TO other")
         connection.commit()
         with pytest.raises(errors.UndefinedColumn):
             flat.flatten_day(connection, TABLE, DAY, rebuild=False)
     assert ids(settings, REFUSED) == []
+
+
+def test_a_detached_day_is_flattened_into_another_partition(settings: Settings) -> None:
+    come(settings, call("good"))
+    flatten(settings, rebuild=False)
+    execute(settings, f"ALTER TABLE {TABLE} DETACH PARTITION {TABLE}_p{DAY:%Y%m%d}")
+    come(settings, call("late"))
+    with connection_to(settings) as connection:
+        flat.flatten_day(connection, TABLE, DAY, rebuild=False)
+        account = flat.account(connection, TABLE, DAY)
+    assert ids(settings, f"SELECT event_id FROM {TABLE}") == ["late"]
+    assert (account.missing_events, account.examples) == (1, ["good"])
 
 
 @pytest.mark.parametrize(
