@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -40,8 +40,20 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except FoundryError as error:
-        errors.print(f"[bold red]Error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        _show(error)
+    except postgres.STRANGE_TABLES:
+        # Not these tables, or not these columns: of an older version, or of a newer one.
+        try:
+            with closing(postgres.connect(Settings())) as connection:
+                postgres.require_schema(connection)
+        except FoundryError as error:
+            _show(error)
+        raise
+
+
+def _show(error: FoundryError) -> NoReturn:
+    errors.print(f"[bold red]Error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1) from None
 
 
 @app.command()

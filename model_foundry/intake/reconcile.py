@@ -64,7 +64,8 @@ def reconcile(
 ) -> Reconciled:
     """Compare the stream with PostgreSQL up to the ack floor, from where the last proof ended.
 
-    `whole` starts at the first sequence. What is found complete is not looked at again.
+    `whole` starts at the first sequence whose key has not been given up. What is found complete is
+    not looked at again.
 
     Raises:
         FoundryError: NATS is out of reach.
@@ -76,7 +77,9 @@ def reconcile(
     key: dict[str, Any] = {"stream": settings.nats_stream, "created": created}
     with connection.transaction():
         row = connection.execute(load_sql("postgres/reconcile/verified"), key).fetchone()
-        after = 0 if whole or row is None else int(row[0])
+        [(after,)] = connection.execute(load_sql("postgres/reconcile/forgotten"), key).fetchall()
+        if row is not None and not whole:
+            after = int(row[0])
         stretch = {**key, "after": after, "floor": max(consumer.ack_floor.stream_seq, after)}
         [(inbox, quarantine, duplicate)] = connection.execute(
             load_sql("postgres/reconcile/counts"), stretch

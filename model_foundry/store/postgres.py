@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any, Final, NamedTuple
 
 import psycopg
+from psycopg import errors
 from psycopg.rows import TupleRow
 
 from model_foundry.errors import FoundryError
@@ -22,6 +23,8 @@ MIGRATIONS: Final = "postgres/migrations"
 MINIMUM_VERSION: Final = 160000
 # Held while migrations are applied, and shared by what must not see them half done.
 MIGRATING: Final = "hashtextextended('model-foundry', 0)"
+# What a statement meets whose tables are another version's.
+STRANGE_TABLES: Final = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 _BEGIN: Final = SETUP.format("%s")
 
 
