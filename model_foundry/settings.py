@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -153,6 +160,13 @@ class Settings(BaseSettings):
         description="PostgreSQL drops days that ended longer ago, once the lake has them; unset: "
         "it keeps them.",
     )
+    keys_days: int | None = Field(
+        None,
+        ge=1,
+        description="The keys of dropped days that ended longer ago are given up too: a message "
+        "with such an event_id that comes again lands again, so keep them for longer than the "
+        "stream keeps messages. Not less than retention_days; unset: for ever.",
+    )
     preview_rows: int = Field(20, ge=0, le=200, description="Rows shown in the Dagster UI.")
     plotted_days: int = Field(
         31, ge=0, description="A run of more days draws no plots: they fill Dagster's storage."
@@ -262,6 +276,17 @@ class Settings(BaseSettings):
 
     duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
     duckdb_threads: int = Field(2, ge=1, le=256)
+
+    @field_validator("keys_days")
+    @classmethod
+    def _keys_outlive_days(cls, keys_days: int | None, info: ValidationInfo) -> int | None:
+        retention_days = info.data.get("retention_days")
+        if keys_days is not None and retention_days is not None and keys_days < retention_days:
+            raise ValueError(
+                f"{PREFIX}KEYS_DAYS may not be less than {PREFIX}RETENTION_DAYS ({retention_days}):"
+                " an event that is still in the inbox needs its key"
+            )
+        return keys_days
 
     @classmethod
     def settings_customise_sources(

@@ -44,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
     group.addoption("--flat-examples", type=int, default=600, help="Events made up for flattening.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
+    parser.addoption(
+        "--postgres-bin", type=Path, help="PostgreSQL's programs; unset: those of the wheel."
+    )
 
 
 class _FoldersTogether(LoadFileScheduling):  # type: ignore[misc]  # of a package without types
@@ -104,10 +107,13 @@ def nats_server(server_directory: Path) -> Iterator[NatsServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(server_directory: Path) -> Iterator[PostgresServer]:
+def postgres_server(
+    server_directory: Path, pytestconfig: pytest.Config
+) -> Iterator[PostgresServer]:
     """The session's PostgreSQL; a test that kills one starts its own."""
+    binaries: Path | None = pytestconfig.getoption("--postgres-bin")
     log = server_directory / "logs" / "postgres.log"
-    with PostgresServer(server_directory / "postgres", log=log) as server:
+    with PostgresServer(server_directory / "postgres", log=log, binaries=binaries) as server:
         yield server
 
 

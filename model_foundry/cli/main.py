@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.table import Table
@@ -42,9 +42,21 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except FoundryError as error:
-        told = Text.assemble(("Error", "bold red"), ": ", plain_lines(str(error)))
-        errors.print(told, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        _show(error)
+    except postgres.STRANGE_TABLES:
+        # Not these tables, or not these columns: of an older version, or of a newer one.
+        try:
+            with closing(postgres.connect(Settings())) as connection:
+                postgres.require_schema(connection)
+        except FoundryError as error:
+            _show(error)
+        raise
+
+
+def _show(error: FoundryError) -> NoReturn:
+    told = Text.assemble(("Error", "bold red"), ": ", plain_lines(str(error)))
+    errors.print(told, highlight=False, soft_wrap=True)
+    raise typer.Exit(1) from None
 
 
 @app.command()

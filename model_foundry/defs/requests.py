@@ -24,6 +24,7 @@ from model_foundry.inference.report import Progress
 from model_foundry.inference.results import run_jobs
 from model_foundry.intake.publish import publish_lines
 from model_foundry.settings import Settings
+from model_foundry.store import days as stored_days
 from model_foundry.store.sql import load_sql
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -151,9 +152,11 @@ def requests_waiting(
     running |= failed_lately(context.instance, "answer_requests", datetime.now(UTC))
     with foundry.postgres() as connection:
         found = {
-            row["occurred_on"]
+            day
             for kind in KINDS
-            for row in _rows(connection, "open_days", {"kind": kind})
+            for (day,) in stored_days.asked(
+                connection, load_sql("postgres/requests/open_days"), {"kind": kind}, ["llm_request"]
+            )
         }
     days_found = by_partition(foundry.settings, found)
     asked = [key for key in days_found.known if key not in running]

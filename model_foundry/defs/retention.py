@@ -3,6 +3,8 @@
 drop_old_days    (schedule: nightly, where MODEL_FOUNDRY_RETENTION_DAYS is set)
 """
 
+from datetime import UTC, datetime, timedelta
+
 import dagster as dg
 from pydantic import Field
 
@@ -10,7 +12,7 @@ from model_foundry.components import metadata
 from model_foundry.components.resource import Foundry
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store import days
+from model_foundry.store import days, keys
 
 _COLUMNS = [("day", "date"), ("rows", "bigint"), ("status", "text")]
 
@@ -29,24 +31,53 @@ class RetentionConfig(dg.Config):
 def drop_days(
     context: dg.OpExecutionContext, config: RetentionConfig, foundry: dg.ResourceParam[Foundry]
 ) -> None:
-    """Old days of the inbox and the flat tables, dropped one by one once the lake has them."""
+    """Old days of the inbox and the flat tables, dropped one by one once the lake has them.
+
+    A day that fails is named, and the others are dropped all the same. Then the keys of days that
+    were dropped long ago are given up, where MODEL_FOUNDRY_KEYS_DAYS says so.
+    """
     keep_days = config.keep_days or foundry.settings.retention_days
     if keep_days is None:
         raise FoundryError(
             "nothing says how many days PostgreSQL keeps: set MODEL_FOUNDRY_RETENTION_DAYS, or "
             "keep_days in the run's config"
         )
-    table = []
+    today = datetime.now(UTC).date()
     with foundry.postgres() as connection:
-        for day in days.days_before(connection, keep_days):
-            done = days.drop_day(foundry.settings, connection, day)
-            rows = sum(done.rows.values())
-            status = f"kept: {done.kept_because}" if done.kept_because else "dropped"
-            context.log.info(f"{day}: {status}, {rows:,} rows")
-            table.append({"day": str(day), "rows": rows, "status": status})
-    context.add_output_metadata(
-        {"days": len(table), "rows": metadata.table(table[-1000:], _COLUMNS)}
-    )
+        old = days.days_before(connection, today - timedelta(days=keep_days))
+    table, failed = [], []
+    for day in old:
+        try:
+            with foundry.postgres() as connection:
+                done = days.drop_day(foundry.settings, connection, day)
+        except Exception as error:  # whatever it is: it is this day's
+            context.log.exception(f"{day} could not be dropped")
+            failed.append(str(day))
+            reason = " ".join(str(error).split()) or type(error).__name__
+            done = days.DroppedDay(day, {}, f"it failed: {reason}")
+        rows = sum(done.rows.values())
+        status = f"kept: {done.kept_because}" if done.kept_because else "dropped"
+        context.log.info(f"{day}: {status}, {rows:,} rows")
+        table.append({"day": str(day), "rows": rows, "status": status})
+    with foundry.postgres() as connection:
+        if foundry.settings.keys_days is not None:
+            keys.forget(connection, today - timedelta(days=foundry.settings.keys_days))
+        cost = keys.cost(connection)
+    shown: dict[str, dg.RawMetadataValue] = {
+        "days": len(table),
+        "rows": metadata.table(table[-1000:], _COLUMNS),
+        "keys": cost.keys,
+        "key_bytes": cost.bytes,
+        "keys_given_up": cost.forgotten,
+    }
+    if failed:
+        raise dg.Failure(
+            f"{len(failed)} of {len(table)} days could not be dropped and are kept: "
+            f"{', '.join(failed[:20])}. The log says why; the others were dealt with.",
+            metadata=shown,
+            allow_retries=False,
+        )
+    context.add_output_metadata(shown)
 
 
 @dg.definitions

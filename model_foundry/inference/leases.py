@@ -151,6 +151,7 @@ class Leases:
         self._woken = asyncio.Event()
         self._looked_at = time.monotonic()
         self._rehold_until = 0.0
+        self._me = 0
 
     def of(self, slot: Slot) -> Lease:
         """The lease on a slot."""
@@ -232,7 +233,7 @@ class Leases:
     async def _begin(self, connection: psycopg.AsyncConnection[Any]) -> None:
         async with asyncio.timeout(self._settings.connect_timeout_s):
             cursor = await connection.execute(load_sql("postgres/leases/begin"))
-            [(*_, up_s)] = await cursor.fetchall()
+            [(*_, self._me, up_s)] = await cursor.fetchall()
             await connection.execute(f"LISTEN {CHANNEL}")
         self._rehold_until = time.monotonic() + REHOLD_S - up_s
 
@@ -260,7 +261,7 @@ class Leases:
         """Take, give back and claim; whether all is quiet then."""
         keys = [key for lease in self._leases.values() for key in (lease.key, lease.claim_key)]
         cursor = await connection.execute(load_sql("postgres/leases/look"), {"keys": keys})
-        locks = _Locks(await cursor.fetchall(), connection.info.backend_pid)
+        locks = _Locks(await cursor.fetchall(), self._me)
         self._looked_at = time.monotonic()
         quiet = True
         for name, lease in self._leases.items():

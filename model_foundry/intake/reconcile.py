@@ -122,7 +122,8 @@ def reconcile(
 ) -> Reconciled:
     """Compare the stream with PostgreSQL up to the ack floor, from where the last proof ended.
 
-    `whole` starts at the first sequence of this life of the stream.
+    `whole` starts at the first sequence of this life of the stream whose key has not been given
+    up.
 
     Raises:
         FoundryError: NATS is out of reach.

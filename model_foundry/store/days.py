@@ -2,20 +2,31 @@
 
 A late event of a day that was dropped lands all the same, in a new partition: what the lake has of
 that day stays beside it, in a file of its own.
+
+No statement may look at all days at once: it would lock every partition, and PostgreSQL's table of
+locks is small. `asked` looks at some days after others.
 """
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+import time
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import errors, sql
 
 from model_foundry.settings import Settings
 from model_foundry.store import flat, lake
+from model_foundry.store.postgres import MIGRATING
 from model_foundry.store.sql import load_sql
 
 TABLES: Final = ("event_inbox", *flat.FLAT_TABLES)
-_LOCK_WAIT: Final = "2s"
+# How long a day that is in use is tried for, and how often. Between two tries nothing is locked.
+BUSY_S: Final = 5.0
+_TRY_EVERY_S: Final = 0.1
+# Of the 6,400 that PostgreSQL has room for by default; a partition takes one, and each index too.
+_LOCKS_AT_ONCE: Final = 400
+_LOCKS_OF_PARTITION: Final = 4
 
 
 class DroppedDay(NamedTuple):
@@ -33,34 +44,62 @@ def make_ahead(connection: psycopg.Connection[Any], settings: Settings) -> None:
         connection.execute(load_sql("postgres/days/make_ahead"), {"tables": list(TABLES), **span})
 
 
-def days_before(connection: psycopg.Connection[Any], keep_days: int) -> list[date]:
-    """Days with a partition that ended more than `keep_days` days ago, ascending."""
-    before = datetime.now(UTC).date() - timedelta(days=keep_days)
+def days_before(
+    connection: psycopg.Connection[Any],
+    before: date = date.max,
+    tables: Sequence[str] = TABLES,
+) -> list[date]:
+    """Days before one with a partition of these tables, ascending."""
     with connection.transaction():
         rows = connection.execute(
-            load_sql("postgres/days/older"), {"before": before, "tables": list(TABLES)}
+            load_sql("postgres/days/older"), {"before": before, "tables": list(tables)}
         ).fetchall()
     return [day for (day,) in rows]
+
+
+def asked(
+    connection: psycopg.Connection[Any],
+    query: str,
+    parameters: dict[str, Any],
+    tables: Sequence[str],
+) -> list[tuple[Any, ...]]:
+    """The rows of a query over these partitioned tables, of all days, the last days first.
+
+    It is asked for some days at once, between `first` and `last`, each time in a transaction of its
+    own.
+    """
+    found: list[tuple[Any, ...]] = []
+    held = days_before(connection, tables=tables)
+    most = max(1, _LOCKS_AT_ONCE // (_LOCKS_OF_PARTITION * len(tables)))
+    while held:
+        held, some = held[:-most], held[-most:]
+        with connection.transaction():
+            span = {"first": some[0], "last": some[-1]}
+            found += connection.execute(query, {**parameters, **span}).fetchall()
+    return found
 
 
 def drop_day(settings: Settings, connection: psycopg.Connection[Any], day: date) -> DroppedDay:
     """Drop a day's inbox and flat tables, once the lake has every row of them; and commit.
 
     The day is kept if anything touches it meanwhile, or PostgreSQL is busy with it: the next run
-    takes it. Keys, ledger, quarantine and results stay: what lands once never lands again.
+    takes it. Keys, quarantine and results stay: what lands once never lands again.
     """
     if day in flat.stale_days(connection):
         for table in flat.FLAT_TABLES:
             flat.flatten_day(connection, table, day, rebuild=False)
     held = {table: lake.proven_day(settings, table, day) for table in TABLES}
-    try:
-        with connection.transaction():
-            rows = _drop(connection, day, held)
-    except errors.LockNotAvailable:
-        return DroppedDay(day, {}, f"PostgreSQL was busy with it for {_LOCK_WAIT}")
-    except _TouchedError as touched:
-        return DroppedDay(day, {}, str(touched))
-    return DroppedDay(day, rows)
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            with connection.transaction():
+                return DroppedDay(day, _drop(connection, day, held))
+        except errors.LockNotAvailable:
+            if time.monotonic() > until:
+                return DroppedDay(day, {}, f"PostgreSQL was busy with it for {BUSY_S:.0f} s")
+        except _TouchedError as touched:
+            return DroppedDay(day, {}, str(touched))
+        time.sleep(_TRY_EVERY_S)
 
 
 class _TouchedError(Exception):
@@ -70,13 +109,27 @@ class _TouchedError(Exception):
 def _drop(
     connection: psycopg.Connection[Any], day: date, held: dict[str, lake.Held]
 ) -> dict[str, int]:
-    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_LOCK_WAIT))
+    """Drop what is as the lake holds it.
+
+    Every lock is taken at once or not at all, and nothing is waited for: so nobody can wait for us
+    for what we wait for. Readers are kept out only when all has been proven.
+
+    Raises:
+        LockNotAvailable: somebody uses one of the tables.
+    """
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(f"{_TRY_EVERY_S:.1f}s"))
+    [(no_migration,)] = connection.execute(
+        f"SELECT pg_try_advisory_xact_lock_shared({MIGRATING})"
+    ).fetchall()
+    if not no_migration:
+        raise errors.LockNotAvailable
     rows = connection.execute(
         load_sql("postgres/days/partitions"), {"day": day, "tables": list(TABLES)}
     ).fetchall()
     partitions = {table: sql.Identifier(partition) for table, partition in rows}
-    for partition in partitions.values():
-        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(partition))
+    if not partitions:
+        return {}
+    _lock(connection, list(partitions.values()), "SHARE")
     dropped = {}
     for table, partition in partitions.items():
         key = {"table": table, "day": day}
@@ -90,6 +143,16 @@ def _drop(
             connection.execute(
                 load_sql("postgres/days/archive"), {**key, "version": version, "rows": count}
             )
-        connection.execute(sql.SQL("DROP TABLE {}").format(partition))
         dropped[table] = count
+    connection.execute(load_sql("postgres/days/forget_ledger"), {"day": day})
+    parents = [sql.Identifier(table) for table in partitions]
+    _lock(connection, [*parents, *partitions.values()], "ACCESS EXCLUSIVE")
+    connection.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(", ").join(partitions.values())))
     return dropped
+
+
+def _lock(
+    connection: psycopg.Connection[Any], tables: list[sql.Identifier], mode: LiteralString
+) -> None:
+    only = sql.SQL(", ").join(sql.SQL("ONLY {}").format(table) for table in tables)
+    connection.execute(sql.SQL("LOCK TABLE {} IN {} MODE NOWAIT").format(only, sql.SQL(mode)))

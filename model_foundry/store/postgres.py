@@ -3,76 +3,87 @@
 Table names are unqualified everywhere; the connection's search_path decides the schema.
 """
 
+import asyncio
 import hashlib
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any, Final, NamedTuple
 
 import psycopg
+from psycopg import errors
 from psycopg.rows import TupleRow
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
+from model_foundry.store import pooler
+from model_foundry.store.address import SETUP, VARIABLE, Address, address_of
 from model_foundry.store.sql import load_sql, sql_names
 
-MIGRATIONS = "postgres/migrations"
-MINIMUM_VERSION = 160000
+MIGRATIONS: Final = "postgres/migrations"
+MINIMUM_VERSION: Final = 160000
+# Held while migrations are applied, and shared by what must not see them half done.
+MIGRATING: Final = "hashtextextended('model-foundry', 0)"
+# What a statement meets whose tables are another version's.
+STRANGE_TABLES: Final = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
+_BEGIN: Final = SETUP.format("%s")
 
 
 def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
     """A connection (not autocommit) to the configured PostgreSQL.
 
     Raises:
-        FoundryError: it cannot be reached; the text names host and port, never the password.
+        FoundryError: it cannot be reached, refuses us, or is behind a pooler whose sessions are
+            not one's own; the text names host and port, never the password.
     """
-    url = settings.require_postgres_url()
+    address = address_of(settings)
     try:
-        return psycopg.connect(url, **_options(settings))
+        connection = psycopg.connect(address.conninfo, autocommit=True)
     except (psycopg.Error, UnicodeError) as error:
-        raise _unreachable(url, error) from None
+        raise address.refused(error) from None
+    try:
+        [(pid, _)] = connection.execute(_BEGIN, (address.setup,)).fetchall()
+        if pid != connection.info.backend_pid:
+            with ThreadPoolExecutor(1) as thread:  # this one may have a loop that runs
+                own = pooler.require_own_session(settings, address)
+                thread.submit(asyncio.run, own).result()
+        connection.autocommit = False
+    except BaseException as error:
+        connection.close()
+        raise _refused(address, error) from None
+    return connection
 
 
 async def connect_async(settings: Settings) -> psycopg.AsyncConnection[TupleRow]:
     """As `connect`, for asyncio."""
-    url = settings.require_postgres_url()
+    address = address_of(settings)
     try:
-        return await psycopg.AsyncConnection.connect(url, **_options(settings))
+        connection = await psycopg.AsyncConnection.connect(address.conninfo, autocommit=True)
     except (psycopg.Error, UnicodeError) as error:
-        raise _unreachable(url, error) from None
+        raise address.refused(error) from None
+    try:
+        cursor = await connection.execute(_BEGIN, (address.setup,))
+        [(pid, _)] = await cursor.fetchall()
+        if pid != connection.info.backend_pid:
+            await pooler.require_own_session(settings, address)
+        await connection.set_autocommit(False)
+    except BaseException as error:
+        await connection.close()
+        raise _refused(address, error) from None
+    return connection
+
+
+def _refused(address: Address, error: BaseException) -> BaseException:
+    if isinstance(error, psycopg.OperationalError):
+        return address.refused(error)
+    if isinstance(error, psycopg.Error):
+        return address.refused(error, why="refuses what the address asks for")
+    return error
 
 
 def lock_key(*parts: str) -> int:
     """31 bits: the first of the two numbers of an advisory lock."""
     digest = hashlib.sha256("\n".join(("model-foundry", *parts)).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
-
-
-def _options(settings: Settings) -> dict[str, Any]:
-    return {
-        "connect_timeout": max(2, round(settings.connect_timeout_s)),
-        "application_name": "model-foundry",
-        "options": "-c timezone=UTC -c jit=off",
-        # A cable that stays unplugged must not hold a statement for hours.
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 30_000,
-    }
-
-
-def _unreachable(url: str, error: Exception) -> FoundryError:
-    try:
-        parts = urlsplit(url)
-        where = f"{parts.hostname or 'its socket'}:{parts.port or 5432}{parts.path}"
-        secret = parts.password
-    except ValueError:
-        where, secret = "the configured address", None
-    reason = " ".join(str(error).split())
-    if secret:
-        reason = reason.replace(secret, "***")
-    return FoundryError(
-        f"PostgreSQL at {where} cannot be reached: {reason}. "
-        "Check MODEL_FOUNDRY_POSTGRES_URL and that the server runs."
-    )
 
 
 class Migration(NamedTuple):
@@ -98,31 +109,89 @@ def migrate(connection: psycopg.Connection[Any]) -> list[str]:
     Two at once are safe: the second waits, then finds nothing to do.
 
     Raises:
-        FoundryError: the server is too old, or an applied migration differs from its file.
+        FoundryError: the server or its database will not do, an applied migration differs from its
+            file, or a newer model-foundry has been here.
     """
-    if connection.info.server_version < MINIMUM_VERSION:
-        raise FoundryError(
-            "PostgreSQL 16 or newer is needed; this server is "
-            f"{connection.info.server_version // 10000}"
-        )
-    applied: list[str] = []
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('model-foundry', 0))")
+        if not _missing(connection):
+            return []
+        _require_fit(connection)
+        connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATING})")
         connection.execute(load_sql("postgres/migration_table"))
-        rows = connection.execute("SELECT name, digest FROM schema_migration").fetchall()
-        done = {str(name): str(digest) for name, digest in rows}
-        for migration in known_migrations():
-            if migration.name in done:
-                if done[migration.name] != migration.digest:
-                    raise FoundryError(
-                        f"migration {migration.name} was applied with another text than its file: "
-                        "migrations are forward only; restore the file and add a new one"
-                    )
-                continue
+        missing = _missing(connection)
+        for migration in missing:
             connection.execute(migration.text)
+        for migration in missing:
             connection.execute(
-                "INSERT INTO schema_migration (name, digest) VALUES (%s, %s)",
-                (migration.name, migration.digest),
+                "INSERT INTO schema_migration (name, digest, applied_by) VALUES (%s, %s, %s)",
+                (migration.name, migration.digest, _this_version()),
             )
-            applied.append(migration.name)
-    return applied
+    return [migration.name for migration in missing]
+
+
+def require_schema(connection: psycopg.Connection[Any]) -> None:
+    """Refuse tables that are not this version's.
+
+    Raises:
+        FoundryError: they are older or newer; the text says what to do.
+    """
+    with connection.transaction():
+        missing = _missing(connection)
+    if missing:
+        raise FoundryError(
+            f"the tables in PostgreSQL lack {', '.join(each.name for each in missing)}: run "
+            "`model-foundry migrate`"
+        )
+
+
+def _missing(connection: psycopg.Connection[Any]) -> list[Migration]:
+    """The migrations that have not been applied in the schema that tables are made in."""
+    known = known_migrations()
+    [(is_there,)] = connection.execute(load_sql("postgres/is_migrated")).fetchall()
+    if not is_there:
+        return known
+    rows = connection.execute("SELECT name, digest FROM schema_migration").fetchall()
+    done = {str(name): str(digest) for name, digest in rows}
+    strange = sorted(done.keys() - {migration.name for migration in known})
+    if strange:
+        raise _newer(connection, strange)
+    for migration in known:
+        if done.get(migration.name, migration.digest) != migration.digest:
+            raise FoundryError(
+                f"migration {migration.name} was applied with another text than its file: "
+                "migrations are forward only; restore the file and add a new one"
+            )
+    return [migration for migration in known if migration.name not in done]
+
+
+def _newer(connection: psycopg.Connection[Any], names: list[str]) -> FoundryError:
+    [(by,)] = connection.execute(load_sql("postgres/applied_by"), {"name": names[-1]}).fetchall()
+    return FoundryError(
+        f"the tables in PostgreSQL are newer than this model-foundry ({_this_version()}), which "
+        f"does not know {', '.join(names)}: install the version that applied them "
+        f"({by or 'not noted'}), or a newer one"
+    )
+
+
+def _require_fit(connection: psycopg.Connection[Any]) -> None:
+    info = connection.info
+    if info.server_version < MINIMUM_VERSION:
+        raise FoundryError(
+            f"PostgreSQL 16 or newer is needed; this server is {info.server_version // 10000}"
+        )
+    encoding = info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise FoundryError(
+            f"the database {info.dbname} is in {encoding}, which cannot hold every text: make one "
+            f"with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name it in {VARIABLE}"
+        )
+    [(schema,)] = connection.execute("SELECT current_schema()").fetchall()
+    if schema is None:
+        raise FoundryError(
+            f"the search_path of {info.dbname} names no schema that exists: make it with "
+            f"CREATE SCHEMA, or name another in {VARIABLE}"
+        )
+
+
+def _this_version() -> str:
+    return version("model-foundry")

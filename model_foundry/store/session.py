@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store import lake, postgres
+from model_foundry.store import days, flat, lake, postgres
 from model_foundry.store.query import open_foundry
 from model_foundry.store.sql import load_sql
 from model_foundry.store.summary_sql import summary_of
@@ -98,12 +98,14 @@ def _bring_up(settings: Settings, correlation_id: str) -> str | None:
         return "PostgreSQL knows no text with a NUL"
     try:
         with contextlib.closing(postgres.connect(settings)) as connection:
-            found = connection.execute(
-                load_sql("postgres/sessions/days"), {"correlation_id": correlation_id}
-            ).fetchall()
+            key = {"correlation_id": correlation_id}
+            found = {
+                *days.asked(connection, load_sql("postgres/sessions/days"), key, flat.FLAT_TABLES),
+                *connection.execute(load_sql("postgres/sessions/result_days"), key).fetchall(),
+            }
     except FoundryError as error:
         return str(error)
-    for (day,) in found:
+    for (day,) in sorted(found):
         for table in TABLES:
             lake.refresh_day(settings, table, day)
     if found:

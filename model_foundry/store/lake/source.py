@@ -11,11 +11,15 @@ from typing import Any, Final, NamedTuple
 import psycopg
 import pyarrow as pa
 from adbc_driver_postgresql import StatementOptions, dbapi
+from psycopg import errors, sql
 
+from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import flat
+from model_foundry.store.address import SETUP, address_of
 from model_foundry.store.sql import load_sql
 
+_TRIES: Final = 3
 _AS_TEXT: Final = {"json", "numeric"}
 # Above (512 MB) a day is read over two connections: PostgreSQL sends with one process for each.
 _SPLIT_BLOCKS: Final = 65_536
@@ -29,7 +33,9 @@ class Source(NamedTuple):
         version: changes with the day's rows; None: there are none and never were.
         layer: of the lake's, to which the rows belong: how often PostgreSQL dropped the day.
         dropped_version: the day's when it was last dropped.
-        columns: the query that selects them.
+        columns: names the columns: the lake compares it with what a file was made of.
+        query: selects the day's rows.
+        nothing: selects none of them.
     """
 
     connection: psycopg.Connection[Any]
@@ -40,6 +46,8 @@ class Source(NamedTuple):
     layer: int
     dropped_version: str | None
     columns: str
+    query: str
+    nothing: str
 
     @property
     def has_rows(self) -> bool:
@@ -53,7 +61,7 @@ class Source(NamedTuple):
 
     def schema(self, settings: Settings) -> pa.Schema:
         """The columns, whatever the day holds."""
-        with self._streams(settings, date.min, [""]) as [reader]:
+        with self._streams(settings, [self.nothing]) as [reader]:
             return reader.schema
 
     @contextlib.contextmanager
@@ -65,31 +73,31 @@ class Source(NamedTuple):
         A large day comes in two streams, to be read at once.
         """
         if batches is None:
-            conditions = self._halves()
+            queries = [self.query + half for half in self._halves()]
         else:
             results = self.table == "inference_result"
             batch = "landed_batch(landed_at)" if results else "batch_id"
-            conditions = [f" AND {batch} = ANY(current_setting('model_foundry.batches')::bigint[])"]
-        with self._streams(settings, self.day, conditions, batches or set()) as readers:
+            # (A setting, not a parameter: with one, ADBC cannot stream by COPY.)
+            known = "ANY(current_setting('model_foundry.batches')::bigint[])"
+            queries = [f"{self.query} AND {batch} = {known}"]
+        with self._streams(settings, queries, batches or set()) as readers:
             yield readers
 
     @contextlib.contextmanager
     def _streams(
-        self, settings: Settings, day: date, conditions: list[str], batches: Set[str] = frozenset()
+        self, settings: Settings, queries: list[str], batches: Set[str] = frozenset()
     ) -> Iterator[list[pa.RecordBatchReader]]:
         array = "{" + ",".join(sorted(batches)) + "}"
         readers = []
         with contextlib.ExitStack() as stack:
-            for condition in conditions:
-                arrow = dbapi.connect(settings.require_postgres_url())
-                stack.enter_context(contextlib.closing(arrow))
+            for query in queries:
+                arrow = stack.enter_context(_arrow(settings))
                 cursor = stack.enter_context(arrow.cursor())
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 cursor.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
-                for name, value in (("day", str(day)), ("batches", array)):
-                    cursor.execute(f"SELECT set_config('model_foundry.{name}', $1, true)", (value,))
+                cursor.execute("SELECT set_config('model_foundry.batches', $1, true)", (array,))
                 cursor.adbc_statement.set_options(**_SMALL_BATCHES)
-                cursor.execute(self.columns + condition)
+                cursor.execute(query)
                 readers.append(cursor.fetch_record_batch())
             yield readers
 
@@ -108,23 +116,76 @@ class Source(NamedTuple):
 @contextlib.contextmanager
 def source_of(connection: psycopg.Connection[Any], table: str, day: date) -> Iterator[Source]:
     """A day of a table in PostgreSQL, for as long as the snapshot is open."""
-    columns = _select(connection, table)
+    names = _names(connection, table)
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with contextlib.ExitStack() as stack:
+        for _ in range(_TRIES):
+            with contextlib.suppress(errors.UndefinedTable, _DroppedError):
+                source = stack.enter_context(_snapshot(connection, table, day, names))
+                break
+        else:
+            raise FoundryError(f"{table} {day} is being dropped again and again")
+        yield source
+
+
+@contextlib.contextmanager
+def _snapshot(
+    connection: psycopg.Connection[Any], table: str, day: date, names: str
+) -> Iterator[Source]:
     key = {"table": table, "day": day}
     with connection.transaction():
         [(version, layer, dropped)] = connection.execute(
             load_sql("postgres/lake/version"), key
         ).fetchall()
         [(snapshot,)] = connection.execute("SELECT pg_export_snapshot()").fetchall()
-        yield Source(connection, table, day, snapshot, version, layer, dropped, columns)
+        found = connection.execute(load_sql("postgres/lake/partition"), key).fetchall()
+        nothing = f'SELECT {names} FROM "{table}" WHERE FALSE'  # noqa: S608
+        query = f"SELECT {names} FROM \"{table}\" WHERE occurred_on = '{day}'"  # noqa: S608
+        for partition, oid in found:
+            query = nothing
+            if partition is not None:
+                _keep(connection, partition, oid)
+                query = f'SELECT {names} FROM "{partition}" WHERE TRUE'  # noqa: S608
+        # As it has always been written: a file with another text is made anew.
+        day_setting = "(SELECT current_setting('model_foundry.day')::date)"
+        columns = f'SELECT {names} FROM "{table}" WHERE occurred_on = {day_setting}'  # noqa: S608
+        yield Source(
+            connection, table, day, snapshot, version, layer, dropped, columns, query, nothing
+        )
 
 
-def _select(connection: psycopg.Connection[Any], table: str) -> str:
-    names = [
+class _DroppedError(Exception):
+    pass
+
+
+def _keep(connection: psycopg.Connection[Any], partition: str, oid: int) -> None:
+    """Hold a partition that the snapshot knows: dropping is seen whatever the snapshot is."""
+    name = sql.Identifier(partition)
+    connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name))
+    [(now,)] = connection.execute(
+        "SELECT to_regclass(quote_ident(%s))::oid", (partition,)
+    ).fetchall()
+    if now != oid:
+        raise _DroppedError
+
+
+def _names(connection: psycopg.Connection[Any], table: str) -> str:
+    return ", ".join(
         f'"{name}"::text AS "{name}"' if data_type in _AS_TEXT else f'"{name}"'
         for name, data_type in flat.columns(connection, table)
-    ]
-    # The day comes through a setting, not a parameter: with one, ADBC cannot stream by COPY. (As a
-    # subquery it is looked up once, not for each row.)
-    day = "(SELECT current_setting('model_foundry.day')::date)"
-    return f'SELECT {", ".join(names)} FROM "{table}" WHERE occurred_on = {day}'  # noqa: S608
+    )
+
+
+@contextlib.contextmanager
+def _arrow(settings: Settings) -> Iterator[dbapi.Connection]:
+    """A connection of the other driver, where `postgres.connect` leads."""
+    address = address_of(settings)
+    try:
+        connection = dbapi.connect(address.conninfo, autocommit=True)
+    except dbapi.Error as error:
+        raise address.refused(error) from None
+    with contextlib.closing(connection):
+        with connection.cursor() as cursor:
+            cursor.execute(SETUP.format("$1"), (address.setup,))
+        connection.adbc_connection.set_autocommit(False)
+        yield connection
