@@ -5,13 +5,13 @@ what a difference means: `check` (an error that names it), `accept` (go on), `ap
 """
 
 import asyncio
+import copy
 import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.api import (
@@ -28,7 +28,8 @@ from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import STREAM_SUBJECTS
-from model_foundry.intake.jetstream import connect, without_password
+from model_foundry.intake.jetstream import Client, connect, without_password
+from model_foundry.intake.pull import Limits
 from model_foundry.settings import Settings
 
 _T = TypeVar("_T")
@@ -52,6 +53,20 @@ _CONSUMER_FIELDS: Final = (
     "max_ack_pending",
     "max_deliver",
 )
+
+
+# Of a consumer that exists the server changes neither.
+_FIXED_FIELDS: Final = ("replay_policy", "max_waiting")
+# Each drain has one request open, and the one before it may still be there.
+_LEAST_WAITING: Final = 16
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class Consumer(NamedTuple):
+    """A consumer's state, and how much it gives at once."""
+
+    info: ConsumerInfo
+    limits: Limits
 
 
 def stream_config(settings: Settings) -> StreamConfig:
@@ -158,7 +173,7 @@ async def ensure_stream(client: Client, settings: Settings) -> list[str]:
     return list(there.subjects or [])
 
 
-async def ensure_consumer(client: Client, settings: Settings) -> ConsumerInfo:
+async def ensure_consumer(client: Client, settings: Settings) -> Consumer:
     """Make stream and durable consumer where they are missing; the consumer's state.
 
     Raises:
@@ -169,15 +184,62 @@ async def ensure_consumer(client: Client, settings: Settings) -> ConsumerInfo:
     wanted = consumer_config(settings)
     stream, durable = settings.nats_stream, settings.nats_durable
     try:
-        info: ConsumerInfo = await asked(settings, lambda: jetstream.consumer_info(stream, durable))
+        answer = await api(client, settings, f"CONSUMER.INFO.{stream}.{durable}")
     except NotFoundError:
-        return await asked(settings, lambda: jetstream.add_consumer(stream, wanted))
+        made = await asked(settings, lambda: jetstream.add_consumer(stream, wanted))
+        return Consumer(made, Limits())
+    there = answer["config"]
+    info = ConsumerInfo.from_response(copy.deepcopy(answer))
     differences = _differences(info.config, wanted, _CONSUMER_FIELDS)
-    if differences and _shall_apply(settings, f"consumer {settings.nats_durable}", differences):
-        changes = {name: getattr(wanted, name) for name in _CONSUMER_FIELDS}
-        changed: ConsumerConfig = info.config.evolve(**changes)
-        return await asked(settings, lambda: jetstream.add_consumer(stream, changed))
-    return info
+    stalling = _stalling(there, client, settings)
+    differences += [f"{name} is {shown}" for name, shown in stalling.items()]
+    if answer.get("paused"):
+        differences.append(f"it is paused until {there.get('pause_until')}")
+    if differences and _shall_apply(settings, f"consumer {durable}", differences):
+        if fixed := [name for name in _FIXED_FIELDS if name in stalling]:
+            raise FoundryError(
+                f"consumer {durable}: the server changes no {' and no '.join(fixed)} of a consumer "
+                f"that exists. Remove it (`nats consumer rm {stream} {durable}`); the next drain "
+                "makes it anew and reads the stream from its first message, and what is known is "
+                "not landed twice. Or set MODEL_FOUNDRY_NATS_CONFIG=accept."
+            )
+        told = wanted.as_dict()
+        there = {name: there[name] for name in there if name not in {*_CONSUMER_FIELDS, *stalling}}
+        there |= {name: told[name] for name in _CONSUMER_FIELDS if name in told}
+        there.pop("pause_until", None)
+        request = {"stream_name": stream, "config": there}
+        if answer.get("paused"):
+            await api(client, settings, f"CONSUMER.PAUSE.{stream}.{durable}", {})
+        await api(client, settings, f"CONSUMER.DURABLE.CREATE.{stream}.{durable}", request)
+    limits = Limits(
+        there.get("max_batch"),
+        there.get("max_bytes"),
+        there["max_expires"] / _NANOSECONDS if there.get("max_expires") else None,
+    )
+    return Consumer(info, limits)
+
+
+def _stalling(there: dict[str, Any], client: Client, settings: Settings) -> dict[str, str]:
+    """Fields, most of them unknown to nats-py, under which a drain would stall or crawl."""
+    largest = max(settings.intake_batch_bytes, client.max_payload)
+    found = {}
+    for name, least, unit in (
+        ("max_batch", settings.intake_batch_messages, 1),
+        ("max_bytes", largest, 1),
+        ("max_expires", settings.intake_idle_s, _NANOSECONDS),
+        ("max_waiting", _LEAST_WAITING, 1),
+    ):
+        value = (there.get(name) or 0) / unit
+        if 0 < value < least:
+            found[name] = f"{value:g}, less than {least:g}"
+    if there.get("inactive_threshold"):
+        found["inactive_threshold"] = f"{there['inactive_threshold'] / _NANOSECONDS:g} s, not unset"
+    if there.get("priority_policy", "none") != "none":
+        found["priority_policy"] = f"{there['priority_policy']}, not unset"
+        found["priority_groups"] = f"{', '.join(there.get('priority_groups', []))}, not unset"
+    if there.get("replay_policy", "instant") != "instant":
+        found["replay_policy"] = f"{there['replay_policy']}, not instant"
+    return found
 
 
 async def advisories_waiting(client: Client, settings: Settings) -> int:
@@ -240,7 +302,7 @@ async def queue(settings: Settings) -> Queue:
     """
     client = await connect(settings, name="model-foundry-sensor")
     try:
-        infos = [await ensure_consumer(client, settings)]
+        infos = [(await ensure_consumer(client, settings)).info]
         if await advisories_waiting(client, settings):
             jetstream = client.jetstream(timeout=settings.connect_timeout_s)
             stream, durable = advisory_stream(settings), settings.nats_durable

@@ -100,10 +100,12 @@ async def drain(
     """
     client = await jetstream.connect(settings, name="model-foundry-intake")
     try:
-        await configuration.ensure_consumer(client, settings)
+        consumer = await configuration.ensure_consumer(client, settings)
         life = await current_life(client, settings)
         given_up = await land_given_up(client, settings, life, run_id=run_id)
-        async with Puller(client, settings.nats_stream, settings.nats_durable) as puller:
+        async with Puller(
+            client, settings.nats_stream, settings.nats_durable, consumer.limits
+        ) as puller:
             source = _Durable(settings, client, puller)
             try:
                 drained = await carry(

@@ -40,11 +40,22 @@ class Pulled(NamedTuple):
     status: str
 
 
+class Limits(NamedTuple):
+    """What a consumer refuses requests beyond; None: no limit."""
+
+    messages: int | None = None
+    max_bytes: int | None = None
+    wait_s: float | None = None
+
+
 class Puller:
     """Pull requests to one durable consumer. One fetch at a time; use as a context manager."""
 
-    def __init__(self, client: Client, stream: str, durable: str) -> None:
+    def __init__(
+        self, client: Client, stream: str, durable: str, limits: Limits | None = None
+    ) -> None:
         self._client = client
+        self._limits = limits or Limits()
         self._request_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
         self._info_subject = f"$JS.API.CONSUMER.INFO.{stream}.{durable}"
         self._inbox = client.new_inbox()
@@ -85,7 +96,20 @@ class Puller:
         """Up to `count` messages; waits `wait_s` for a first one when there is none.
 
         What a request left unanswered still arrives later, and is handed out by the next fetch.
+        A consumer that allows less is asked several times.
         """
+        limits = self._limits
+        max_bytes = min(max_bytes, limits.max_bytes or max_bytes)
+        wait_s = min(wait_s, limits.wait_s or wait_s)
+        taken: list[Delivery] = []
+        while True:
+            asked = min(count - len(taken), limits.messages or count)
+            pulled = await self._ask(asked, max_bytes=max_bytes, wait_s=wait_s)
+            taken += pulled.deliveries
+            if len(taken) == count or len(pulled.deliveries) < asked or not taken[-1].pending:
+                return Pulled(taken, pulled.status)
+
+    async def _ask(self, count: int, *, max_bytes: int, wait_s: float) -> Pulled:
         self._wanted = count
         self._closed = asyncio.get_running_loop().create_future()
         missing = count - len(self._arrived)
