@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from model_foundry.store.flatten_sql import flatten_sql
 from model_foundry.store.sql import load_sql, sql_names
 
 FLAT_TABLES = sql_names("postgres/flatten")
@@ -70,7 +71,7 @@ def flatten_day(
         if batches:
             connection.execute("SELECT ensure_day_partition(%s, %s)", (table, day))
             known = {**key, "batches": batches, "events": None}
-            written = connection.execute(load_sql(f"postgres/flatten/{table}"), known).rowcount
+            written = connection.execute(flatten_sql(table), known).rowcount
             connection.execute(load_sql("postgres/flat/remember_batches"), known)
         [(rows,)] = connection.execute(
             load_sql("postgres/flat/record_day"), {**key, "rows": written, "rebuilt": rebuild}
