@@ -43,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fault-events", type=int, default=10_000, help="Events that a drill drains.")
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
+    group.addoption("--fuzz-examples", type=int, default=50, help="Payloads for each flat table.")
 
 
 class _FoldersTogether(LoadFileScheduling):  # type: ignore[misc]  # of a package without types

@@ -96,7 +96,9 @@ CROSS JOIN LATERAL (
                 AND NOT event.p -> 'response' ? 'chunks'
                 THEN event.p -> 'response'
             ELSE chat_response(event.p)
-        END AS response
+        END AS response,
+        jsonb_typeof(event.p -> 'request') IN ('object', 'array', 'string') AS has_request,
+        jsonb_typeof(event.p -> 'response') <> 'null' AS has_response
     OFFSET 0
 ) AS pair
 CROSS JOIN LATERAL (
@@ -153,7 +155,7 @@ CROSS JOIN LATERAL (
                 OR pair.request ?| '{anthropic_version,system}'::text[]
                 OR jsonb_typeof(pair.request #> '{tools,0,input_schema}') = 'object'
                 THEN 'anthropic'
-            WHEN event.p ? 'request' AND pair.request ? 'messages' THEN 'openai_chat'
+            WHEN pair.has_request AND pair.request ? 'messages' THEN 'openai_chat'
             WHEN pair.request ? 'prompt' AND NOT pair.request ? 'messages' THEN 'text_completion'
             ELSE 'familiar'
         END AS shape
@@ -169,7 +171,8 @@ CROSS JOIN LATERAL (
         CASE WHEN choices.choice_no = 0 THEN reading.usage END AS usage,
         CASE WHEN choices.choice_no = 0 THEN reading.timings END AS timings,
         json_first(
-            reading.about -> 'error', pair.response -> 'error', event.p -> 'error'
+            reading.about -> 'error', pair.response -> 'error', event.p -> 'error',
+            CASE WHEN pair.response ->> 'object' = 'error' THEN pair.response END
         ) AS error
     OFFSET 0
 ) AS counted

@@ -63,6 +63,17 @@ RETURN CASE
         THEN to_jsonb(tokens::double precision * 1000 / json_float(ms))
 END;
 
+-- JSON that may have been sent as text holding JSON; text that holds a mere number or word is text.
+CREATE FUNCTION json_opened(value jsonb) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN
+        jsonb_typeof(value) = 'string'
+        AND jsonb_typeof(json_unwrapped(value)) IN ('object', 'array', 'null')
+        THEN json_unwrapped(value)
+    ELSE value
+END;
+
 -- Texts of a list, or the one text that stands for it.
 CREATE FUNCTION json_texts(list jsonb) RETURNS text []
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -70,8 +81,8 @@ RETURN (
     SELECT array_agg(json_text(listed.item) ORDER BY listed.item_no)
     FROM
         jsonb_array_elements(
-            CASE jsonb_typeof(json_unwrapped(list))
-                WHEN 'array' THEN json_unwrapped(list)
+            CASE jsonb_typeof(json_opened(list))
+                WHEN 'array' THEN json_opened(list)
                 ELSE jsonb_build_array(list)
             END
         ) WITH ORDINALITY AS listed (item, item_no)
@@ -157,12 +168,12 @@ RETURN (
     SELECT jsonb_agg(openai_call(listed.call) ORDER BY listed.call_no)
     FROM
         jsonb_array_elements(
-            CASE jsonb_typeof(json_unwrapped(calls))
-                WHEN 'array' THEN json_unwrapped(calls)
+            CASE jsonb_typeof(json_opened(calls))
+                WHEN 'array' THEN json_opened(calls)
                 WHEN 'object'
                     THEN CASE
-                        WHEN json_unwrapped(calls) ?| '{name,function}'::text []
-                            THEN jsonb_build_array(json_unwrapped(calls))
+                        WHEN json_opened(calls) ?| '{name,function}'::text []
+                            THEN jsonb_build_array(json_opened(calls))
                         ELSE '[]'::jsonb
                     END
                 ELSE '[]'::jsonb
@@ -203,7 +214,7 @@ RETURN (
             ORDER BY listed.tool_no, offered.declared_no
         )
     FROM
-        jsonb_array_elements(array_or_empty(json_unwrapped(tools)))
+        jsonb_array_elements(array_or_empty(json_opened(tools)))
         WITH ORDINALITY AS listed (tool, tool_no)
     CROSS JOIN LATERAL
         jsonb_array_elements(
@@ -503,11 +514,11 @@ RETURN (
 CREATE FUNCTION openai_messages(messages jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    list jsonb := json_unwrapped(messages);
+    list jsonb := json_opened(messages);
     found jsonb;
 BEGIN
     IF jsonb_typeof(list) = 'object' THEN
-        list := json_unwrapped(json_first(
+        list := json_opened(json_first(
             list -> 'messages', list -> 'contents', list -> 'input', json_first(list -> 'prompt', list)
         ));
     END IF;
@@ -785,9 +796,23 @@ END;
 CREATE FUNCTION chat_request(p jsonb) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
-    WHEN jsonb_typeof(json_unwrapped(p -> 'request')) IN ('object', 'array', 'string')
-        THEN json_unwrapped(p -> 'request')
+    WHEN jsonb_typeof(json_opened(p -> 'request')) IN ('object', 'array', 'string')
+        THEN json_opened(p -> 'request')
     ELSE p
+END;
+
+-- A response that may have been sent as text; an answer that is JSON stays the text that it is.
+CREATE FUNCTION opened_response(response jsonb) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN jsonb_typeof(response) <> 'string' THEN response
+    WHEN
+        are_chunks(json_opened(response))
+        OR json_opened(response)
+        ?| '{choices,candidates,output,content,parts,message,tool_calls,usage,error}'::text []
+        OR json_opened(response) @? '$[*] ? (exists (@.role) || exists (@.type))'
+        THEN json_opened(response)
+    ELSE response
 END;
 
 -- What was answered: the payload's `response`, or the payload itself; a stream as one response.
@@ -795,7 +820,6 @@ CREATE FUNCTION chat_response(p jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     response jsonb := json_first(p -> 'response', p -> 'chunks', p);
-    inner_response jsonb;
 BEGIN
     IF jsonb_typeof(response) = 'string' THEN
         IF response #>> '{}' LIKE 'data:%' THEN
@@ -805,16 +829,7 @@ BEGIN
                 WHERE line LIKE 'data:%{%'
             ));
         END IF;
-        inner_response := json_unwrapped(response);
-        IF
-            are_chunks(inner_response)
-            OR (
-                jsonb_typeof(inner_response) = 'object'
-                AND inner_response ?| '{choices,candidates,output,content,message,usage,error}'
-            )
-        THEN
-            response := inner_response;
-        END IF;
+        response := opened_response(response);
     END IF;
     IF are_chunks(response) THEN
         RETURN whole_response(response);
@@ -855,7 +870,7 @@ RETURN openai_answer(
 CREATE FUNCTION response_answer(response jsonb, choice_no integer) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
-    WHEN jsonb_typeof(response) IS NULL OR jsonb_typeof(response) = 'null' THEN NULL
+    WHEN response IS NULL OR response IN ('null', '{}', '[]') THEN NULL
     WHEN jsonb_typeof(response -> 'choices') = 'array'
         THEN answered_message(
             json_first(
@@ -869,7 +884,12 @@ RETURN CASE
         THEN openai_answer(openai_messages(response -> 'output'))
     WHEN jsonb_typeof(response -> 'message') = 'object'
         THEN answered_message(response -> 'message')
-    WHEN jsonb_typeof(response) = 'array' THEN openai_answer(openai_messages(response))
+    WHEN jsonb_typeof(response) = 'array'
+        THEN CASE
+            WHEN response @? '$[*] ? (exists (@.role) || @.type == "function_call")'
+                THEN openai_answer(openai_messages(response))
+            ELSE answered_message(jsonb_build_object('content', response))
+        END
     WHEN
         jsonb_typeof(response) = 'object'
         AND NOT response ?| '{content,parts,tool_calls,function_call,refusal,reasoning}'::text []

@@ -20,7 +20,7 @@ SELECT
     || openai_messages(json_first(event.p -> 'messages', pair.request -> 'messages')) AS messages,
     CASE
         WHEN pair.response ->> 'type' = 'error' THEN NULL
-        WHEN event.p ? 'response' OR pair.response ->> 'type' = 'message'
+        WHEN pair.has_response OR pair.response ->> 'type' = 'message'
             THEN answered_message(
                 CASE jsonb_typeof(pair.response)
                     WHEN 'object'
@@ -36,7 +36,7 @@ SELECT
         WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
         WHEN
             jsonb_typeof(pair.request) = 'object'
-            AND (event.p ? 'request' OR pair.request ? 'max_tokens')
+            AND (pair.has_request OR pair.request ? 'max_tokens')
             THEN pair.request - '{
                 messages,tools,system,metadata,response,usage,timings,error,
                 session_id,slot,role,provider,user_id,client,tags,status

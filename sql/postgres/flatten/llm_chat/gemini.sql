@@ -6,11 +6,8 @@ SELECT
             'request_model', json_first(event.p -> 'model', pair.request -> 'model'),
             'response_model',
             json_first(pair.response -> 'modelVersion', pair.response -> 'model_version'),
-            'error_kind',
-            json_first(
-                pair.response #> '{promptFeedback,blockReason}',
-                pair.response #> '{prompt_feedback,block_reason}'
-            )
+            'error', told.blocked,
+            'error_kind', told.blocked
         )
     ) AS about,
     CASE
@@ -72,6 +69,10 @@ FROM (
             pair.request -> 'config', event.p -> 'parameters'
         ) AS config,
         json_first(pair.response -> 'usageMetadata', pair.response -> 'usage_metadata') AS usage,
+        json_first(
+            pair.response #> '{promptFeedback,blockReason}',
+            pair.response #> '{prompt_feedback,block_reason}'
+        ) AS blocked,
         pair.response -> 'candidates' -> choices.choice_no AS candidate
 ) AS told
 WHERE recognized.shape = 'gemini'

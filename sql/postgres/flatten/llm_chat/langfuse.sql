@@ -16,7 +16,7 @@ SELECT
             ),
             'response_model',
             json_first(
-                json_unwrapped(seen.body -> 'output') -> 'model', seen.body -> 'model',
+                seen.output -> 'model', seen.body -> 'model',
                 seen.body -> 'provided_model_name'
             ),
             'provider', seen.body #> '{metadata,ls_provider}',
@@ -78,20 +78,20 @@ SELECT
     ) AS timings,
     seen.parameters,
     openai_tools(
-        json_first(json_unwrapped(seen.body -> 'input') -> 'tools', seen.parameters -> 'tools')
+        json_first(json_opened(seen.body -> 'input') -> 'tools', seen.parameters -> 'tools')
     ) AS tools
 FROM (
     SELECT
         observed.body,
-        json_unwrapped(observed.body -> 'output') AS output,
-        json_unwrapped(
+        opened_response(observed.body -> 'output') AS output,
+        json_opened(
             json_first(
                 json_first(observed.body -> 'usageDetails', observed.body -> 'usage_details'),
                 observed.body -> 'usage'
             )
         ) AS usage,
         json_first(observed.body -> 'startTime', observed.body -> 'start_time') AS started,
-        json_unwrapped(
+        json_opened(
             json_first(observed.body -> 'modelParameters', observed.body -> 'model_parameters')
         ) AS parameters
     FROM (

@@ -61,19 +61,19 @@ FROM (
     SELECT
         logged.body,
         logged.response,
-        json_unwrapped(logged.body -> 'model_parameters') AS parameters,
+        json_opened(logged.body -> 'model_parameters') AS parameters,
         json_first(logged.response -> 'usage', logged.body #> '{metadata,usage_object}') AS usage
     FROM (
         SELECT
             CASE
                 WHEN event.p ? 'standard_logging_object'
-                    THEN json_unwrapped(event.p -> 'standard_logging_object')
+                    THEN json_opened(event.p -> 'standard_logging_object')
                 ELSE event.p
             END AS body,
             CASE
                 WHEN event.p ? 'standard_logging_object'
-                    THEN chat_response(json_unwrapped(event.p -> 'standard_logging_object'))
-                WHEN event.p ? 'response' THEN nullif(pair.response, event.p)
+                    THEN chat_response(json_opened(event.p -> 'standard_logging_object'))
+                WHEN pair.has_response THEN nullif(pair.response, event.p)
             END AS response
     ) AS logged
 ) AS log

@@ -93,7 +93,7 @@ FROM (
         CASE jsonb_typeof(event.p -> 'response')
             WHEN 'object' THEN pair.response
             ELSE CASE
-                WHEN event.p ? 'request' AND jsonb_typeof(pair.response) = 'object'
+                WHEN pair.has_request AND jsonb_typeof(pair.response) = 'object'
                     THEN pair.response
                 ELSE event.p
             END

@@ -37,7 +37,7 @@ SELECT
     CASE
         WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
         WHEN jsonb_typeof(pair.request) <> 'object' THEN NULL
-        WHEN event.p ? 'request' THEN pair.request - '{messages,tools,functions}'::text[]
+        WHEN pair.has_request THEN pair.request - '{messages,tools,functions}'::text[]
         WHEN event.p ?| '{temperature,max_tokens,max_completion_tokens,top_p}'::text[]
             THEN event.p - '{
                 messages,tools,functions,response,usage,timings,metrics,choices,parameters,error,
@@ -57,9 +57,9 @@ FROM (
             WHEN jsonb_typeof(pair.response -> 'choices') = 'array'
                 THEN json_first(
                     pair.response -> 'choices' -> choices.choice_no -> 'message',
-                    CASE WHEN choices.choice_no = 0 AND event.p ? 'response' THEN pair.response END
+                    CASE WHEN choices.choice_no = 0 AND pair.has_response THEN pair.response END
                 )
-            WHEN event.p ? 'response' THEN pair.response
+            WHEN pair.has_response THEN pair.response
         END AS answer,
         json_first(event.p -> 'usage', pair.response -> 'usage') AS usage,
         json_first(event.p -> 'timings', pair.response -> 'timings') AS timings,

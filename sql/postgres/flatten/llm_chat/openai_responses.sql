@@ -43,7 +43,7 @@ SELECT
         )
     )
     || CASE
-        WHEN event.p ? 'request' AND jsonb_typeof(pair.request) = 'object'
+        WHEN pair.has_request AND jsonb_typeof(pair.request) = 'object'
             THEN json_said(pair.request - '{input,instructions,tools}'::text[])
         ELSE '{}'::jsonb
     END AS parameters,

@@ -39,7 +39,7 @@ SELECT
             THEN openai_message(
                 jsonb_build_object(
                     'role', 'system',
-                    'content', json_unwrapped(span.named -> 'gen_ai.system_instructions')
+                    'content', json_opened(span.named -> 'gen_ai.system_instructions')
                 )
             )
         ELSE '[]'::jsonb
@@ -60,10 +60,10 @@ SELECT
                 json_first(told.answered -> 'message', told.answered), 0
             )
         WHEN span.named ? 'gen_ai.completion'
-            THEN response_answer(json_unwrapped(span.named -> 'gen_ai.completion'), 0)
+            THEN response_answer(opened_response(span.named -> 'gen_ai.completion'), 0)
     END AS answer,
     json_first(
-        json_unwrapped(span.named -> 'gen_ai.response.finish_reasons') -> 0,
+        json_opened(span.named -> 'gen_ai.response.finish_reasons') -> 0,
         span.output -> 0 -> 'finish_reason',
         json_first(
             told.answered -> 'finish_reason', numbered.answered -> 0 -> 'finish_reason'
@@ -128,7 +128,7 @@ SELECT
 FROM (
     SELECT
         attributes.named,
-        json_unwrapped(attributes.named -> 'gen_ai.output.messages') AS output
+        json_opened(attributes.named -> 'gen_ai.output.messages') AS output
     FROM (
         SELECT
             otel_attributes(event.p)
@@ -148,34 +148,31 @@ CROSS JOIN LATERAL (
             AS answered
     FROM (
         SELECT
-            part.side,
-            part.message_no,
-            jsonb_object_agg(part.name, part.value) FILTER (WHERE part.call_no IS NULL)
-            || CASE
-                WHEN count(part.call_no) > 0
-                    THEN jsonb_build_object(
-                        'tool_calls',
-                        jsonb_agg(
-                            jsonb_build_object(part.name, part.value) ORDER BY part.call_no
-                        ) FILTER (WHERE part.call_no IS NOT NULL)
-                    )
-                ELSE '{}'::jsonb
-            END AS message
+            item.side,
+            item.message_no,
+            coalesce(
+                (jsonb_agg(item.members) FILTER (WHERE item.call_no IS NULL)) -> 0, '{}'::jsonb
+            )
+            || jsonb_build_object(
+                'tool_calls',
+                jsonb_agg(item.members ORDER BY item.call_no)
+                    FILTER (WHERE item.call_no IS NOT NULL)
+            ) AS message
         FROM (
             SELECT
                 found.hit[1] AS side,
-                found.hit[2]::numeric AS message_no,
-                found.hit[4]::numeric AS call_no,
-                found.hit[5] AS name,
-                attribute.value
+                found.hit[2]::integer AS message_no,
+                found.hit[4]::integer AS call_no,
+                jsonb_object_agg(found.hit[5], attribute.value) AS members
             FROM jsonb_each(span.named) AS attribute (name, value)
             CROSS JOIN LATERAL
                 regexp_matches(
                     attribute.name,
                     '^gen_ai\.(prompt|completion)\.(\d{1,6})\.(tool_calls\.(\d{1,6})\.)?(\w+)$'
                 ) AS found (hit)
-        ) AS part
-        GROUP BY part.side, part.message_no
+            GROUP BY found.hit[1], found.hit[2], found.hit[4]
+        ) AS item
+        GROUP BY item.side, item.message_no
     ) AS one
 ) AS numbered
 CROSS JOIN LATERAL (
@@ -199,7 +196,7 @@ CROSS JOIN LATERAL (
                 ELSE (
                     SELECT
                         coalesce(
-                            jsonb_object_agg(said.name, json_unwrapped(said.value)), '{}'::jsonb
+                            jsonb_object_agg(said.name, json_opened(said.value)), '{}'::jsonb
                         )
                     FROM
                         jsonb_each(

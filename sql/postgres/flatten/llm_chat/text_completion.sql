@@ -39,9 +39,11 @@ SELECT
     ) AS timings,
     CASE
         WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
-        WHEN jsonb_typeof(pair.request) = 'object'
+        WHEN
+            jsonb_typeof(pair.request) = 'object'
+            AND (pair.has_request OR pair.request ?| '{max_tokens,n_predict,temperature}'::text[])
             THEN pair.request - '{
-                prompt,response,usage,timings,metrics,choices,error,
+                id,object,created,prompt,response,usage,timings,metrics,choices,error,
                 session_id,slot,role,provider,user_id,client,tags,status
             }'::text[]
     END AS parameters,

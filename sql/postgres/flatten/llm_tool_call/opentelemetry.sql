@@ -3,7 +3,7 @@ SELECT
     span.named -> 'gen_ai.tool.call.id' AS tool_call_id,
     span.named -> 'gen_ai.tool.name' AS tool_name,
     span.named -> 'gen_ai.tool.call.arguments' AS arguments,
-    json_unwrapped(span.named -> 'gen_ai.tool.call.result') AS result,
+    json_opened(span.named -> 'gen_ai.tool.call.result') AS result,
     CASE
         WHEN span.named -> 'error.type' <> 'null'::jsonb OR event.p #>> '{status,code}' = '2'
             THEN 'true'::jsonb
