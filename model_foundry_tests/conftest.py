@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--postgres-bin", type=Path, help="PostgreSQL's programs; unset: those of the wheel."
     )
+    group.addoption("--fuzz-examples", type=int, default=50, help="Payloads for each flat table.")
 
 
 class _FoldersTogether(LoadFileScheduling):  # type: ignore[misc]  # of a package without types

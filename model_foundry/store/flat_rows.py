@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from model_foundry.store.flatten_sql import flatten_sql
 from model_foundry.store.row_errors import detail_of, is_of_a_row, reason_of
 from model_foundry.store.sql import load_sql
 
@@ -101,9 +102,7 @@ class _Maker:
 
     def _tried(self, part: _Part) -> Made:
         with self._connection.transaction():  # a savepoint
-            cursor = self._connection.execute(
-                load_sql(f"postgres/flatten/{self._table}"), self._parameters(part)
-            )
+            cursor = self._connection.execute(flatten_sql(self._table), self._parameters(part))
         return Made(cursor.rowcount)
 
     def _events_of(self, batches: Sequence[int]) -> Sequence[str]:

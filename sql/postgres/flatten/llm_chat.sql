@@ -1,65 +1,290 @@
--- One row per llm.chat.persist event of a day, from familiar's shape or OpenAI's
--- request/response pair.
+-- One row per choice of each llm.chat.persist event of a day: one, as a rule. Counts and times
+-- belong to the exchange and stand in the row of choice 0 alone.
+--
+-- A payload is recognized by its own fields and read by its family's file; what cannot be read is
+-- a row of shape `unknown`.
 INSERT INTO llm_chat (
-    event_id, correlation_id, causation_id, source, occurred_at, occurred_on,
-    conversation_id, slot, role, provider_name, request_model, response_model,
-    message_count, user_text, response_text, reasoning_text, tool_call_count, finish_reason,
-    input_tokens, output_tokens, cached_tokens, ttft_ms, total_ms, pp_tokens_per_s, tg_tokens_per_s,
-    temperature, max_tokens, messages, tool_calls, tools, parameters, batch_id
+    event_id, correlation_id, causation_id, source, occurred_at, occurred_on, batch_id,
+    choice_no, shape, conversation_id, slot, role, provider_name, request_model, response_model,
+    user_id, client, tags, status, error_kind,
+    message_count, media_count, user_text, messages, response_text, reasoning_text, refusal_text,
+    tool_call_count, tool_calls, finish_reason,
+    input_tokens, output_tokens, cached_tokens, reasoning_tokens,
+    ttft_ms, total_ms, pp_tokens_per_s, tg_tokens_per_s,
+    temperature, max_tokens, parameters, tools
 )
-WITH event AS (
+SELECT
+    event.event_id,
+    event.correlation_id,
+    event.causation_id,
+    event.source,
+    event.occurred_at,
+    event.occurred_on,
+    event.batch_id,
+    choices.choice_no,
+    CASE
+        WHEN
+            said.messages = '[]'::jsonb AND said.content IS NULL AND said.reasoning IS NULL
+            AND said.refusal IS NULL AND said.tool_calls IS NULL AND said.error IS NULL
+            AND said.input_tokens IS NULL AND said.output_tokens IS NULL
+            THEN 'unknown'
+        ELSE recognized.shape
+    END,
+    json_text(said.conversation_id),
+    json_text(said.slot),
+    CASE
+        WHEN json_text(said.role) NOT IN ('assistant', 'user', 'system', 'tool', 'model')
+            THEN json_text(said.role)
+    END,
+    json_text(said.provider),
+    json_text(said.request_model),
+    json_text(said.response_model),
+    json_text(said.user_id),
+    json_text(said.client),
+    CASE WHEN said.tags IS NOT NULL THEN json_texts(said.tags) END,
+    CASE WHEN said.error IS NULL THEN exchange_status(json_text(said.status)) ELSE 'error' END,
+    json_text(said.error_kind),
+    jsonb_array_length(said.messages),
+    media_count(said.messages),
+    last_message_text(said.messages, 'user'),
+    said.messages,
+    content_text(said.content),
+    content_text(said.reasoning),
+    json_text(said.refusal),
+    jsonb_array_length(array_or_empty(said.tool_calls)),
+    said.tool_calls,
+    openai_finish_reason(json_text(said.finish_reason)),
+    json_bigint(said.input_tokens),
+    json_bigint(said.output_tokens),
+    json_bigint(said.cached_tokens),
+    json_bigint(said.reasoning_tokens),
+    json_float(said.ttft_ms),
+    json_float(said.total_ms),
+    json_float(said.pp_tokens_per_s),
+    json_float(said.tg_tokens_per_s),
+    json_float(said.temperature),
+    json_bigint(said.max_tokens),
+    said.parameters,
+    said.tools
+FROM (
     SELECT
-        inbox.*,
-        inbox.payload AS p,
-        inbox.payload -> 'response' AS response,
-        coalesce(inbox.payload -> 'response' #> '{choices,0,message}', inbox.payload -> 'response')
-            AS answer,
-        coalesce(inbox.payload -> 'usage', inbox.payload #> '{response,usage}') AS usage,
-        coalesce(inbox.payload -> 'timings', inbox.payload #> '{response,timings}') AS timings,
-        coalesce(inbox.payload -> 'parameters', inbox.payload -> 'request') AS parameters_used,
-        array_or_empty(coalesce(inbox.payload -> 'messages', inbox.payload #> '{request,messages}'))
-            AS conversation
+        inbox.event_id,
+        inbox.correlation_id,
+        inbox.causation_id,
+        inbox.source,
+        inbox.occurred_at,
+        inbox.occurred_on,
+        inbox.batch_id,
+        event_payload(inbox.payload) AS p
     FROM event_inbox AS inbox
     WHERE
         inbox.occurred_on = %(day)s
         AND inbox.subject = 'llm.chat.persist'
         AND inbox.batch_id = any(%(batches)s)
         AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s))
-)
-
-SELECT
-    event_id,
-    correlation_id,
-    causation_id,
-    source,
-    occurred_at,
-    occurred_on,
-    json_text(p -> 'session_id'),
-    json_text(p -> 'slot'),
-    json_text(p -> 'role'),
-    json_text(p -> 'provider'),
-    json_text(coalesce(p -> 'model', p #> '{request,model}')),
-    json_text(coalesce(response -> 'model', p -> 'model')),
-    jsonb_array_length(conversation),
-    last_message_text(conversation, 'user'),
-    content_text(answer -> 'content'),
-    content_text(coalesce(answer -> 'reasoning_content', answer -> 'reasoning')),
-    jsonb_array_length(array_or_empty(answer -> 'tool_calls')),
-    json_text(coalesce(response #> '{choices,0,finish_reason}', response -> 'finish_reason')),
-    json_bigint(usage -> 'prompt_tokens'),
-    json_bigint(usage -> 'completion_tokens'),
-    json_bigint(
-        coalesce(usage -> 'cached_tokens', usage #> '{prompt_tokens_details,cached_tokens}')
-    ),
-    json_float(timings -> 'ttft_ms'),
-    json_float(timings -> 'duration_ms'),
-    json_float(timings -> 'prompt_per_second'),
-    json_float(timings -> 'predicted_per_second'),
-    json_float(parameters_used -> 'temperature'),
-    json_bigint(parameters_used -> 'max_tokens'),
-    conversation,
-    answer -> 'tool_calls',
-    coalesce(p -> 'tools', p #> '{request,tools}'),
-    parameters_used - 'messages' - 'tools',
-    batch_id
-FROM event;
+    OFFSET 0 -- what is computed here, and in those below, is computed once
+) AS event
+CROSS JOIN LATERAL (
+    SELECT
+        CASE jsonb_typeof(event.p -> 'request')
+            WHEN 'object' THEN event.p -> 'request'
+            ELSE chat_request(event.p)
+        END AS request,
+        CASE
+            WHEN
+                jsonb_typeof(event.p -> 'response') = 'object'
+                AND NOT event.p -> 'response' ? 'chunks'
+                THEN event.p -> 'response'
+            ELSE chat_response(event.p)
+        END AS response,
+        jsonb_typeof(event.p -> 'request') IN ('object', 'array', 'string') AS has_request,
+        jsonb_typeof(event.p -> 'response') <> 'null' AS has_response
+    OFFSET 0
+) AS pair
+CROSS JOIN LATERAL (
+    SELECT
+        CASE
+            -- Those that record others' exchanges, by what only they say of them.
+            WHEN
+                event.p ?| '{gen_ai.system,gen_ai.provider.name,gen_ai.operation.name}'::text[]
+                OR event.p ?| '{gen_ai.request.model,gen_ai.response.model}'::text[]
+                OR event.p ?| '{gen_ai.input.messages,gen_ai.output.messages}'::text[]
+                OR event.p ?| '{attributes,events}'::text[]
+                AND (
+                    otel_attributes(event.p)::text LIKE '%%"gen_ai.%%'
+                    OR event.p #>> '{events,0,name}' LIKE 'gen_ai.%%'
+                )
+                THEN 'opentelemetry'
+            WHEN
+                event.p ?| '{call_type,hidden_params,standard_logging_object}'::text[]
+                AND event.p ?| '{model_parameters,startTime,standard_logging_object}'::text[]
+                THEN 'litellm'
+            WHEN
+                event.p ?| '{modelParameters,usageDetails,model_parameters,usage_details}'::text[]
+                AND event.p ?| '{traceId,trace_id,startTime,start_time,id}'::text[]
+                OR event.p ->> 'type' IN ('GENERATION', 'generation-create', 'generation-update')
+                THEN 'langfuse'
+            WHEN
+                jsonb_typeof(event.p -> 'conversations') = 'array' OR event.p #> '{0,from}' IS NOT NULL
+                THEN 'sharegpt'
+            WHEN pair.response ->> 'object' = 'chat.completion.chunk' THEN 'openai_chunks'
+            WHEN
+                pair.response #>> '{choices,0,text}' IS NOT NULL
+                OR pair.response ->> 'object' = 'text_completion'
+                OR pair.response ?| '{tokens_evaluated,tokens_predicted}'::text[]
+                THEN 'text_completion'
+            WHEN jsonb_typeof(pair.response -> 'choices') = 'array' THEN 'openai_chat'
+            WHEN
+                pair.response ?| '{candidates,usageMetadata,usage_metadata,promptFeedback}'::text[]
+                OR jsonb_typeof(pair.request -> 'contents') IN ('array', 'object', 'string')
+                THEN 'gemini'
+            WHEN
+                pair.response ->> 'object' = 'response'
+                OR jsonb_typeof(pair.response -> 'output') = 'array'
+                OR pair.request ?| '{input,instructions}'::text[] AND NOT pair.request ? 'messages'
+                THEN 'openai_responses'
+            WHEN
+                pair.response ?| '{prompt_eval_count,eval_count,done_reason,total_duration}'::text[]
+                OR event.p ?| '{prompt_eval_count,eval_count,done_reason,total_duration}'::text[]
+                OR jsonb_typeof(pair.request -> 'options') = 'object'
+                THEN 'ollama'
+            WHEN
+                pair.response ->> 'type' IN ('message', 'error')
+                OR pair.response ?| '{stop_reason,stop_sequence}'::text[]
+                OR pair.response -> 'usage' ?| '{cache_creation_input_tokens,cache_read_input_tokens}'::text[]
+                OR pair.request ?| '{anthropic_version,system}'::text[]
+                OR jsonb_typeof(pair.request #> '{tools,0,input_schema}') = 'object'
+                THEN 'anthropic'
+            WHEN pair.has_request AND pair.request ? 'messages' THEN 'openai_chat'
+            WHEN pair.request ? 'prompt' AND NOT pair.request ? 'messages' THEN 'text_completion'
+            ELSE 'familiar'
+        END AS shape
+    OFFSET 0
+) AS recognized
+CROSS JOIN LATERAL
+    generate_series(0, chat_choices(pair.response) - 1) AS choices (choice_no)
+CROSS JOIN LATERAL (
+    %(readings)s
+) AS reading
+CROSS JOIN LATERAL (
+    SELECT
+        CASE WHEN choices.choice_no = 0 THEN reading.usage END AS usage,
+        CASE WHEN choices.choice_no = 0 THEN reading.timings END AS timings,
+        json_first(
+            reading.about -> 'error', pair.response -> 'error', event.p -> 'error',
+            CASE WHEN pair.response ->> 'object' = 'error' THEN pair.response END
+        ) AS error
+    OFFSET 0
+) AS counted
+CROSS JOIN LATERAL (
+    SELECT
+        json_first(
+            reading.about -> 'session_id',
+            json_first(event.p -> 'session_id', event.p -> 'conversation_id'),
+            json_first(pair.request -> 'session_id', pair.request #> '{metadata,session_id}')
+        ) AS conversation_id,
+        json_first(reading.about -> 'slot', event.p -> 'slot') AS slot,
+        event.p -> 'role' AS role,
+        json_first(
+            reading.about -> 'provider', event.p -> 'provider', event.p -> 'provider_name'
+        ) AS provider,
+        json_first(
+            reading.about -> 'request_model', event.p -> 'model', pair.request -> 'model'
+        ) AS request_model,
+        json_first(
+            reading.about -> 'response_model', pair.response -> 'model', event.p -> 'model'
+        ) AS response_model,
+        json_first(
+            reading.about -> 'user_id',
+            json_first(event.p -> 'user_id', pair.request -> 'user_id'),
+            json_first(pair.request -> 'user', pair.request -> 'safety_identifier'),
+            event.p -> 'user'
+        ) AS user_id,
+        json_first(
+            reading.about -> 'client',
+            json_first(event.p -> 'client', event.p -> 'user_agent'),
+            pair.request -> 'client'
+        ) AS client,
+        json_first(
+            reading.about -> 'tags', event.p -> 'tags',
+            json_first(pair.request -> 'tags', pair.request #> '{metadata,tags}')
+        ) AS tags,
+        json_first(
+            reading.about -> 'status', event.p -> 'status', pair.response -> 'status'
+        ) AS status,
+        counted.error,
+        json_first(
+            json_first(reading.about -> 'error_kind', event.p -> 'error_kind'),
+            event.p -> 'error_type',
+            counted.error -> 'type',
+            json_first(counted.error -> 'status', counted.error -> 'code')
+        ) AS error_kind,
+        reading.messages,
+        reading.answer -> 'content' AS content,
+        json_first(reading.answer -> 'reasoning_content', reading.answer -> 'reasoning')
+            AS reasoning,
+        reading.answer -> 'refusal' AS refusal,
+        nullif(array_or_empty(reading.answer -> 'tool_calls'), '[]'::jsonb) AS tool_calls,
+        reading.finish_reason,
+        json_first(
+            counted.usage -> 'prompt_tokens',
+            CASE
+                WHEN counted.usage ?| '{cache_creation_input_tokens,cache_read_input_tokens}'::text[]
+                    THEN json_sum(
+                        counted.usage -> 'input_tokens',
+                        counted.usage -> 'cache_creation_input_tokens',
+                        counted.usage -> 'cache_read_input_tokens'
+                    )
+                ELSE counted.usage -> 'input_tokens'
+            END,
+            counted.timings -> 'prompt_tokens'
+        ) AS input_tokens,
+        json_first(
+            counted.usage -> 'completion_tokens', counted.usage -> 'output_tokens',
+            counted.timings -> 'completion_tokens'
+        ) AS output_tokens,
+        json_first(
+            json_first(
+                counted.usage -> 'cached_tokens',
+                counted.usage #> '{prompt_tokens_details,cached_tokens}'
+            ),
+            counted.usage #> '{input_tokens_details,cached_tokens}',
+            json_first(
+                counted.usage -> 'cache_read_input_tokens',
+                counted.usage -> 'prompt_cache_hit_tokens'
+            ),
+            counted.timings -> 'cached_tokens'
+        ) AS cached_tokens,
+        json_first(
+            counted.usage -> 'reasoning_tokens',
+            counted.usage #> '{completion_tokens_details,reasoning_tokens}',
+            counted.usage #> '{output_tokens_details,reasoning_tokens}'
+        ) AS reasoning_tokens,
+        counted.timings -> 'ttft_ms' AS ttft_ms,
+        CASE
+            WHEN choices.choice_no = 0
+                THEN json_first(
+                    counted.timings -> 'duration_ms', event.p -> 'duration_ms',
+                    event.p -> 'latency_ms'
+                )
+        END AS total_ms,
+        counted.timings -> 'prompt_per_second' AS pp_tokens_per_s,
+        counted.timings -> 'predicted_per_second' AS tg_tokens_per_s,
+        reading.parameters -> 'temperature' AS temperature,
+        json_first(
+            json_first(
+                reading.parameters -> 'max_completion_tokens', reading.parameters -> 'max_tokens'
+            ),
+            reading.parameters -> 'max_output_tokens',
+            json_first(
+                reading.parameters -> 'maxOutputTokens', reading.parameters -> 'maxTokens'
+            ),
+            json_first(reading.parameters -> 'num_predict', reading.parameters -> 'n_predict')
+        ) AS max_tokens,
+        CASE
+            WHEN jsonb_typeof(reading.parameters) = 'object'
+                THEN nullif(reading.parameters, '{}'::jsonb)
+        END AS parameters,
+        json_first(reading.tools, NULL) AS tools
+    OFFSET 0
+) AS said;

@@ -1,30 +1,94 @@
--- One row per llm.tool_call event of a day.
+-- One row per llm.tool_call event of a day, whichever family the call and its result are of.
 INSERT INTO llm_tool_call (
-    event_id, correlation_id, causation_id, source, occurred_at, occurred_on,
+    event_id, correlation_id, causation_id, source, occurred_at, occurred_on, batch_id, shape,
     tool_call_id, tool_name, is_error, error_type, duration_ms, slot, request_model, chat_event_id,
-    arguments, result, batch_id
+    arguments, result
 )
 SELECT
-    event_id,
-    correlation_id,
-    causation_id,
-    source,
-    occurred_at,
-    occurred_on,
-    json_text(payload -> 'tool_call_id'),
-    json_text(payload -> 'tool_name'),
-    json_boolean(payload -> 'is_error'),
-    json_text(payload -> 'error_type'),
-    json_float(payload -> 'duration_ms'),
-    json_text(payload -> 'slot'),
-    json_text(payload -> 'model'),
-    json_text(payload -> 'chat_event_id'),
-    json_unwrapped(payload -> 'arguments'),
-    payload -> 'result',
-    batch_id
-FROM event_inbox
-WHERE
-    occurred_on = %(day)s
-    AND subject = 'llm.tool_call'
-    AND batch_id = any(%(batches)s)
-    AND (%(events)s::text[] IS NULL OR event_id = any(%(events)s));
+    event.event_id,
+    event.correlation_id,
+    event.causation_id,
+    event.source,
+    event.occurred_at,
+    event.occurred_on,
+    event.batch_id,
+    CASE
+        WHEN
+            said.tool_name IS NULL AND said.arguments IS NULL AND said.result IS NULL
+            AND said.tool_call_id IS NULL
+            THEN 'unknown'
+        ELSE recognized.shape
+    END,
+    json_text(said.tool_call_id),
+    json_text(said.tool_name),
+    json_boolean(said.is_error),
+    json_text(said.error_type),
+    json_float(said.duration_ms),
+    json_text(event.p -> 'slot'),
+    json_text(json_first(event.p -> 'model', event.p -> 'request_model')),
+    json_text(event.p -> 'chat_event_id'),
+    json_unwrapped(said.arguments),
+    said.result
+FROM (
+    SELECT
+        inbox.event_id,
+        inbox.correlation_id,
+        inbox.causation_id,
+        inbox.source,
+        inbox.occurred_at,
+        inbox.occurred_on,
+        inbox.batch_id,
+        event_payload(inbox.payload) AS p
+    FROM event_inbox AS inbox
+    WHERE
+        inbox.occurred_on = %(day)s
+        AND inbox.subject = 'llm.tool_call'
+        AND inbox.batch_id = any(%(batches)s)
+        AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s))
+    OFFSET 0 -- what is computed here, and in those below, is computed once
+) AS event
+CROSS JOIN LATERAL (
+    SELECT
+        CASE
+            WHEN
+                event.p ?| '{method,params,jsonrpc}'::text[]
+                OR jsonb_typeof(event.p #> '{request,params}') = 'object'
+                OR event.p #> '{result,isError}' IS NOT NULL
+                OR event.p ? 'isError'
+                THEN 'mcp'
+            WHEN
+                event.p ?| '{tool_use,tool_result,tool_use_id}'::text[]
+                OR event.p ->> 'type' IN ('tool_use', 'tool_result')
+                THEN 'anthropic'
+            WHEN event.p ?| '{gen_ai.tool.name,gen_ai.tool.call.id}'::text[] THEN 'opentelemetry'
+            WHEN
+                event.p #> '{attributes}' IS NOT NULL
+                AND otel_attributes(event.p)::text LIKE '%%"gen_ai.tool.%%'
+                THEN 'opentelemetry'
+            WHEN
+                event.p ?| '{function,tool_call,call_id}'::text[]
+                OR event.p ->> 'type' IN ('function', 'function_call')
+                THEN 'openai'
+            ELSE 'familiar'
+        END AS shape
+    OFFSET 0
+) AS recognized
+CROSS JOIN LATERAL (
+    %(readings)s
+) AS reading
+CROSS JOIN LATERAL (
+    SELECT
+        json_first(event.p -> 'tool_call_id', reading.tool_call_id) AS tool_call_id,
+        json_first(event.p -> 'tool_name', reading.tool_name) AS tool_name,
+        json_first(reading.arguments, event.p -> 'arguments') AS arguments,
+        json_first(reading.result, event.p -> 'result') AS result,
+        json_first(event.p -> 'is_error', reading.is_error) AS is_error,
+        json_first(
+            event.p -> 'error_type', reading.error_type,
+            json_first(event.p #> '{error,type}', event.p #> '{error,code}')
+        ) AS error_type,
+        json_first(
+            event.p -> 'duration_ms', reading.duration_ms, event.p -> 'latency_ms'
+        ) AS duration_ms
+    OFFSET 0
+) AS said;

@@ -1,0 +1,146 @@
+"""No JSON makes the statement of a flat table fail, or the check disagree with it.
+
+Payloads are made of the names that the statement itself asks for, and of the corpora's, in which
+anything was put in the place of anything.
+"""
+
+import contextlib
+import copy
+import functools
+import itertools
+import json
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from model_foundry.settings import Settings
+from model_foundry.store import flat, postgres
+from model_foundry.store.flatten_sql import flatten_sql
+from model_foundry.store.sql import load_sql, sql_names
+from model_foundry_tests.corpora import cases
+
+DAY = "2026-11-20"
+CORPORA = {"llm_chat": "chats", "llm_tool_call": "tool_calls"}
+ODD = (
+    *(1e200, -1e200, 1e308, 5e-324, 2**70, -(2**63), 0, -0.0, 9e18, -8.9e18, 1e-9, -1),
+    *(10**400, 10**4000, "1e400", "9" * 500, " 12 ", "NaN", "Infinity", "true", "", "200", "error"),
+    *("20000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "2026-02-30T00:00Z", 1e18, 1e15, 1e99),
+    *("[" * 3_000, "[" * 1_500 + "]" * 1_500, '{"a":' * 2_500, '"\\u0000"', '"\\ud800"', "null"),
+    *("user", "assistant", "tool", "model", "human", "gpt", "function_call", "reasoning", "text"),
+    *("tool_use", "tool_result", "thinking", "image", "chat.completion.chunk", "response", "error"),
+    *("data: {}", "data: [", 'data: {"choices": [{}]}', "GENERATION", "message", "blob"),
+    *([[]], [{}], {"": None}, [None], {"choices": [{}, {}]}, {"candidates": [1, 2]}),
+)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+
+
+def names_of(table: str) -> list[str]:
+    """What the statement, and the functions that it calls, look for in JSON."""
+    functions = [load_sql(f"postgres/migrations/{name}") for name in sql_names(
+        "postgres/migrations") if "TABLE" not in name]  # fmt: skip
+    text = "\n".join([flatten_sql(table), *functions])
+    asked = re.findall(r"->>? '(\w+)'|\? '([\w.]+)'|'\{([\w., \n]+)\}'|-> '([\w.]+)'", text)
+    found = {name.strip() for groups in asked for group in groups for name in group.split(",")}
+    return sorted(name for name in found if name and not name.isdigit())
+
+
+@functools.cache
+def anything(table: str) -> st.SearchStrategy[Any]:
+    names = st.sampled_from(names_of(table))
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.sampled_from(ODD) | ANY_TEXT
+        | st.floats(allow_nan=False, allow_infinity=False),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(names | ANY_TEXT, inner, max_size=6)
+            | inner.map(json.dumps)  # JSON in text
+        ),
+        max_leaves=12,
+    )  # fmt: skip
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of everything in a payload."""
+    inner = (
+        value.items() if isinstance(value, dict)
+        else enumerate(value) if isinstance(value, list) else ()
+    )  # fmt: skip
+    for key, one in inner:
+        yield (*above, key)
+        yield from places(one, (*above, key))
+
+
+def altered(payload: Any, changes: list[tuple[int, Any]]) -> Any:
+    """A payload of the corpus with other values in some places."""
+    payload = copy.deepcopy(payload)
+    for chance, value in changes:
+        known = list(places(payload))
+        if not known:
+            return value
+        *above, last = known[chance % len(known)]
+        functools.reduce(lambda inner, key: inner[key], above, payload)[last] = value
+    return payload
+
+
+@functools.cache
+def payloads(table: str) -> st.SearchStrategy[Any]:
+    made = anything(table) | st.dictionaries(
+        st.sampled_from(names_of(table)), anything(table), max_size=8
+    )
+    if table not in CORPORA:
+        return made
+    known = [case.payload for case in cases(CORPORA[table])]
+    changes = st.lists(st.tuples(st.integers(0, 2**32), anything(table)), min_size=1, max_size=3)
+    return made | st.builds(altered, st.sampled_from(known), changes)
+
+
+@pytest.mark.parametrize("table", flat.FLAT_TABLES)
+def test_any_json_makes_the_rows_that_the_check_expects(
+    settings: Settings, request: pytest.FixtureRequest, table: str
+) -> None:
+    examples: int = request.config.getoption("--fuzz-examples")
+    statement = flatten_sql(table)
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        connection.execute(
+            "SELECT ensure_day_partition('event_inbox', %s), ensure_day_partition(%s, %s)",
+            (DAY, table, DAY),
+        )
+        subjects = re.findall(r"subject = '([\w.]+)'", statement) or re.findall(
+            r"'(llm\.[\w.]+)'", statement
+        )
+        connection.commit()
+        numbers = itertools.count(1)
+
+        @profile(
+            max_examples=examples,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        )
+        @given(payload=payloads(table))
+        def holds(payload: Any) -> None:
+            with connection.transaction(force_rollback=True):
+                connection.execute(
+                    "INSERT INTO event_inbox (event_id, subject, published_subject, occurred_at, "
+                    "received_at, occurred_on, stream, stream_seq, payload, payload_repaired, "
+                    "batch_id) VALUES ('e', %s, 's', %s, now(), %s, 's', %s, %s, false, 1)",
+                    (
+                        random.choice(subjects), f"{DAY} 12:00Z", DAY, next(numbers),
+                        json.dumps(payload),
+                    ),
+                )  # fmt: skip
+                parameters = {"day": DAY, "batches": [1], "events": None}
+                written = connection.execute(statement, parameters).rowcount
+                read = connection.execute(f"SELECT * FROM {table}").fetchall()
+                [(expected,)] = connection.execute(
+                    "SELECT coalesce(sum(items), 0) FROM flat_expected "
+                    "WHERE table_name = %s AND occurred_on = %s",
+                    (table, DAY),
+                ).fetchall()
+            assert written == len(read) == expected
+
+        holds()

@@ -1,0 +1,14 @@
+-- familiar's own shape.
+SELECT
+    event.p -> 'id' AS tool_call_id,
+    event.p -> 'name' AS tool_name,
+    json_first(event.p -> 'arguments', event.p -> 'input') AS arguments,
+    json_first(event.p -> 'result', event.p -> 'output') AS result,
+    CASE
+        WHEN event.p -> 'is_error' <> 'null'::jsonb THEN NULL
+        WHEN event.p ->> 'status' IN ('error', 'failed') OR event.p -> 'error' <> 'null'::jsonb
+            THEN 'true'::jsonb
+    END AS is_error,
+    NULL::jsonb AS error_type,
+    NULL::jsonb AS duration_ms
+WHERE recognized.shape = 'familiar'
