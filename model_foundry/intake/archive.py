@@ -55,7 +55,14 @@ async def import_file(
         FoundryError: there is no such file, it is cut off or damaged, or not what its name says.
     """
     source = _File(await asyncio.to_thread(_messages, settings, path), settings.intake_batch_bytes)
-    unbounded = settings.model_copy(update={"intake_max_messages": 2**62, "intake_max_s": 1e9})
+    unbounded = settings.model_copy(
+        update={
+            "intake_max_messages": 2**62,
+            "intake_max_s": 1e9,
+            # Who imports has the file before them; an archive may hold what a gateway published.
+            "trust_envelope_subjects": True,
+        }
+    )
     return await carry(unbounded, source, run_id=run_id, report=report)
 
 
