@@ -90,6 +90,20 @@ def test_what_cannot_be_flattened_is_refused_and_the_rest_is_there(
     assert (flatten(poisoned).rows, ids(poisoned, REFUSED)) == (41, sorted([*bad, "bad-later"]))
 
 
+def test_one_connection_goes_on_after_poison(poisoned: Settings) -> None:
+    """What it made for the batch that failed is gone, and its next statement reads the inbox."""
+    with connection_to(poisoned) as connection:
+        for round_ in range(8):
+            come(
+                poisoned, *(call(f"{kind}-{round_}-{n}") for kind in ("good", "bad") for n in "ab")
+            )
+            done = flat.flatten_day(connection, TABLE, DAY, rebuild=False)
+            assert (done.rows_written, done.refused) == (2, 2)
+            assert flat.account(connection, TABLE, DAY).agrees
+        again = flat.flatten_day(connection, TABLE, DAY, rebuild=True)
+    assert (again.rows, again.refused) == (16, 16)
+
+
 def test_a_batch_of_nothing_but_poison(poisoned: Settings) -> None:
     come(poisoned, *(call(f"bad-{number}") for number in range(9)))
     assert (flatten(poisoned).rows, len(ids(poisoned, REFUSED))) == (0, 9)

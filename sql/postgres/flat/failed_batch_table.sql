@@ -1,0 +1,1 @@
+CREATE TEMPORARY TABLE failed_batch (LIKE event_inbox) ON COMMIT DROP;
