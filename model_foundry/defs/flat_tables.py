@@ -11,12 +11,14 @@ from model_foundry.components import metadata
 from model_foundry.components.partitions import NIGHTLY, days, evaluated
 from model_foundry.components.resource import Foundry
 from model_foundry.settings import Settings
-from model_foundry.store import flat
+from model_foundry.store import flat, shapes
 from model_foundry.store.flat_refused import FlatRefused, list_refused
+from model_foundry.store.flatten_sql import flatten_names
 from model_foundry.store.sql import sql_description, sql_digest
 
 CHECK = "inbox_accounted_for"
 REFUSED_CHECK = "nothing_refused"
+SHAPES_CHECK = "shapes_known"
 _EXAMPLES = 10
 
 
@@ -43,7 +45,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         freshness_policy=NIGHTLY,
-        code_version=sql_digest(f"postgres/flatten/{table}"),
+        code_version=sql_digest(*flatten_names(table)),
         check_specs=[
             dg.AssetCheckSpec(
                 CHECK,
@@ -59,6 +61,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                 partitions_def=partitions,
                 description="Rows could be made of every inbox event of the day.",
             ),
+            *_shape_specs(table, partitions),
         ],
     )
     def build(
@@ -66,6 +69,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         accounts = {}
         refused = {}
+        unknown = {}
         with foundry.postgres() as connection:
             columns = flat.columns(connection, table)
             for key in context.partition_keys:
@@ -73,6 +77,8 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                 done = flat.flatten_day(connection, table, day, rebuild=config.mode == "rebuild")
                 accounts[key] = flat.account(connection, table, day)
                 refused[key] = list_refused(connection, table=table, day=day)
+                if table in shapes.SHAPED_TABLES:
+                    unknown[key] = shapes.unknown_rows(connection, table, day)
                 rows = flat.preview(connection, table, day, foundry.settings.preview_rows)
                 context.log.info(f"{table} {key}: {done.rows_written} written, {done.rows} rows")
                 context.add_asset_metadata(
@@ -95,6 +101,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
             check_results=[
                 evaluated(context, each, _check(table, accounts)),
                 evaluated(context, each_refused, _refused_check(table, refused)),
+                *_shape_results(context, table, unknown),
             ],
         )
 
@@ -138,6 +145,52 @@ def _refused_check(table: str, refused: dict[str, list[FlatRefused]]) -> dg.Asse
             else None
         ),
         metadata={"refused_events": len(found), "reasons": Counter(e.reason for e in found)},
+    )
+
+
+def _shape_specs(table: str, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetCheckSpec]:
+    if table not in shapes.SHAPED_TABLES:
+        return []
+    return [
+        dg.AssetCheckSpec(
+            SHAPES_CHECK,
+            asset=table,
+            partitions_def=partitions,
+            description="Each payload of the day is of a family that is known.",
+        )
+    ]
+
+
+def _shape_results(
+    context: dg.AssetExecutionContext, table: str, unknown: dict[str, shapes.Unknown]
+) -> list[dg.AssetCheckResult]:
+    if table not in shapes.SHAPED_TABLES:
+        return []
+    each = {key: _shape_check(table, {key: found}) for key, found in unknown.items()}
+    return [evaluated(context, each, _shape_check(table, unknown))]
+
+
+def _shape_check(table: str, unknown: dict[str, shapes.Unknown]) -> dg.AssetCheckResult:
+    found = {key: day for key, day in unknown.items() if day.rows}
+    told = [
+        f"{key}: nothing could be read in {day.rows} of {day.all_rows} rows "
+        f"(e.g. {', '.join(day.examples)})."
+        for key, day in found.items()
+    ]
+    remedy = (
+        "Their payloads are in event_inbox as they came. Publish them in a shape that "
+        "docs/events.md has, or add a file for theirs to sql/postgres/flatten/"
+        f"{table} and materialize {table} for these days again."
+    )
+    return dg.AssetCheckResult(
+        check_name=SHAPES_CHECK,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join([*told, remedy]) if found else None,
+        metadata={
+            "unknown_rows": sum(day.rows for day in unknown.values()),
+            "days": len(unknown),
+        },
     )
 
 

@@ -35,9 +35,9 @@ class Counted(NamedTuple):
 
 COUNTED: Final[Mapping[str, Counted]] = {
     "daily_events": Counted("events", ("event_inbox",)),
-    "daily_slot_throughput": Counted("requests", ("llm_chat", "inference_result")),
+    "daily_slot_throughput": Counted("choices", ("llm_chat", "inference_result")),
     "daily_tool_calls": Counted("calls", ("llm_tool_call",)),
-    "daily_chats": Counted("turns", ("llm_chat",)),
+    "daily_chats": Counted("choices", ("llm_chat",)),
     "daily_semantic_search": Counted("queries", ("obsidian_semantic_search",)),
     "daily_recipes": Counted("jobs", ("inference_result",)),
     "daily_quarantine": Counted("messages", ("event_quarantine",)),

@@ -269,7 +269,8 @@ class _Placed:
             if row["node_id"] is not None:
                 said = Mention(row["node_id"], row["node_type"], row["slot"])
                 mentions.setdefault(row["event_id"], []).append(said)
-        chats = sorted(tables["llm_chat"], key=_moment)
+        first_choices = (row for row in tables["llm_chat"] if not row.get("choice_no"))
+        chats = sorted(first_choices, key=_moment)
         places = [Place(*(row[name] for name in Place._fields)) for row in chats]
         spans = [
             Span(node.node_id, node.node_type, node.slot, node.started_at, node.ended_at)

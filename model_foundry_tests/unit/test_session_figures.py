@@ -32,7 +32,7 @@ _BIG = {
     "llm_chat": f"SELECT {_COMMON}, {_MOMENT}, 'c' AS event_id, NULL::VARCHAR AS causation_id, "
     "'a' AS role, 's' AS slot, 'stop' AS finish_reason, 1::BIGINT AS input_tokens, 1::BIGINT AS "
     "output_tokens, 1.0::DOUBLE AS total_ms, '[]' AS messages, '' AS response_text, "
-    "NULL::VARCHAR AS tool_calls LIMIT 0",
+    "NULL::VARCHAR AS tool_calls, 0 AS choice_no LIMIT 0",
     "llm_tool_call": f"SELECT {_COMMON}, {_MOMENT}, false AS is_error LIMIT 0",
     "obsidian_semantic_search": f"SELECT {_COMMON}, {_MOMENT} LIMIT 0",
     "inference_result": f"SELECT {_COMMON}, 'ok' AS status LIMIT 0",

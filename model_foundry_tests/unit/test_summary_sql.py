@@ -60,7 +60,7 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
         "response_text": TEXT, "reasoning_text": TEXT, "tool_call_count": INT,
         "finish_reason": TEXT, "input_tokens": INT, "output_tokens": INT, "cached_tokens": INT,
         "ttft_ms": FLOAT, "total_ms": FLOAT, "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT,
-        "occurred_at": TIME,
+        "occurred_at": TIME, "status": TEXT, "error_kind": TEXT, "choice_no": INT,
     },
     "llm_tool_call": {
         "event_id": TEXT, "correlation_id": TEXT, "tool_name": TEXT, "is_error": pa.bool_(),
@@ -118,7 +118,8 @@ _special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "source_event_id": st.none() | st.sampled_from([f"event-{number}" for number in range(6)]),
     "recipe": st.sampled_from(["request", "judge"]),
     "kind": st.sampled_from(["generation", "translation"]),
-    "status": st.sampled_from(["ok", "rejected", "failed"]),
+    "status": st.sampled_from(["ok", "rejected", "failed", "error"]),
+    "choice_no": st.sampled_from([None, 0, 0, 0, 1]),
 }
 _by_type: Final = {TEXT: _name, INT: _count, FLOAT: _ms, TIME: _moment, pa.bool_(): st.booleans()}
 
@@ -176,6 +177,11 @@ def grouped(rows: list[Row], *keys: str) -> Iterator[tuple[tuple[Any, ...], pd.D
     for key, part in frame.groupby(list(keys), dropna=False, sort=False):
         missing = pd.isna(pd.Series(key, dtype=object))
         yield tuple(None if no else each for no, each in zip(missing, key, strict=True)), part
+
+
+def first_choices(part: pd.DataFrame) -> pd.DataFrame:
+    """Rows of an exchange's first choice, and of none."""
+    return part[[not no for no in part.choice_no.fillna(0)]]
 
 
 class Quantile:
@@ -303,10 +309,15 @@ def test_events(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
 def test_slot_throughput(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     chats = [
         row
-        | {"origin": "traffic", "status": "ok", "error_kind": None, "attempts": 1, "queue_ms": None}
+        | {
+            "origin": "traffic",
+            "status": "failed" if row["status"] == "error" else "ok",
+            "attempts": 1,
+            "queue_ms": None,
+        }
         for row in tables["llm_chat"]
     ]
-    jobs = [row | {"origin": "jobs"} for row in tables["inference_result"]]
+    jobs = [row | {"origin": "jobs", "choice_no": None} for row in tables["inference_result"]]
     rows = [row | {"model": model_of(row), "worked": worked(row)} for row in (*chats, *jobs)]
     expected = {}
     keys = ("origin", "slot", "model")
@@ -316,10 +327,11 @@ def test_slot_throughput(connection: duckdb.DuckDBPyConnection, tables: Tables) 
         busy = length_s(islands(times)) if times else None
         tokens = total(part.output_tokens)
         expected[key] = {
-            "requests": len(part),
-            "rejected": int((part.status == "rejected").sum()),
-            "failed": int((part.status == "failed").sum()),
-            "error_kinds": counted(part.error_kind),
+            "requests": len(asked := first_choices(part)),
+            "choices": len(part),
+            "rejected": int((asked.status == "rejected").sum()),
+            "failed": int((asked.status == "failed").sum()),
+            "error_kinds": counted(asked.error_kind),
             "retries": int(sum(max(attempts - 1, 0) for attempts in part.attempts)),
             "input_tokens": total(part.input_tokens),
             "output_tokens": tokens,
@@ -360,7 +372,9 @@ def _speeds(part: pd.DataFrame) -> Row:
 @property_of("daily_slot_load")
 def test_slot_load(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     rows = [
-        row | {"worked": worked(row)} for row in (*tables["llm_chat"], *tables["inference_result"])
+        row | {"worked": worked(row)}
+        for row in (*tables["llm_chat"], *tables["inference_result"])
+        if not row.get("choice_no")
     ]
     hour = 3_600_000_000
     expected = {}
@@ -425,9 +439,10 @@ def test_chats(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     }
     expected = {
         key: {
-            "turns": len(part),
+            "turns": len(turns := first_choices(part)),
+            "choices": len(part),
             "conversations": part.conversation_id.nunique(),
-            "messages": total(part.message_count),
+            "messages": total(turns.message_count),
             "with_reasoning": int((part.reasoning_text == "Hm.").sum()),
             "with_tool_calls": int((part.tool_call_count > 0).sum()),
             "tool_calls": total(part.tool_call_count),

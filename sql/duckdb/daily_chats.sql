@@ -1,10 +1,12 @@
--- Chats of a day by model, role, languages and finish reason. A turn is one `llm.chat.persist`.
+-- Chats of a day by model, role, languages and finish reason. A turn is one `llm.chat.persist`; one
+-- that was asked for several choices has a row for each, and is counted with its first.
 --
 -- Languages are guessed from the scripts of the first 1,000 characters: `ja`, `ko`, `zh`, else the
 -- script (`und-Latn`: English, German …), `und` without letters, NULL without a text.
 WITH turn AS (
     SELECT
         occurred_on,
+        coalesce(choice_no, 0) = 0 AS is_first,
         coalesce(response_model, request_model) AS model,
         role,
         language_guess(user_text) AS user_language,
@@ -28,9 +30,10 @@ SELECT
     user_language,
     response_language,
     finish_reason,
-    count(*) AS turns,
+    count(*) FILTER (WHERE is_first) AS turns,
+    count(*) AS choices, -- all answers, those beyond a turn's first included
     count_distinct(conversation_id) AS conversations, -- with a turn in this row: not to be added up
-    sum_of(message_count) AS messages, -- that were sent, earlier turns of a conversation included
+    sum_of(CASE WHEN is_first THEN message_count END) AS messages, -- that were sent, earlier turns of a conversation included
     count(*) FILTER (WHERE reasoning_text <> '') AS with_reasoning,
     count(*) FILTER (WHERE tool_call_count > 0) AS with_tool_calls,
     sum_of(tool_call_count) AS tool_calls,

@@ -9,7 +9,7 @@ WITH request AS (
         total_ms,
         epoch_us(occurred_at) AS ended_us
     FROM llm_chat
-    WHERE occurred_on = $day AND occurred_at >= $since
+    WHERE occurred_on = $day AND occurred_at >= $since AND coalesce(choice_no, 0) = 0
     UNION ALL
     SELECT
         slot,

@@ -7,10 +7,11 @@ WITH request AS NOT MATERIALIZED (
     SELECT
         occurred_on,
         'traffic' AS origin,
+        coalesce(choice_no, 0) = 0 AS is_first,
         slot,
         coalesce(response_model, request_model) AS model,
-        'ok' AS status,
-        NULL::VARCHAR AS error_kind,
+        CASE WHEN status = 'error' THEN 'failed' ELSE 'ok' END AS status,
+        error_kind,
         0 AS retries,
         input_tokens,
         output_tokens,
@@ -27,6 +28,7 @@ WITH request AS NOT MATERIALIZED (
     SELECT
         occurred_on,
         'jobs' AS origin,
+        TRUE AS is_first,
         slot,
         coalesce(response_model, request_model) AS model,
         status,
@@ -96,10 +98,11 @@ SELECT
     timed.origin,
     timed.slot,
     timed.model,
-    count(*) AS requests,
-    count(*) FILTER (WHERE status = 'rejected') AS rejected,
-    count(*) FILTER (WHERE status = 'failed') AS failed,
-    histogram(error_kind) AS error_kinds, -- how many of each; NULL where there is none
+    count(*) FILTER (WHERE is_first) AS requests,
+    count(*) AS choices, -- all answers, those beyond a request's first included
+    count(*) FILTER (WHERE is_first AND status = 'rejected') AS rejected,
+    count(*) FILTER (WHERE is_first AND status = 'failed') AS failed,
+    histogram(error_kind) FILTER (WHERE is_first) AS error_kinds, -- how many of each; NULL where there is none
     sum_of(retries) AS retries, -- attempts beyond the first; traffic does not tell of its own
     sum_of(input_tokens) AS input_tokens,
     sum_of(output_tokens) AS output_tokens,

@@ -46,7 +46,9 @@ chat AS (
         ) AS listed
     FROM llm_chat
     INNER JOIN session ON llm_chat.correlation_id = session.correlation_id
-    WHERE llm_chat.occurred_on BETWEEN session.began_on AND $day
+    WHERE
+        llm_chat.occurred_on BETWEEN session.began_on AND $day
+        AND coalesce(llm_chat.choice_no, 0) = 0
     GROUP BY ALL
 ),
 

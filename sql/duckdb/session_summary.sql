@@ -50,7 +50,9 @@ session_chat AS MATERIALIZED (
         epoch_us(llm_chat.occurred_at) AS end_us
     FROM llm_chat
     INNER JOIN session ON llm_chat.correlation_id = session.correlation_id
-    WHERE llm_chat.occurred_on BETWEEN session.began_on AND $day
+    WHERE
+        llm_chat.occurred_on BETWEEN session.began_on AND $day
+        AND coalesce(llm_chat.choice_no, 0) = 0
 ),
 
 chat AS (

@@ -7,6 +7,7 @@ SELECT
     count(*) FILTER (WHERE finish_reason = 'length') AS cut,
     count(*) FILTER (WHERE finish_reason = 'length') / count(*) AS cut_share
 FROM llm_chat
+WHERE coalesce(choice_no, 0) = 0
 GROUP BY ALL
 HAVING count(*) FILTER (WHERE finish_reason = 'length') > 0
 ORDER BY cut DESC, slot ASC, role ASC;

@@ -1,7 +1,7 @@
 -- Which questions were asked again and again, and did the answers differ?
 SELECT
     user_text,
-    count(*) AS chats,
+    count(*) FILTER (WHERE coalesce(choice_no, 0) = 0) AS chats,
     count(DISTINCT correlation_id) AS sessions,
     count(DISTINCT response_text) AS different_answers,
     sum(output_tokens) AS output_tokens

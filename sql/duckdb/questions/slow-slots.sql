@@ -9,6 +9,8 @@ SELECT
     sum(output_tokens) FILTER (WHERE tg_tokens_per_s > 0)
     / sum(output_tokens / tg_tokens_per_s) FILTER (WHERE tg_tokens_per_s > 0) AS tg_tokens_per_s
 FROM llm_chat
-WHERE occurred_on > (SELECT max(latest.occurred_on) FROM llm_chat AS latest) - 7
+WHERE
+    occurred_on > (SELECT max(latest.occurred_on) FROM llm_chat AS latest) - 7
+    AND coalesce(choice_no, 0) = 0
 GROUP BY ALL
 ORDER BY tg_tokens_per_s NULLS LAST, slot;

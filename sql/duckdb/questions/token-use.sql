@@ -8,5 +8,6 @@ SELECT
     sum(cached_tokens) AS cached_tokens,
     sum(output_tokens) AS output_tokens
 FROM llm_chat
+WHERE coalesce(choice_no, 0) = 0
 GROUP BY ALL
 ORDER BY day DESC, output_tokens DESC NULLS LAST, slot ASC;

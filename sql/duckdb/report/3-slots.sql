@@ -8,6 +8,6 @@ SELECT
     quantile_cont(total_ms, 0.5) AS total_p50_ms,
     quantile_cont(total_ms, 0.95) AS total_p95_ms
 FROM llm_chat
-WHERE occurred_on = $day
+WHERE occurred_on = $day AND coalesce(choice_no, 0) = 0
 GROUP BY ALL
 ORDER BY slot, model;

@@ -155,7 +155,10 @@ CROSS JOIN LATERAL (
                 OR pair.request ?| '{anthropic_version,system}'::text[]
                 OR jsonb_typeof(pair.request #> '{tools,0,input_schema}') = 'object'
                 THEN 'anthropic'
-            WHEN pair.has_request AND pair.request ? 'messages' THEN 'openai_chat'
+            WHEN
+                pair.has_request AND pair.request ? 'messages'
+                OR event.p ?| '{temperature,max_tokens,max_completion_tokens,stream}'::text[]
+                THEN 'openai_chat'
             WHEN pair.request ? 'prompt' AND NOT pair.request ? 'messages' THEN 'text_completion'
             ELSE 'familiar'
         END AS shape

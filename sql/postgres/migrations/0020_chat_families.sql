@@ -1098,3 +1098,19 @@ SELECT
     event_id,
     1 AS item_no
 FROM obsidian_semantic_search;
+
+-- Of which family each row is, for the check that counts those of none.
+CREATE VIEW flat_shape AS
+SELECT
+    'llm_chat' AS table_name,
+    occurred_on,
+    event_id,
+    shape
+FROM llm_chat
+UNION ALL
+SELECT
+    'llm_tool_call' AS table_name,
+    occurred_on,
+    event_id,
+    shape
+FROM llm_tool_call;

@@ -7,6 +7,7 @@ SELECT
 FROM llm_chat
 WHERE
     occurred_on = %(day)s
+    AND choice_no = 0
     AND response_text ~ '[A-Za-z]{3}'
     AND response_text !~ '[ぁ-ゖァ-ヺ一-鿿]'
 ORDER BY occurred_at, event_id;

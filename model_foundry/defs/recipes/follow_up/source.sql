@@ -8,6 +8,7 @@ SELECT
 FROM llm_chat
 WHERE
     occurred_on = %(day)s
+    AND choice_no = 0
     AND finish_reason = 'stop'
     AND user_text <> ''
     AND response_text <> ''

@@ -7,7 +7,7 @@ WITH side AS (
         unnest(ARRAY['user', 'assistant']) AS source_part,
         unnest(ARRAY[user_text, response_text]) AS source_text
     FROM llm_chat
-    WHERE occurred_on = %(day)s
+    WHERE occurred_on = %(day)s AND choice_no = 0
 )
 
 SELECT
