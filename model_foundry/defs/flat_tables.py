@@ -113,9 +113,7 @@ def _check(table: str, accounts: dict[str, flat.Account]) -> dg.AssetCheckResult
     )
 
 
-def _shape_specs(
-    table: str, partitions: dg.DailyPartitionsDefinition
-) -> list[dg.AssetCheckSpec]:
+def _shape_specs(table: str, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetCheckSpec]:
     if table not in shapes.SHAPED_TABLES:
         return []
     return [

@@ -8,9 +8,7 @@ import psycopg
 from model_foundry.store.sql import load_sql, sql_names
 
 SHAPED_TABLES: Final = tuple(
-    table
-    for table in sql_names("postgres/flatten")
-    if sql_names(f"postgres/flatten/{table}")
+    table for table in sql_names("postgres/flatten") if sql_names(f"postgres/flatten/{table}")
 )
 """Tables whose payloads come in several families: those with a file for each."""
 

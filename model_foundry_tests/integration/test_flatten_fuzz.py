@@ -27,7 +27,7 @@ from model_foundry_tests.corpora import cases
 
 DAY = "2026-11-20"
 CORPORA = {"llm_chat": "chats", "llm_tool_call": "tool_calls"}
-ODD = (
+ODD: tuple[Any, ...] = (
     *(1e200, -1e200, 1e308, 5e-324, 2**70, -(2**63), 0, -0.0, 9e18, -8.9e18, 1e-9, -1),
     *(10**400, 10**4000, "1e400", "9" * 500, " 12 ", "NaN", "Infinity", "true", "", "200", "error"),
     *("20000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "2026-02-30T00:00Z", 1e18, 1e15, 1e99),
@@ -37,9 +37,7 @@ ODD = (
     *("data: {}", "data: [", 'data: {"choices": [{}]}', "GENERATION", "message", "blob"),
     *([[]], [{}], {"": None}, [None], {"choices": [{}, {}]}, {"candidates": [1, 2]}),
 )
-ANY_TEXT = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12
-)
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 
 
 def names_of(table: str) -> list[str]:
