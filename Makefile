@@ -62,8 +62,8 @@ screenshots: $(VENV)/.installed ## Take the pictures of README and docs anew, fr
 faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
 	@$(BIN)/pytest -q model_foundry_tests/faults \
 	  model_foundry_tests/integration/test_flat_tables.py::test_drains_and_flattening_racing_agree_to_the_row \
-	  model_foundry_tests/integration/test_flat_fuzz.py \
-	  --moments 20 --fault-events 50000 --race-rounds 200 --flat-examples 20000 --paragraphs 60 --timeout 3600
+	  model_foundry_tests/integration/test_flatten_fuzz.py --fuzz-examples 20000 \
+	  --moments 20 --fault-events 50000 --race-rounds 200 --paragraphs 60 --timeout 3600
 
 lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmarks' peers anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

@@ -42,7 +42,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--moments", type=int, default=2, help="Moments at which each drill strikes.")
     group.addoption("--fault-events", type=int, default=10_000, help="Events that a drill drains.")
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
-    group.addoption("--flat-examples", type=int, default=600, help="Events made up for flattening.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
     parser.addoption(
         "--postgres-bin", type=Path, help="PostgreSQL's programs; unset: those of the wheel."

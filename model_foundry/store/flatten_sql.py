@@ -1,7 +1,7 @@
 """The statement that fills a flat table, from its file and those of its families.
 
-`postgres/flatten/<table>.sql` reads the inbox; where payloads come in several families, each file of
-`postgres/flatten/<table>/` reads one, and all of them stand in the place of `%(readings)s`.
+`postgres/flatten/<table>.sql` reads the inbox; where payloads come in several families, each file
+of `postgres/flatten/<table>/` reads one, and all of them stand in the place of `%(readings)s`.
 """
 
 from typing import Final

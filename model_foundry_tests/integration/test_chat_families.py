@@ -109,8 +109,11 @@ def test_three_choices_are_one_chat(settings: Settings) -> None:
         day=DAY,
     )
     with open_views(settings) as lake:
-        [chats] = lake.sql("SELECT sum(turns), sum(choices), sum(messages), sum(input_tokens), sum(output_tokens) FROM daily_chats") \
-            .fetchall()  # fmt: skip
+        sums = ", ".join(
+            f"sum({column})"
+            for column in ("turns", "choices", "messages", "input_tokens", "output_tokens")
+        )
+        [chats] = lake.sql(f"SELECT {sums} FROM daily_chats").fetchall()
         assert chats == (1, 3, 1, 9, 30)
         [throughput] = lake.sql(
             "SELECT requests, input_tokens, output_tokens FROM daily_slot_throughput"

@@ -92,3 +92,7 @@ CROSS JOIN LATERAL (
         ) AS duration_ms
     OFFSET 0
 ) AS said;
+
+-- A SELECT without FROM that has an OFFSET is beyond the linter.
+-- sqlfluff:ignore:parsing
+-- sqlfluff:exclude_rules:ST06,RF04,RF02,AL03,AL05,AL07,ST10,ST05,AM09,LT02

@@ -53,8 +53,8 @@ SELECT
             'ttft_ms',
             json_first(
                 to_jsonb(
-                    (json_ms(told.reply -> 'load_duration', 1e6) #>> '{}')::double precision
-                    + (json_ms(told.reply -> 'prompt_eval_duration', 1e6) #>> '{}')::double precision
+                    json_float(json_ms(told.reply -> 'load_duration', 1e6))
+                    + json_float(json_ms(told.reply -> 'prompt_eval_duration', 1e6))
                 ),
                 json_ms(told.reply -> 'prompt_eval_duration', 1e6)
             ),

@@ -13,7 +13,7 @@ SELECT
         WHEN
             jsonb_typeof(told.answer) = 'object'
             AND NOT told.answer ? 'function_call'
-            AND jsonb_typeof(told.answer -> 'content') IS DISTINCT FROM 'array'
+            AND coalesce(jsonb_typeof(told.answer -> 'content'), '') <> 'array'
             THEN CASE
                 WHEN jsonb_typeof(told.answer -> 'tool_calls') = 'array'
                     THEN told.answer
