@@ -19,7 +19,7 @@ CREATE OR REPLACE VIEW day_partition AS
 SELECT
     parent.relname AS table_name,
     child.relname AS partition_name,
-    to_date(substring(child.relname FROM '_p(\d{8})$'), 'YYYYMMDD') AS occurred_on
+    to_date(substring(child.relname FROM '_p(\d{8})(?:_\d+)?$'), 'YYYYMMDD') AS occurred_on
 FROM pg_inherits AS inheritance
 INNER JOIN pg_class AS parent ON inheritance.inhparent = parent.oid
 INNER JOIN pg_class AS child ON inheritance.inhrelid = child.oid
@@ -27,7 +27,7 @@ INNER JOIN pg_namespace AS namespace ON parent.relnamespace = namespace.oid
 WHERE
     namespace.nspname = current_schema()
     AND parent.relkind = 'p'
-    AND child.relname = parent.relname || '_p' || right(child.relname, 8);
+    AND child.relname ~ ('^' || parent.relname || '_p\d{8}(_\d+)?$');
 
 -- The ledger of days that PostgreSQL has dropped: nothing waits there, and nothing of it is read.
 DELETE FROM intake_batch_day
