@@ -172,7 +172,8 @@ def test_a_payload_of_the_wrong_shape_is_a_row_with_nulls(settings: Settings, ba
     subjects = ("llm.chat.persist", "llm.tool_call", "llm.flow.lineage", "obsidian.semantic_search")
     land(settings, *(event(subject, {} if bad is None else bad) for subject in subjects))
     result = materialize(settings, *flat.FLAT_TABLES, day=DAY)
-    assert all(check.passed for check in checks_of(result))
+    checks = [check for check in checks_of(result) if check.check_name != "shapes_known"]
+    assert all(check.passed for check in checks)
     [chat] = rows(settings, "SELECT * FROM llm_chat")
     assert (chat["input_tokens"], chat["total_ms"], chat["message_count"]) == (None, None, 0)
 

@@ -166,8 +166,14 @@ CROSS JOIN LATERAL (
         END AS shape
     OFFSET 0
 ) AS recognized
-CROSS JOIN LATERAL
-    generate_series(0, chat_choices(pair.response) - 1) AS choices (choice_no)
+CROSS JOIN LATERAL (
+    -- Apart, since a series costs as much as reading a chat does, and most have one choice.
+    SELECT 0 AS choice_no
+    UNION ALL
+    SELECT further.choice_no
+    FROM generate_series(1, chat_choices(pair.response) - 1) AS further (choice_no)
+    WHERE jsonb_typeof(pair.response) = 'object' AND pair.response ?| '{choices,candidates}'::text[]
+) AS choices
 CROSS JOIN LATERAL (
     %(readings)s
 ) AS reading

@@ -191,7 +191,8 @@ RETURN (
                 WHEN jsonb_typeof(offered.tool) <> 'object' THEN offered.tool
                 WHEN
                     offered.tool ? 'function' OR NOT offered.tool ? 'name'
-                    OR NOT offered.tool ?| '{input_schema,inputSchema,parameters,description}'::text[]
+                    OR NOT offered.tool
+                    ?| '{input_schema,inputSchema,parameters,description}'::text[]
                     THEN offered.tool
                 ELSE jsonb_build_object(
                     'type', 'function',
