@@ -104,29 +104,34 @@ def known_migrations() -> list[Migration]:
 
 
 def migrate(connection: psycopg.Connection[Any]) -> list[str]:
-    """Apply what is missing, in one transaction, and return the names applied.
+    """Apply what is missing, each in a transaction of its own, and return the names applied.
 
-    Two at once are safe: the second waits, then finds nothing to do.
+    Each of its own, because one that alters a table locks every day of it. Two at once are safe:
+    one waits, then goes on where the other ended.
 
     Raises:
         FoundryError: the server or its database will not do, an applied migration differs from its
             file, or a newer model-foundry has been here.
     """
+    applied: list[str] = []
     with connection.transaction():
         if not _missing(connection):
-            return []
+            return applied
         _require_fit(connection)
-        connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATING})")
-        connection.execute(load_sql("postgres/migration_table"))
-        missing = _missing(connection)
-        for migration in missing:
+    while True:
+        with connection.transaction():
+            connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATING})")
+            connection.execute(load_sql("postgres/migration_table"))
+            missing = _missing(connection)
+            if not missing:
+                return applied
+            migration = missing[0]
             connection.execute(migration.text)
-        for migration in missing:
             connection.execute(
                 "INSERT INTO schema_migration (name, digest, applied_by) VALUES (%s, %s, %s)",
                 (migration.name, migration.digest, _this_version()),
             )
-    return [migration.name for migration in missing]
+        applied.append(migration.name)
 
 
 def require_schema(connection: psycopg.Connection[Any]) -> None:

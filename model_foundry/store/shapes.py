@@ -5,7 +5,8 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from model_foundry.store.sql import load_sql, sql_names
+from model_foundry.store.flat import of_rows
+from model_foundry.store.sql import sql_names
 
 SHAPED_TABLES: Final = tuple(
     table for table in sql_names("postgres/flatten") if sql_names(f"postgres/flatten/{table}")
@@ -25,6 +26,6 @@ def unknown_rows(connection: psycopg.Connection[Any], table: str, day: date) -> 
     """Count the rows of shape `unknown` of a day."""
     with connection.transaction():
         [(rows, all_rows, examples)] = connection.execute(
-            load_sql("postgres/flat/unknown_shapes"), {"table": table, "day": day}
+            of_rows("unknown_shapes", table, "shape"), {"day": day}
         ).fetchall()
     return Unknown(rows, all_rows, examples or [])

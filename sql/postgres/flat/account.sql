@@ -25,8 +25,7 @@ present AS (
         flat.event_id,
         count(*) AS items,
         count(DISTINCT flat.item_no) AS distinct_items
-    FROM flat_present AS flat
-    WHERE flat.table_name = %(table)s AND flat.occurred_on = %(day)s
+    FROM (%(rows)s) AS flat
     GROUP BY flat.event_id
 ),
 

@@ -3,5 +3,4 @@ SELECT
     count(*) FILTER (WHERE shape = 'unknown') AS unknown_rows,
     count(*) AS all_rows,
     (array_agg(event_id ORDER BY event_id) FILTER (WHERE shape = 'unknown'))[1:10] AS examples
-FROM flat_shape
-WHERE table_name = %(table)s AND occurred_on = %(day)s;
+FROM (%(rows)s) AS flat;

@@ -1,6 +1,4 @@
--- Which version applied a migration, so that an older one can name it; and keys that are given up.
-
-ALTER TABLE schema_migration ADD COLUMN IF NOT EXISTS applied_by text;
+-- Keys that are given up, and the ledger of days that were dropped.
 
 -- Up to where the keys of a stream have been given up: the proof has nothing to show below it.
 CREATE TABLE forgotten_key (
