@@ -42,7 +42,10 @@ SELECT
     json_text(said.user_id),
     json_text(said.client),
     CASE WHEN said.tags IS NOT NULL THEN json_texts(said.tags) END,
-    CASE WHEN said.error IS NULL THEN exchange_status(json_text(said.status)) ELSE 'error' END,
+    CASE
+        WHEN said.error IS NOT NULL THEN 'error'
+        WHEN said.status IS NOT NULL THEN exchange_status(json_text(said.status))
+    END,
     json_text(said.error_kind),
     jsonb_array_length(said.messages),
     media_count(said.messages),
@@ -53,7 +56,12 @@ SELECT
     json_text(said.refusal),
     jsonb_array_length(array_or_empty(said.tool_calls)),
     said.tool_calls,
-    openai_finish_reason(json_text(said.finish_reason)),
+    CASE -- (a call costs more than most of a row)
+        WHEN said.finish_reason IN ('"stop"', '"length"', '"tool_calls"')
+            THEN said.finish_reason #>> '{}'
+        WHEN said.finish_reason IS NOT NULL
+            THEN openai_finish_reason(json_text(said.finish_reason))
+    END,
     json_bigint(said.input_tokens),
     json_bigint(said.output_tokens),
     json_bigint(said.cached_tokens),
@@ -86,8 +94,9 @@ FROM (
 ) AS event
 CROSS JOIN LATERAL (
     SELECT
-        CASE jsonb_typeof(event.p -> 'request')
+        CASE coalesce(jsonb_typeof(event.p -> 'request'), 'null')
             WHEN 'object' THEN event.p -> 'request'
+            WHEN 'null' THEN event.p
             ELSE chat_request(event.p)
         END AS request,
         CASE
