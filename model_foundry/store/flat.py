@@ -17,7 +17,7 @@ from model_foundry.store.sql import load_sql, sql_names
 FLAT_TABLES = sql_names("postgres/flatten")
 _AS_THEY_ARE: Final = {"bigint", "integer", "smallint", "double precision", "boolean"}
 _ITEM_NO: Final = {
-    "llm_chat": "choice_no", "llm_flow_node": "item_no", "llm_flow_edge": "item_no"
+    "llm_chat": "choice_no AS item_no", "llm_flow_node": "item_no", "llm_flow_edge": "item_no"
 }  # fmt: skip
 _ROWS: Final = "SELECT event_id, {column} FROM {table} WHERE occurred_on = %(day)s"
 _PREVIEW_CHARS: Final = 200  # more than a cell of the UI shows
@@ -185,23 +185,18 @@ def account(connection: psycopg.Connection[Any], table: str, day: date) -> Accou
     """Compare a day of a flat table with the inbox, over the batches that the table has seen."""
     with connection.transaction():
         [row] = connection.execute(
-            of_rows("account", table, _ITEM_NO.get(table, "1")), {"table": table, "day": day}
+            of_rows("account", table, _ITEM_NO.get(table, "1 AS item_no")),
+            {"table": table, "day": day},
         ).fetchall()
     return Account(*row)
 
 
 def of_rows(query: str, table: str, column: str) -> sql.Composed:
-    """A query of sql/postgres/flat over a day of one table: `event_id`, and a column as `item_no`
-    or under its own name.
+    """A query of sql/postgres/flat over a day of one table: its `event_id` and this column.
 
     A view over all tables would serve as well, and lock every day of each of them.
     """
-    rows = sql.SQL(_ROWS).format(
-        column=sql.SQL("1 AS item_no")
-        if column == "1"
-        else sql.SQL("{0} AS item_no, {0}").format(sql.Identifier(column)),
-        table=sql.Identifier(table),
-    )
+    rows = sql.SQL(_ROWS).format(column=sql.SQL(column), table=sql.Identifier(table))
     before, after = load_sql(f"postgres/flat/{query}").split("%(rows)s")
     return sql.SQL(before) + rows + sql.SQL(after)
 
