@@ -23,8 +23,6 @@ SETUP: Final = (
 _OURS: Final = {
     "timezone": "UTC",
     "jit": "off",
-    # A plan for any day would lock the partitions of all of them.
-    "plan_cache_mode": "force_custom_plan",
 }
 # A cable that stays unplugged must not hold a statement for hours.
 _PARAMETERS: Final = {

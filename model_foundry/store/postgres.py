@@ -26,6 +26,9 @@ MIGRATING: Final = "hashtextextended('model-foundry', 0)"
 # What a statement meets whose tables are another version's.
 STRANGE_TABLES: Final = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 _BEGIN: Final = SETUP.format("%s")
+# A prepared statement is planned for any day, and then locks the partitions of every day. (Not by
+# plan_cache_mode, which would plan functions anew at each call as well.)
+_OPTIONS: Final[dict[str, Any]] = {"autocommit": True, "prepare_threshold": None}
 
 
 def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
@@ -37,7 +40,7 @@ def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
     """
     address = address_of(settings)
     try:
-        connection = psycopg.connect(address.conninfo, autocommit=True)
+        connection = psycopg.connect(address.conninfo, **_OPTIONS)
     except (psycopg.Error, UnicodeError) as error:
         raise address.refused(error) from None
     try:
@@ -57,7 +60,7 @@ async def connect_async(settings: Settings) -> psycopg.AsyncConnection[TupleRow]
     """As `connect`, for asyncio."""
     address = address_of(settings)
     try:
-        connection = await psycopg.AsyncConnection.connect(address.conninfo, autocommit=True)
+        connection = await psycopg.AsyncConnection.connect(address.conninfo, **_OPTIONS)
     except (psycopg.Error, UnicodeError) as error:
         raise address.refused(error) from None
     try:

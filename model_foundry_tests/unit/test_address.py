@@ -31,7 +31,7 @@ def address(url: str) -> Address:
 )
 def test_options_become_settings_of_the_session(options: str, expected: dict[str, str]) -> None:
     found = address(f"postgresql://me@h/d?options={options}")
-    ours = {"timezone": "UTC", "jit": "off", "plan_cache_mode": "force_custom_plan"}
+    ours = {"timezone": "UTC", "jit": "off"}
     assert json.loads(found.setup) == {**expected, **ours}
     given = conninfo_to_dict(found.conninfo)
     assert "options" not in given

@@ -167,13 +167,15 @@ RETURN (
     FROM (SELECT event_payload(payload) AS p) AS event
 );
 
--- An OpenAI message's content: a string, or parts of which the text ones count.
+-- An OpenAI message's content: a string, or parts of which the text ones count. (In PL/pgSQL, as
+-- an SQL function that is not inlined costs more than what it does.)
 CREATE OR REPLACE FUNCTION content_text(content jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE jsonb_typeof(content)
-    WHEN 'string' THEN content #>> '{}'
-    WHEN 'array'
-        THEN (
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    IF jsonb_typeof(content) = 'string' THEN
+        RETURN content #>> '{}';
+    ELSIF jsonb_typeof(content) = 'array' THEN
+        RETURN (
             SELECT
                 string_agg(
                     CASE jsonb_typeof(part)
@@ -184,5 +186,26 @@ RETURN CASE jsonb_typeof(content)
                 )
             FROM jsonb_array_elements(content) WITH ORDINALITY AS parts (part, part_no)
             WHERE jsonb_typeof(part) = 'string' OR jsonb_typeof(part -> 'text') = 'string'
-        )
-END;
+        );
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- The last message of a role, as text.
+CREATE OR REPLACE FUNCTION last_message_text(messages jsonb, wanted_role text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    message jsonb;
+BEGIN
+    IF jsonb_typeof(messages) = 'array' THEN
+        FOR message_no IN REVERSE jsonb_array_length(messages) - 1 .. 0 LOOP
+            message := messages -> message_no;
+            IF message ->> 'role' = wanted_role THEN
+                RETURN content_text(message -> 'content');
+            END IF;
+        END LOOP;
+    END IF;
+    RETURN NULL;
+END
+$$;

@@ -21,13 +21,17 @@ ALTER TABLE llm_tool_call ADD COLUMN shape text;
 
 -- An object's members that say something.
 CREATE FUNCTION json_said(members jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT coalesce(jsonb_object_agg(said.name, said.value), '{}'::jsonb)
-    FROM jsonb_each(CASE WHEN jsonb_typeof(members) = 'object' THEN members END)
-        AS said (name, value)
-    WHERE said.value <> 'null'::jsonb
-);
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    IF jsonb_typeof(members) IS DISTINCT FROM 'object' THEN
+        RETURN '{}';
+    END IF;
+    RETURN members - ARRAY(
+        SELECT said.name FROM jsonb_each(members) AS said (name, value)
+        WHERE said.value = 'null'::jsonb
+    );
+END
+$$;
 
 -- The sum of those counts that are there.
 CREATE FUNCTION json_sum(one jsonb, two jsonb, three jsonb) RETURNS jsonb
@@ -117,49 +121,37 @@ END;
 
 -- A tool call of any family in OpenAI's form. Arguments that came as text stay as they came.
 CREATE FUNCTION openai_call(call jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT
-        CASE
-            WHEN jsonb_typeof(call) <> 'object' THEN call
-            WHEN
-                jsonb_typeof(call #> '{function,arguments}') = 'string' AND call ? 'type'
-                THEN call
-            WHEN inner_call.name IS NULL AND inner_call.arguments IS NULL THEN call
-            ELSE json_said(
-                jsonb_build_object(
-                    'id',
-                    json_first(
-                        call -> 'call_id', call -> 'id', call -> 'tool_call_id', inner_call.id
-                    ),
-                    'type', 'function',
-                    'function',
-                    json_said(
-                        jsonb_build_object(
-                            'name', inner_call.name,
-                            'arguments', json_as_text(inner_call.arguments)
-                        )
-                    )
-                )
-            )
-        END
-    FROM (
-        SELECT
-            said.what -> 'id' AS id,
-            json_first(said.what -> 'name', said.what -> 'tool_name') AS name,
-            json_first(
-                said.what -> 'arguments', said.what -> 'input', said.what -> 'args',
-                said.what -> 'parameters'
-            ) AS arguments
-        FROM (
-            SELECT
-                json_first(
-                    json_first(call -> 'function', call -> 'functionCall'),
-                    call -> 'function_call', call -> 'custom', call
-                ) AS what
-        ) AS said
-    ) AS inner_call
-);
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    said jsonb;
+    name jsonb;
+    arguments jsonb;
+BEGIN
+    IF
+        jsonb_typeof(call) IS DISTINCT FROM 'object'
+        OR (jsonb_typeof(call #> '{function,arguments}') = 'string' AND call ? 'type')
+    THEN
+        RETURN call;
+    END IF;
+    said := json_first(
+        json_first(call -> 'function', call -> 'functionCall'),
+        call -> 'function_call', call -> 'custom', call
+    );
+    name := json_first(said -> 'name', said -> 'tool_name');
+    arguments := json_first(
+        said -> 'arguments', said -> 'input', said -> 'args', said -> 'parameters'
+    );
+    IF name IS NULL AND arguments IS NULL THEN
+        RETURN call;
+    END IF;
+    RETURN json_said(jsonb_build_object(
+        'id', json_first(call -> 'call_id', call -> 'id', call -> 'tool_call_id', said -> 'id'),
+        'type', 'function',
+        'function',
+        json_said(jsonb_build_object('name', name, 'arguments', json_as_text(arguments)))
+    ));
+END
+$$;
 
 -- Tool calls in OpenAI's form; NULL if there are none.
 CREATE FUNCTION openai_calls(calls jsonb) RETURNS jsonb
@@ -255,30 +247,35 @@ RETURN jsonb_build_object(
 -- What one part of a message is: an object whose only member names it (text, reasoning, refusal,
 -- call, result, media). NULL if it says nothing.
 CREATE FUNCTION message_part(part jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN CASE
     WHEN jsonb_typeof(part) = 'string' THEN jsonb_build_object('text', part)
     WHEN jsonb_typeof(part) <> 'object' THEN NULL
     WHEN part ?| '{functionCall,function_call}'::text[]
         THEN jsonb_build_object('call', openai_call(part))
     WHEN part ?| '{functionResponse,function_response}'::text[]
-        THEN (
-            SELECT
+        THEN jsonb_build_object(
+            'result',
+            json_said(
                 jsonb_build_object(
-                    'result',
-                    json_said(
-                        jsonb_build_object(
-                            'role', 'tool',
-                            'tool_call_id', json_first(answered.by_function -> 'id', NULL),
-                            'name', answered.by_function -> 'name',
-                            'content', result_text(answered.by_function -> 'response')
-                        )
+                    'role', 'tool',
+                    'tool_call_id',
+                    json_first(
+                        part -> 'functionResponse', part -> 'function_response'
+                    ) -> 'id',
+                    'name',
+                    json_first(
+                        part -> 'functionResponse', part -> 'function_response'
+                    ) -> 'name',
+                    'content',
+                    result_text(
+                        json_first(
+                            part -> 'functionResponse', part -> 'function_response'
+                        ) -> 'response'
                     )
                 )
-            FROM (
-                SELECT json_first(part -> 'functionResponse', part -> 'function_response')
-                    AS by_function
-            ) AS answered
+            )
         )
     WHEN json_boolean(part -> 'thought') THEN jsonb_build_object('reasoning', part -> 'text')
     WHEN
@@ -358,7 +355,9 @@ RETURN CASE
     WHEN part ->> 'type' = 'input_image' AND part ? 'image_url'
         THEN jsonb_build_object('media', openai_media(NULL, NULL, part -> 'image_url'))
     WHEN part ? 'type' THEN jsonb_build_object('media', part)
-END;
+    END;
+END
+$$;
 
 -- A message, or an item, of any family as the list of OpenAI's messages that it makes: what tools
 -- answered are messages of their own there.
@@ -605,19 +604,30 @@ END;
 
 -- How many parts of the messages are no text.
 CREATE FUNCTION media_count(messages jsonb) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT count(*)::integer
-    FROM jsonb_array_elements(array_or_empty(messages)) AS listed (message)
-    CROSS JOIN LATERAL
-        jsonb_array_elements(array_or_empty(listed.message -> 'content')) AS parts (part)
-    WHERE
-        parts.part ->> 'type'
-        NOT IN (
-            'text', 'input_text', 'output_text', 'refusal', 'thinking', 'redacted_thinking',
-            'tool_use', 'tool_result', 'reasoning'
-        )
-);
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    found integer := 0;
+    content jsonb;
+BEGIN
+    IF jsonb_typeof(messages) = 'array' THEN
+        FOR message_no IN 0 .. jsonb_array_length(messages) - 1 LOOP
+            content := messages -> message_no -> 'content';
+            IF jsonb_typeof(content) = 'array' THEN
+                found := found + (
+                    SELECT count(*)
+                    FROM jsonb_array_elements(content) AS parts (part)
+                    WHERE
+                        part ->> 'type' NOT IN (
+                            'text', 'input_text', 'output_text', 'refusal', 'thinking',
+                            'redacted_thinking', 'tool_use', 'tool_result', 'reasoning'
+                        )
+                );
+            END IF;
+        END LOOP;
+    END IF;
+    RETURN found;
+END
+$$;
 
 -- The chunks of a stream, as one whole response. A call begins with each new id: some servers
 -- number them all 0, or not at all, and some repeat id and name in every chunk.
