@@ -33,7 +33,7 @@ SELECT
     count(*) FILTER (WHERE is_first) AS turns,
     count(*) AS choices, -- all answers, those beyond a turn's first included
     count_distinct(conversation_id) AS conversations, -- with a turn in this row: not to be added up
-    sum_of(CASE WHEN is_first THEN message_count END) AS messages, -- that were sent, earlier turns of a conversation included
+    sum_of(CASE WHEN is_first THEN message_count END) AS messages, -- sent, earlier turns included
     count(*) FILTER (WHERE reasoning_text <> '') AS with_reasoning,
     count(*) FILTER (WHERE tool_call_count > 0) AS with_tool_calls,
     sum_of(tool_call_count) AS tool_calls,

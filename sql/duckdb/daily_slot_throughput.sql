@@ -102,7 +102,7 @@ SELECT
     count(*) AS choices, -- all answers, those beyond a request's first included
     count(*) FILTER (WHERE is_first AND status = 'rejected') AS rejected,
     count(*) FILTER (WHERE is_first AND status = 'failed') AS failed,
-    histogram(error_kind) FILTER (WHERE is_first) AS error_kinds, -- how many of each; NULL where there is none
+    histogram(error_kind) FILTER (WHERE is_first) AS error_kinds, -- of each; NULL: none
     sum_of(retries) AS retries, -- attempts beyond the first; traffic does not tell of its own
     sum_of(input_tokens) AS input_tokens,
     sum_of(output_tokens) AS output_tokens,
