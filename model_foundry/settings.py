@@ -42,6 +42,13 @@ def _listed(value: object) -> object:
     return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
 
 
+def _no_import(name: str) -> str:
+    """Streams of imported files have such names, and their messages' own subjects are trusted."""
+    if name.startswith("import-"):
+        raise ValueError("a stream of this name would be taken for an imported file")
+    return name
+
+
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
 
 
@@ -76,7 +83,9 @@ class Settings(BaseSettings):
     )
     nats_url: str | None = Field(None, description="nats://host:port; unset: the embedded server.")
     nats_creds: AbsolutePath | None = Field(None, description="Path of a NATS credentials file.")
-    nats_stream: str = Field("FOUNDRY", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    nats_stream: Annotated[str, AfterValidator(_no_import)] = Field(
+        "FOUNDRY", pattern=r"^[A-Za-z0-9_-]{1,64}$"
+    )
     nats_durable: str = Field("model-foundry-intake", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     postgres_url: SecretStr | None = Field(None, description="postgresql://…; unset: embedded.")
     fleet: AbsolutePath | None = Field(None, description="Fleet file; unset: fleets/embedded.yaml.")

@@ -153,7 +153,8 @@ def _read(fields: dict[str, msgspec.Raw], was_repaired: bool) -> _Read:
     """An envelope by its form: a CloudEvent says `specversion`; of the other, that is no field."""
     form = fields.get("specversion")
     is_cloud_event = form is not None and bytes(form)[:1] == b'"'
-    if is_cloud_event and not ("payload" in fields and fields.keys().isdisjoint(_DATA)):
+    has_data = any(bytes(fields.get(name, _NULL)) != b"null" for name in _DATA)
+    if is_cloud_event and (has_data or "payload" not in fields):
         return _structured(fields, was_repaired)
     payload = fields.pop("payload", None)
     if payload is None:
@@ -171,6 +172,7 @@ def _read(fields: dict[str, msgspec.Raw], was_repaired: bool) -> _Read:
 
 
 _DATA: Final = ("data", "data_base64")
+_NULL: Final = msgspec.Raw(b"null")
 
 
 def _structured(fields: dict[str, msgspec.Raw], was_repaired: bool) -> _Read:

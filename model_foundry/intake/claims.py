@@ -6,10 +6,8 @@ stand for. Does not: rows of the inbox, and what becomes of a message that lost 
 
 from collections.abc import Set
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import psycopg
 from psycopg import sql
 
@@ -20,8 +18,6 @@ _KEY_COLUMNS: Final = ("event_id", "occurred_on", "stream", "stream_seq", "recei
 _COPY_KEYS: Final = sql.SQL(f"COPY {{}} ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT BINARY)")
 # A digest is declared bytea, and sent as what a uuid is in binary: 16 bytes.
 _KEY_TYPES: Final = ("text", "date", "text", "int8", "timestamptz", "bytea")
-# As jsonb compares: numbers by their value, however precise.
-_value: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 Place = tuple[str, int, datetime]
 
@@ -141,14 +137,15 @@ class Claims:
 
         Keys from before there were digests whose rows are gone are taken for equal.
         """
+        equal = self._equal_in_batch(
+            cursor,
+            [
+                (event, other)
+                for event, other in differing
+                if isinstance(other, Event) and event.subject == other.subject
+            ],
+        )
         asked = [(event, other) for event, other in differing if isinstance(other, Known)]
-        equal = {
-            place_of(event)
-            for event, other in differing
-            if isinstance(other, Event)
-            and event.subject == other.subject
-            and _value(event.payload) == _value(other.payload)
-        }
         if not asked:
             return equal
         cursor.execute(
@@ -165,6 +162,21 @@ class Claims:
             },
         )
         return equal | {place_of(asked[number][0]) for (number,) in cursor.fetchall()}
+
+    def _equal_in_batch(
+        self, cursor: psycopg.Cursor[Any], pairs: list[tuple[Event, Event]]
+    ) -> set[Place]:
+        if not pairs:
+            return set()
+        cursor.execute(
+            load_sql("postgres/intake/equal_payloads"),
+            {
+                "numbers": list(range(len(pairs))),
+                "payloads": [event.payload.decode() for event, _ in pairs],
+                "others": [other.payload.decode() for _, other in pairs],
+            },
+        )
+        return {place_of(pairs[number][0]) for (number,) in cursor.fetchall()}
 
     def _claim_ids(self, cursor: psycopg.Cursor[Any], events: dict[str, Event]) -> Set[str]:
         """Which ids are new.

@@ -161,7 +161,10 @@ async def ensure_stream(client: Client, settings: Settings) -> list[str]:
         await asked(settings, lambda: jetstream.add_stream(wanted))
         return list(STREAM_SUBJECTS)
     there: StreamConfig = info.config
-    unheard = [subject for subject in STREAM_SUBJECTS if subject not in (there.subjects or [])]
+    # A mirror, or a stream of sources, hears what those heard.
+    is_copy = bool(there.mirror or there.sources) and not there.subjects
+    heard = STREAM_SUBJECTS if is_copy else there.subjects or []
+    unheard = [subject for subject in STREAM_SUBJECTS if subject not in heard]
     differences = [f"subjects lack {', '.join(unheard)}"] if unheard else []
     differences += _differences(there, wanted, _STREAM_FIELDS)
     if differences and _shall_apply(settings, f"stream {settings.nats_stream}", differences):

@@ -15,6 +15,7 @@ from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
 
 _LINE_END: Final = b"\r\n"
+_COUNTS_ONCE: Final = ("nats-", "ce-", "status", "description", "traceparent")
 _PREAMBLE: Final = len(b"NATS/1.0")
 # Far above a server's INFO, which names every server of its cluster.
 _MAX_LINE_BYTES: Final = 1024**2
@@ -111,7 +112,8 @@ def _frame(line: bytes) -> tuple[bytes, bytes, bytes, int, int] | None:
 def read_headers(block: bytes) -> dict[str, str] | None:
     """A message's header block as text; a status of the server as `Status` and `Description`.
 
-    Of a name that comes twice, the first counts, as it does for the server.
+    Of a name that comes twice, the first counts where it means something to the server or to us,
+    as it does for the server; of others, the values stand one after the other, as in HTTP.
     """
     first, *lines = block.split(_LINE_END)
     headers: dict[str, str] = {}
@@ -123,7 +125,11 @@ def read_headers(block: bytes) -> dict[str, str] | None:
     for line in lines:
         name, colon, value = line.partition(b":")
         if colon:
-            headers.setdefault(text(name.strip()), text(value.strip()))
+            named, said = text(name.strip()), text(value.strip())
+            if named not in headers:
+                headers[named] = said
+            elif not named.lower().startswith(_COUNTS_ONCE):
+                headers[named] += f", {said}"
     return headers or None
 
 

@@ -80,6 +80,30 @@ def test_the_same_content_spelled_otherwise_is_a_duplicate(
     assert [row["raw"] for row in rows(settings, CONFLICTS)] == [raw(spelled[2]).body]
 
 
+@pytest.mark.parametrize(
+    ("payload", "other"),
+    [
+        ('{"a":1}', '{"a":true}'),
+        ('{"a":0}', '{"a":false}'),
+        ("1e99999999999999999999", "2e99999999999999999999"),
+        ("9" * 5_000, "8" * 5_000),
+        ("[" * 980 + "1" + "]" * 980, "[" * 980 + "2" + "]" * 980),
+    ],
+    ids=["true", "false", "exponents", "digits", "depth"],
+)
+def test_one_batch_tells_contents_apart_as_two_do(
+    settings: Settings, payload: str, other: str
+) -> None:
+    """And what PostgreSQL cannot hold is refused without the others of its batch."""
+    publish(settings, [*(event() for _ in range(5)), raw(payload), raw(other)])
+    drained(settings)
+    landed = value(settings, "SELECT count(*) FROM event_inbox")
+    kept = rows(settings, "SELECT reason FROM event_quarantine")
+    assert (landed, value(settings, "SELECT count(*) FROM event_duplicate")) in {(6, 0), (5, 0)}
+    assert landed + len(kept) == 7
+    assert {row["reason"] for row in kept} <= {"event_id_conflict", "refused_by_postgres"}
+
+
 def test_keys_from_before_there_were_digests(settings: Settings) -> None:
     publish(settings, [raw('{"n":1}', "a"), raw('{"n":1}', "b"), raw('{"n":1}', "gone")])
     drained(settings)

@@ -120,4 +120,5 @@ def test_headers_of_a_status_and_of_a_message() -> None:
         "Status": "404",
         "Description": "No Messages",
     }
-    assert read_headers(b"NATS/1.0\r\nA: 1\r\nA: 2\r\nB:\xff\r\n\r\n") == {"A": "1", "B": "\\xff"}
+    twice = b"NATS/1.0\r\nA: 1\r\nA: 2\r\nNats-Msg-Id: a\r\nNats-Msg-Id: b\r\nB:\xff\r\n\r\n"
+    assert read_headers(twice) == {"A": "1, 2", "Nats-Msg-Id": "a", "B": "\\xff"}

@@ -1,5 +1,5 @@
--- One row per choice of each llm.chat.persist event of a day: one, as a rule. Counts and times
--- belong to the exchange and stand in the row of choice 0 alone.
+-- One row per choice of each llm.chat.persist event of a day: one, as a rule. What was asked,
+-- counts and times belong to the exchange and stand in the row of choice 0 alone.
 --
 -- A payload is recognized by its own fields and read by its family's file; what cannot be read is
 -- a row of shape `unknown`.
@@ -23,10 +23,17 @@ SELECT
     event.batch_id,
     choices.choice_no,
     CASE
+        -- Nothing could be read, or nothing of what was answered.
         WHEN
-            said.messages = '[]'::jsonb AND said.content IS NULL AND said.reasoning IS NULL
+            choices.choice_no = 0
+            AND content_text(said.content) IS NULL AND said.reasoning IS NULL
             AND said.refusal IS NULL AND said.tool_calls IS NULL AND said.error IS NULL
-            AND said.input_tokens IS NULL AND said.output_tokens IS NULL
+            AND said.output_tokens IS NULL
+            AND (
+                said.messages = '[]'::jsonb AND said.input_tokens IS NULL AND said.content IS NULL
+                OR jsonb_typeof(event.p -> 'response') = 'array'
+                AND event.p -> 'response' <> '[]'::jsonb
+            )
             THEN 'unknown'
         ELSE recognized.shape
     END,
@@ -83,7 +90,7 @@ FROM (
         inbox.occurred_at,
         inbox.occurred_on,
         inbox.batch_id,
-        event_payload(inbox.payload) AS p
+        json_present(event_payload(inbox.payload)) AS p
     FROM event_inbox AS inbox
     WHERE
         inbox.occurred_on = %(day)s
@@ -95,16 +102,16 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT
         CASE coalesce(jsonb_typeof(event.p -> 'request'), 'null')
-            WHEN 'object' THEN event.p -> 'request'
+            WHEN 'object' THEN json_present(event.p -> 'request')
             WHEN 'null' THEN event.p
-            ELSE chat_request(event.p)
+            ELSE json_present(chat_request(event.p))
         END AS request,
         CASE
             WHEN
                 jsonb_typeof(event.p -> 'response') = 'object'
                 AND NOT event.p -> 'response' ? 'chunks'
-                THEN event.p -> 'response'
-            ELSE chat_response(event.p)
+                THEN json_present(event.p -> 'response')
+            ELSE json_present(chat_response(event.p))
         END AS response,
         jsonb_typeof(event.p -> 'request') IN ('object', 'array', 'string') AS has_request,
         jsonb_typeof(event.p -> 'response') <> 'null' AS has_response
@@ -130,8 +137,10 @@ CROSS JOIN LATERAL (
                 THEN 'litellm'
             WHEN
                 event.p ?| '{modelParameters,usageDetails,model_parameters,usage_details}'::text[]
-                AND event.p ?| '{traceId,trace_id,startTime,start_time,id}'::text[]
+                AND event.p ?| '{traceId,trace_id,startTime,start_time}'::text[]
+                AND NOT event.p ?& '{messages,response}'::text[]
                 OR event.p ->> 'type' IN ('GENERATION', 'generation-create', 'generation-update')
+                AND event.p ?| '{body,input,output}'::text[]
                 THEN 'langfuse'
             WHEN
                 jsonb_typeof(event.p -> 'conversations') = 'array'
@@ -155,15 +164,26 @@ CROSS JOIN LATERAL (
                 THEN 'openai_responses'
             WHEN
                 pair.response ?| '{prompt_eval_count,eval_count,done_reason,total_duration}'::text[]
-                OR event.p ?| '{prompt_eval_count,eval_count,done_reason,total_duration}'::text[]
+                OR event.p ?| '{prompt_eval_count,eval_count,done_reason}'::text[]
                 OR jsonb_typeof(pair.request -> 'options') = 'object'
+                AND (
+                    pair.has_request
+                    OR coalesce(jsonb_typeof(event.p -> 'response'), '') <> 'object'
+                )
                 THEN 'ollama'
             WHEN
                 pair.response ->> 'type' IN ('message', 'error')
                 OR pair.response ?| '{stop_reason,stop_sequence}'::text[]
+                AND NOT pair.response ? 'finish_reason'
                 OR pair.response -> 'usage'
                 ?| '{cache_creation_input_tokens,cache_read_input_tokens}'::text[]
-                OR pair.request ?| '{anthropic_version,system}'::text[]
+                OR pair.request ? 'anthropic_version'
+                OR pair.request ? 'system'
+                AND NOT coalesce(
+                    pair.response
+                    ?| '{finish_reason,reasoning_content,reasoning,tool_calls}'::text[],
+                    FALSE
+                )
                 OR jsonb_typeof(pair.request #> '{tools,0,input_schema}') = 'object'
                 THEN 'anthropic'
             WHEN
@@ -191,7 +211,8 @@ CROSS JOIN LATERAL (
         CASE WHEN choices.choice_no = 0 THEN reading.usage END AS usage,
         CASE WHEN choices.choice_no = 0 THEN reading.timings END AS timings,
         json_first(
-            reading.about -> 'error', pair.response -> 'error', event.p -> 'error',
+            json_filled(reading.about -> 'error'), json_filled(pair.response -> 'error'),
+            json_filled(event.p -> 'error'),
             CASE WHEN pair.response ->> 'object' = 'error' THEN pair.response END
         ) AS error
     OFFSET 0
@@ -239,8 +260,8 @@ CROSS JOIN LATERAL (
             counted.error -> 'type',
             json_first(counted.error -> 'status', counted.error -> 'code')
         ) AS error_kind,
-        reading.messages,
-        reading.answer -> 'content' AS content,
+        CASE WHEN choices.choice_no = 0 THEN reading.messages ELSE '[]'::jsonb END AS messages,
+        json_first(reading.answer -> 'content', NULL) AS content,
         json_first(reading.answer -> 'reasoning_content', reading.answer -> 'reasoning')
             AS reasoning,
         reading.answer -> 'refusal' AS refusal,

@@ -21,7 +21,10 @@ SELECT
     END,
     json_text(said.tool_call_id),
     json_text(said.tool_name),
-    json_boolean(said.is_error),
+    coalesce(
+        json_boolean(said.is_error),
+        CASE json_text(said.is_error) WHEN '1' THEN TRUE WHEN '0' THEN FALSE END
+    ),
     json_text(said.error_type),
     json_float(said.duration_ms),
     json_text(event.p -> 'slot'),
@@ -38,7 +41,7 @@ FROM (
         inbox.occurred_at,
         inbox.occurred_on,
         inbox.batch_id,
-        event_payload(inbox.payload) AS p
+        json_present(event_payload(inbox.payload)) AS p
     FROM event_inbox AS inbox
     WHERE
         inbox.occurred_on = %(day)s
@@ -51,7 +54,7 @@ CROSS JOIN LATERAL (
     SELECT
         CASE
             WHEN
-                event.p ?| '{method,params,jsonrpc}'::text[]
+                event.p ?| '{method,params,jsonrpc}'::text[] AND NOT event.p ? 'tool_name'
                 OR jsonb_typeof(event.p #> '{request,params}') = 'object'
                 OR event.p #> '{result,isError}' IS NOT NULL
                 OR event.p ? 'isError'
@@ -68,6 +71,7 @@ CROSS JOIN LATERAL (
             WHEN
                 event.p ?| '{function,tool_call,call_id}'::text[]
                 OR event.p ->> 'type' IN ('function', 'function_call')
+                OR event.p ->> 'role' = 'tool'
                 THEN 'openai'
             ELSE 'familiar'
         END AS shape

@@ -19,6 +19,11 @@ RETURN coalesce(
     nullif(three, 'null'::jsonb), nullif(four, 'null'::jsonb)
 );
 
+-- What says something: not false, nor an empty text, list or object.
+CREATE FUNCTION json_filled(value jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN value IN ('null', 'false', '""', '[]', '{}') THEN NULL ELSE value END;
+
 -- A number, or text that is one.
 CREATE FUNCTION json_numeric(value jsonb) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -33,6 +33,25 @@ BEGIN
 END
 $$;
 
+-- An object without the members that are null; anything else as it is.
+CREATE FUNCTION json_present(value jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    IF jsonb_typeof(value) = 'object' AND value @? '$.* ? (@ == null)' THEN
+        RETURN json_said(value);
+    END IF;
+    RETURN value;
+END
+$$;
+
+-- Two objects that tell of the same; where both do, the first counts.
+CREATE FUNCTION json_merged(one jsonb, two jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN jsonb_typeof(one) = 'object' AND jsonb_typeof(two) = 'object' THEN two || json_said(one)
+    ELSE json_first(json_filled(one), two)
+END;
+
 -- The sum of those counts that are there.
 CREATE FUNCTION json_sum(one jsonb, two jsonb, three jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -414,7 +433,11 @@ BEGIN
         ));
     END IF;
     SELECT
-        string_agg(part ->> 'text', E'\n' ORDER BY part_no) AS words,
+        -- An answer in parts is one text; what a person put in parts are several.
+        string_agg(
+            part ->> 'text', CASE speaker WHEN 'assistant' THEN '' ELSE E'\n' END
+            ORDER BY part_no
+        ) AS words,
         string_agg(part ->> 'reasoning', E'\n' ORDER BY part_no) AS reasoning,
         string_agg(part ->> 'refusal', E'\n' ORDER BY part_no) AS refusal,
         jsonb_agg(part -> 'call' ORDER BY part_no) FILTER (WHERE part ? 'call') AS calls,
@@ -812,17 +835,34 @@ RETURN CASE
     ELSE p
 END;
 
+-- Whether a value is a response of some family, and not an answer that happens to be JSON.
+CREATE FUNCTION is_response(value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(are_chunks(value), FALSE)
+OR coalesce(value #> '{choices,0}' ?| '{message,text,delta}'::text[], FALSE)
+OR coalesce(value #> '{candidates,0}' ?| '{content,finishReason,finish_reason}'::text[], FALSE)
+OR coalesce(value #>> '{output,0,type}' IN ('message', 'reasoning', 'function_call'), FALSE)
+OR coalesce(value ? 'done' AND value ?| '{response,message}'::text[], FALSE)
+OR coalesce(value ?& '{content,finish_reason}'::text[], FALSE)
+OR coalesce(value #>> '{message,role}' IN ('assistant', 'model'), FALSE)
+OR coalesce(
+    value ->> 'role' IN ('assistant', 'model') AND value ?| '{content,parts,tool_calls}'::text[],
+    FALSE
+)
+OR coalesce(
+    value #>> '{0,role}' IN ('assistant', 'model')
+    AND value -> 0 ?| '{content,parts,tool_calls}'::text[],
+    FALSE
+)
+OR coalesce(value #>> '{0,type}' IN ('text', 'tool_use', 'thinking', 'function_call'), FALSE)
+OR coalesce(jsonb_typeof(value #> '{error,message}') = 'string', FALSE);
+
 -- A response that may have been sent as text; an answer that is JSON stays the text that it is.
 CREATE FUNCTION opened_response(response jsonb) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN jsonb_typeof(response) <> 'string' THEN response
-    WHEN
-        are_chunks(json_opened(response))
-        OR json_opened(response)
-        ?| '{choices,candidates,output,content,parts,message,tool_calls,usage,error}'::text[]
-        OR json_opened(response) @? '$[*] ? (exists (@.role) || exists (@.type))'
-        THEN json_opened(response)
+    WHEN is_response(json_opened(response)) THEN json_opened(response)
     ELSE response
 END;
 
@@ -833,11 +873,11 @@ DECLARE
     response jsonb := json_first(p -> 'response', p -> 'chunks', p);
 BEGIN
     IF jsonb_typeof(response) = 'string' THEN
-        IF response #>> '{}' LIKE 'data:%' THEN
+        IF response #>> '{}' ~ '(^|\n)data:\s*(\{|\[DONE\])' THEN
             RETURN whole_response((
                 SELECT jsonb_agg(line)
                 FROM string_to_table(response #>> '{}', E'\n') AS lines (line)
-                WHERE line LIKE 'data:%{%'
+                WHERE line ~ '^data:\s*\{'
             ));
         END IF;
         response := opened_response(response);
@@ -893,6 +933,8 @@ RETURN CASE
         THEN answered_message(response -> 'candidates' -> choice_no -> 'content')
     WHEN jsonb_typeof(response -> 'output') = 'array'
         THEN openai_answer(openai_messages(response -> 'output'))
+    WHEN jsonb_typeof(response -> 'output') = 'string'
+        THEN jsonb_build_object('content', response -> 'output')
     WHEN jsonb_typeof(response -> 'message') = 'object'
         THEN answered_message(response -> 'message')
     WHEN jsonb_typeof(response) = 'array'

@@ -24,12 +24,21 @@ SELECT
             THEN answered_message(
                 CASE jsonb_typeof(pair.response)
                     WHEN 'object'
-                        THEN jsonb_build_object('content', pair.response -> 'content')
+                        THEN jsonb_build_object(
+                            'content', pair.response -> 'content',
+                            'reasoning_content',
+                            json_first(
+                                pair.response -> 'reasoning_content', pair.response -> 'reasoning'
+                            ),
+                            'tool_calls', pair.response -> 'tool_calls'
+                        )
                     ELSE pair.response
                 END
             )
     END AS answer,
-    pair.response -> 'stop_reason' AS finish_reason,
+    json_first(
+        pair.response -> 'stop_reason', pair.response -> 'finish_reason'
+    ) AS finish_reason,
     json_first(event.p -> 'usage', pair.response -> 'usage') AS usage,
     event.p -> 'timings' AS timings,
     CASE

@@ -19,7 +19,9 @@ SELECT
                 END
             )
         ELSE '[]'::jsonb
-    END || openai_messages(pair.request -> 'contents') AS messages,
+    END || openai_messages(
+        CASE WHEN choices.choice_no = 0 THEN pair.request -> 'contents' END
+    ) AS messages,
     response_answer(
         CASE WHEN jsonb_typeof(pair.response -> 'candidates') = 'array' THEN pair.response END,
         choices.choice_no

@@ -26,7 +26,9 @@ SELECT
             'status', seen.body -> 'level'
         )
     ) AS about,
-    openai_messages(seen.body -> 'input') AS messages,
+    openai_messages(
+        CASE WHEN choices.choice_no = 0 THEN seen.body -> 'input' END
+    ) AS messages,
     response_answer(seen.output, 0) AS answer,
     response_finish_reason(seen.output, 0) AS finish_reason,
     json_said(

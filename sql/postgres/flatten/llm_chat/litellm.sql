@@ -33,7 +33,9 @@ SELECT
             )
         )
     ) AS about,
-    openai_messages(log.body -> 'messages') AS messages,
+    openai_messages(
+        CASE WHEN choices.choice_no = 0 THEN log.body -> 'messages' END
+    ) AS messages,
     response_answer(log.response, choices.choice_no) AS answer,
     response_finish_reason(log.response, choices.choice_no) AS finish_reason,
     CASE jsonb_typeof(log.usage) WHEN 'object' THEN json_said(log.usage) ELSE '{}'::jsonb END

@@ -3,6 +3,7 @@
 SELECT
     NULL::jsonb AS about,
     CASE
+        WHEN choices.choice_no > 0 THEN '[]'::jsonb
         WHEN
             jsonb_typeof(told.messages) = 'array'
             AND NOT told.messages @> '[{"function_call": {}}]'
@@ -35,7 +36,10 @@ SELECT
         ELSE told.timings
     END AS timings,
     CASE
-        WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
+        WHEN
+            jsonb_typeof(event.p -> 'parameters') = 'object'
+            AND (event.p -> 'parameters' <> '{}'::jsonb OR NOT pair.has_request)
+            THEN event.p -> 'parameters'
         WHEN jsonb_typeof(pair.request) <> 'object' THEN NULL
         WHEN pair.has_request THEN pair.request - '{messages,tools,functions}'::text[]
         WHEN event.p ?| '{temperature,max_tokens,max_completion_tokens,top_p}'::text[]
@@ -45,13 +49,19 @@ SELECT
             }'::text[]
     END AS parameters,
     CASE
-        WHEN json_first(event.p -> 'tools', pair.request -> 'tools') IS NOT NULL
-            THEN json_first(event.p -> 'tools', pair.request -> 'tools')
+        WHEN json_first(json_filled(event.p -> 'tools'), pair.request -> 'tools') IS NOT NULL
+            THEN json_first(json_filled(event.p -> 'tools'), pair.request -> 'tools')
         WHEN pair.request ? 'functions' THEN openai_tools(pair.request -> 'functions')
     END AS tools
 FROM (
     SELECT
-        json_first(event.p -> 'messages', pair.request -> 'messages') AS messages,
+        json_first(
+            json_filled(event.p -> 'messages'), pair.request -> 'messages', event.p -> 'messages',
+            CASE
+                WHEN pair.has_request AND jsonb_typeof(pair.request) IN ('array', 'string')
+                    THEN pair.request
+            END
+        ) AS messages,
         pair.response -> 'choices' -> choices.choice_no AS choice,
         CASE
             WHEN jsonb_typeof(pair.response -> 'choices') = 'array'
@@ -61,9 +71,9 @@ FROM (
                 )
             WHEN pair.has_response THEN pair.response
         END AS answer,
-        json_first(event.p -> 'usage', pair.response -> 'usage') AS usage,
-        json_first(event.p -> 'timings', pair.response -> 'timings') AS timings,
-        json_first(event.p -> 'metrics', pair.response -> 'metrics') AS metrics
+        json_merged(event.p -> 'usage', pair.response -> 'usage') AS usage,
+        json_merged(event.p -> 'timings', pair.response -> 'timings') AS timings,
+        json_merged(event.p -> 'metrics', pair.response -> 'metrics') AS metrics
     OFFSET 0
 ) AS told
 WHERE recognized.shape IN ('familiar', 'openai_chat', 'openai_chunks')

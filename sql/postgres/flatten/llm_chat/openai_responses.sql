@@ -22,7 +22,10 @@ SELECT
         ELSE openai_messages(told.instructions)
     END || openai_messages(pair.request -> 'input') AS messages,
     response_answer(
-        CASE WHEN jsonb_typeof(pair.response -> 'output') = 'array' THEN pair.response END, 0
+        CASE
+            WHEN jsonb_typeof(pair.response -> 'output') IN ('array', 'string') THEN pair.response
+        END,
+        0
     ) AS answer,
     CASE
         WHEN pair.response #>> '{incomplete_details,reason}' IS NOT NULL

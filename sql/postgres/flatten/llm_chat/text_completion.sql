@@ -1,7 +1,12 @@
 -- OpenAI's text completions, and llama.cpp's own: a prompt instead of messages.
 SELECT
     NULL::jsonb AS about,
-    openai_messages(json_first(event.p -> 'prompt', pair.request -> 'prompt')) AS messages,
+    openai_messages(
+        CASE
+            WHEN choices.choice_no = 0
+                THEN json_first(event.p -> 'prompt', pair.request -> 'prompt')
+        END
+    ) AS messages,
     json_said(
         jsonb_build_object(
             'content',

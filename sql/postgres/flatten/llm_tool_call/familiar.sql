@@ -6,7 +6,10 @@ SELECT
     json_first(event.p -> 'result', event.p -> 'output') AS result,
     CASE
         WHEN event.p -> 'is_error' <> 'null'::jsonb THEN NULL
-        WHEN event.p ->> 'status' IN ('error', 'failed') OR event.p -> 'error' <> 'null'::jsonb
+        WHEN
+            event.p ->> 'status' IN ('error', 'failed')
+            OR json_filled(event.p -> 'error') IS NOT NULL
+            OR event.p -> 'success' = 'false'::jsonb
             THEN 'true'::jsonb
     END AS is_error,
     NULL::jsonb AS error_type,

@@ -22,6 +22,8 @@ FROM (
     SELECT
         json_first(event.p -> 'params', event.p #> '{request,params}') AS params,
         json_first(event.p #> '{response,result}', event.p -> 'result') AS result,
-        json_first(event.p -> 'error', event.p #> '{response,error}') AS error
+        json_first(
+            json_filled(event.p -> 'error'), json_filled(event.p #> '{response,error}')
+        ) AS error
 ) AS call
 WHERE recognized.shape = 'mcp'
