@@ -36,6 +36,10 @@ os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and rich keeps what it 
 collect_ignore = ["vllm"]  # unless it is asked for: it wants an environment of its own
 
 
+def _absolute(path: str) -> Path:
+    return Path(path).absolute()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Short by default; `make faults` runs the long form."""
     group = parser.getgroup("faults")
@@ -44,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
     parser.addoption(
-        "--postgres-bin", type=Path, help="PostgreSQL's programs; unset: those of the wheel."
+        "--postgres-bin", type=_absolute, help="PostgreSQL's programs; unset: those of the wheel."
     )
     group.addoption("--fuzz-examples", type=int, default=50, help="Payloads for each flat table.")
 
