@@ -118,7 +118,8 @@ _special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "source_event_id": st.none() | st.sampled_from([f"event-{number}" for number in range(6)]),
     "recipe": st.sampled_from(["request", "judge"]),
     "kind": st.sampled_from(["generation", "translation"]),
-    "status": st.sampled_from(["ok", "rejected", "failed", "error"]),
+    "llm_chat.status": st.none() | st.sampled_from(["ok", "error"]),
+    "status": st.sampled_from(["ok", "rejected", "failed"]),
     "choice_no": st.sampled_from([None, 0, 0, 0, 1]),
 }
 _by_type: Final = {TEXT: _name, INT: _count, FLOAT: _ms, TIME: _moment, pa.bool_(): st.booleans()}
@@ -131,7 +132,10 @@ def days(name: str) -> st.SearchStrategy[Tables]:
             table: st.lists(
                 st.fixed_dictionaries(
                     {
-                        column: _special.get(column, _by_type.get(kind, st.none()))
+                        column: _special.get(
+                            f"{table}.{column}",
+                            _special.get(column, _by_type.get(kind, st.none())),
+                        )
                         for column, kind in SCHEMAS[table].items()
                     }
                 ),
