@@ -86,7 +86,9 @@ class NatsServer(ServerProcess):
                 "listen": f"{HOST}:{self.cluster.port}",
                 "routes": [f"nats://{HOST}:{port}" for port in self.cluster.ports],
             }
-        self._configuration.write_text(json.dumps(configuration, indent=2), encoding="utf-8")
+        self._configuration.write_text(
+            json.dumps(configuration, indent=2, ensure_ascii=False), encoding="utf-8"
+        )
 
     @property
     def _configuration(self) -> Path:
