@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from model_foundry.inference.jobs import Job, Request
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Request
 
 DAY = date(2026, 11, 20)
 QUICK = {

@@ -22,7 +22,7 @@ from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.devstack.processes import kill_tree
 from model_foundry.devstack.slots import SlotServer
-from model_foundry.inference.fleet import Slot, load_fleet
+from model_foundry.fleet.file import Slot, load_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 from model_foundry.store import postgres

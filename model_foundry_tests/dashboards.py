@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from model_foundry.devstack.processes import free_port, kill_tree
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.scrape import target_groups
+from model_foundry.fleet.file import Slot
+from model_foundry.fleet.scrape import target_groups
 
 ROOT: Final = Path(__file__).parents[1]
 COMMITTED: Final = ROOT / "deploy" / "grafana" / "dashboards"

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:  # the server itself starts without it
-    from model_foundry.inference.fleet import Slot
+    from model_foundry.fleet.file import Slot
 
 FAULT = re.compile(
     r"!fault=(?P<name>[\w-]+)(,times=(?P<times>\d+))?(,retry_after=(?P<after>[^!]+))?!"
@@ -94,7 +94,7 @@ class FakeSlot:
 
     def slot(self, **changes: Any) -> "Slot":
         """As a fleet file would declare it."""
-        from model_foundry.inference.fleet import Slot
+        from model_foundry.fleet.file import Slot
 
         runtime = "vllm" if self.flavour.startswith("vllm") else self.flavour
         declared = {

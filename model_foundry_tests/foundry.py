@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from model_foundry.components.resource import Foundry
+from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
 from model_foundry.settings import Settings
 

@@ -8,9 +8,9 @@ import signal
 import sys
 from types import FrameType
 
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.interrupts import run_interruptibly
-from model_foundry.inference.results import run_jobs
+from model_foundry.dispatch.interrupts import run_interruptibly
+from model_foundry.fleet.file import Slot
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry_tests.asking import jobs
 

@@ -12,8 +12,8 @@ import dagster as dg
 import yaml
 
 from model_foundry import definitions
-from model_foundry.components.resource import Foundry
-from model_foundry.inference.fleet import Slot
+from model_foundry.assets.resource import Foundry
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry_tests.foundry import materialize
 

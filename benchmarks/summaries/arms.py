@@ -277,8 +277,8 @@ def days(task: tuple[Task, date, date]) -> Callable[[], object]:
     """Ours, for the days from one to another: a backfill, as Dagster runs it in a process."""
     import dagster as dg  # noqa: PLC0415
 
-    from model_foundry.components import plots  # noqa: PLC0415
-    from model_foundry.components.resource import Foundry  # noqa: PLC0415
+    from model_foundry.assets import plots  # noqa: PLC0415
+    from model_foundry.assets.resource import Foundry  # noqa: PLC0415
     from model_foundry.definitions import build_defs  # noqa: PLC0415
 
     @dg.asset

@@ -23,8 +23,8 @@ from benchmarks.measured import Call
 from benchmarks.telemetry.endpoint import Endpoint
 from model_foundry.devstack.processes import HOST, free_port
 from model_foundry.errors import FoundryError
-from model_foundry.inference.results import run_jobs
 from model_foundry.intake.drain import drain
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.telemetry import sender_of
 

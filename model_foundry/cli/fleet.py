@@ -10,12 +10,12 @@ from rich.text import Text
 
 from model_foundry.cli.console import console
 from model_foundry.cli.plain import plain
-from model_foundry.inference.fleet import Slot, settings_fleet
-from model_foundry.inference.liveness import SlotState, look_at
-from model_foundry.inference.memory import DevicePlan, MemoryPlan, memory_plan
-from model_foundry.inference.render import start_command
-from model_foundry.inference.scrape import target_groups
+from model_foundry.fleet.file import Slot, settings_fleet
+from model_foundry.fleet.memory import DevicePlan, MemoryPlan, memory_plan
+from model_foundry.fleet.render import start_command
+from model_foundry.fleet.scrape import target_groups
 from model_foundry.settings import Settings
+from model_foundry.slot.liveness import SlotState, look_at
 
 
 def check_fleet(settings: Settings, *, as_json: bool) -> int:

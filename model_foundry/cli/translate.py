@@ -12,8 +12,8 @@ from rich.text import Text
 
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.plain import plain
+from model_foundry.dispatch.report import Progress
 from model_foundry.errors import FoundryError
-from model_foundry.inference.report import Progress
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.translation.article import Article

@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from model_foundry.errors import FoundryError
-from model_foundry.inference.schemas import check_schema
+from model_foundry.slot.schemas import check_schema
 
 _TEMPLATES: Final = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from model_foundry.components.folder import Folder
 from model_foundry.components.recipe import Asked, Asking, Recipe, described
-from model_foundry.inference.jobs import Request
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Request
 
 TOOL_CHOICES: Final = ("auto", "required", "none")
 

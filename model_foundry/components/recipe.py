@@ -13,17 +13,17 @@ import yaml
 from psycopg.rows import dict_row
 from pydantic import Field
 
-from model_foundry.components import metadata, results
+from model_foundry.assets import metadata, results
+from model_foundry.assets.partitions import NIGHTLY, days, evaluated
+from model_foundry.assets.resource import Foundry
+from model_foundry.assets.results import Kept
 from model_foundry.components.folder import Folder
-from model_foundry.components.partitions import NIGHTLY, days, evaluated
-from model_foundry.components.resource import Foundry
-from model_foundry.components.results import Kept
-from model_foundry.inference.interrupts import run_interruptibly
-from model_foundry.inference.jobs import Job, Kind, Request
-from model_foundry.inference.report import DispatchReport, Progress
-from model_foundry.inference.results import run_jobs
+from model_foundry.dispatch.interrupts import run_interruptibly
+from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.paths import PACKAGE
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Kind, Request
 
 CHECK = "every_job_answered"
 # (part of the source row, request)

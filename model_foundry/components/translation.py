@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from model_foundry.components.folder import Folder
 from model_foundry.components.recipe import Asked, Asking, Recipe, described
-from model_foundry.inference.fleet import settings_fleet
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.settings import Settings
 from model_foundry.translation.document import Document
 from model_foundry.translation.languages import language_name, written_in

@@ -14,12 +14,12 @@ import dagster as dg
 from psycopg.rows import dict_row
 from pydantic import Field
 
-from model_foundry.components import metadata
-from model_foundry.components.partitions import evaluated
-from model_foundry.components.resource import Foundry
-from model_foundry.components.runs import failed_lately, unfinished_partitions
+from model_foundry.assets import metadata
+from model_foundry.assets.partitions import evaluated
+from model_foundry.assets.resource import Foundry
+from model_foundry.assets.runs import failed_lately, unfinished_partitions
+from model_foundry.dispatch.report import Progress
 from model_foundry.errors import FoundryError
-from model_foundry.inference.report import Progress
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql

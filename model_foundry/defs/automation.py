@@ -13,9 +13,9 @@ from typing import Final
 import dagster as dg
 import msgspec
 
+from model_foundry.assets.resource import Foundry
+from model_foundry.assets.runs import by_partition, failed_lately, unfinished_partitions
 from model_foundry.components.recipe import recipe_asset_names
-from model_foundry.components.resource import Foundry
-from model_foundry.components.runs import by_partition, failed_lately, unfinished_partitions
 from model_foundry.intake.configuration import queue
 from model_foundry.settings import Settings
 from model_foundry.store import flat

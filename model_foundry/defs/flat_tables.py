@@ -7,9 +7,9 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from model_foundry.components import metadata
-from model_foundry.components.partitions import NIGHTLY, days, evaluated
-from model_foundry.components.resource import Foundry
+from model_foundry.assets import metadata
+from model_foundry.assets.partitions import NIGHTLY, days, evaluated
+from model_foundry.assets.resource import Foundry
 from model_foundry.settings import Settings
 from model_foundry.store import flat, shapes
 from model_foundry.store.flat_refused import FlatRefused, list_refused

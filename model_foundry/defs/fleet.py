@@ -8,10 +8,10 @@ import asyncio
 
 import dagster as dg
 
-from model_foundry.components import metadata
-from model_foundry.components.resource import Foundry
-from model_foundry.inference.fleet import settings_fleet
-from model_foundry.inference.liveness import look_at
+from model_foundry.assets import metadata
+from model_foundry.assets.resource import Foundry
+from model_foundry.fleet.file import settings_fleet
+from model_foundry.slot.liveness import look_at
 
 _COLUMNS = [
     ("slot", "text"),

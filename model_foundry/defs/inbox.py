@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from model_foundry.components import metadata
-from model_foundry.components.resource import Foundry
+from model_foundry.assets import metadata
+from model_foundry.assets.resource import Foundry
 from model_foundry.intake.drain import Drained, drain
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, moment, replay

@@ -7,8 +7,8 @@ from typing import Final
 
 import dagster as dg
 
-from model_foundry.components import metadata
-from model_foundry.components.resource import Foundry
+from model_foundry.assets import metadata
+from model_foundry.assets.resource import Foundry
 from model_foundry.settings import Settings
 from model_foundry.store import tending
 from model_foundry.store.lake import Checked

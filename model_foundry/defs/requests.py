@@ -12,18 +12,18 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
-from model_foundry.components import metadata, results
-from model_foundry.components.partitions import days
-from model_foundry.components.requests import RECIPE, Status, jobs_of, reply
-from model_foundry.components.resource import Foundry
-from model_foundry.components.runs import by_partition, failed_lately, unfinished_partitions
-from model_foundry.inference.fleet import settings_fleet
-from model_foundry.inference.interrupts import run_interruptibly
-from model_foundry.inference.jobs import Job, Kind
-from model_foundry.inference.report import Progress
-from model_foundry.inference.results import run_jobs
+from model_foundry.assets import metadata, results
+from model_foundry.assets.partitions import days
+from model_foundry.assets.resource import Foundry
+from model_foundry.assets.runs import by_partition, failed_lately, unfinished_partitions
+from model_foundry.dispatch.interrupts import run_interruptibly
+from model_foundry.dispatch.report import Progress
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake.publish import publish_lines
+from model_foundry.requests.event import RECIPE, Status, jobs_of, reply
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Kind
 from model_foundry.store import days as stored_days
 from model_foundry.store.sql import load_sql
 

@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from model_foundry.components.resource import Foundry
+from model_foundry.assets.resource import Foundry
 from model_foundry.settings import Settings
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
-from model_foundry.components import metadata
-from model_foundry.components.resource import Foundry
+from model_foundry.assets import metadata
+from model_foundry.assets.resource import Foundry
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import days, keys

@@ -5,11 +5,11 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from model_foundry.components import metadata, plots
-from model_foundry.components.resource import Foundry
-from model_foundry.inference.fleet import Slot, settings_fleet
-from model_foundry.inference.interrupts import run_interruptibly
-from model_foundry.inference.speeds import Speed, Unmeasured, measure
+from model_foundry.assets import metadata, plots
+from model_foundry.assets.resource import Foundry
+from model_foundry.dispatch.interrupts import run_interruptibly
+from model_foundry.dispatch.speeds import Speed, Unmeasured, measure
+from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.store.sql import load_sql
 
 CHECK = "speeds_as_expected"

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from model_foundry.components import metadata
-from model_foundry.components.partitions import NIGHTLY, days, evaluated
+from model_foundry.assets import metadata
+from model_foundry.assets.partitions import NIGHTLY, days, evaluated
+from model_foundry.assets.resource import Foundry
+from model_foundry.assets.summary_plots import summary_plot
 from model_foundry.components.recipe import recipe_asset_names
-from model_foundry.components.requests import RECIPE
-from model_foundry.components.resource import Foundry
-from model_foundry.components.summary_plots import summary_plot
-from model_foundry.inference.jobs import Kind
+from model_foundry.requests.event import RECIPE
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Kind
 from model_foundry.store.sql import load_sql, sql_description
 from model_foundry.store.sql_columns import column_comments, column_sources
 from model_foundry.store.summaries import SummaryDay, later_days, summarize_day

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from model_foundry.devstack.wheels import check_recorded, missing_wheel, need_module, sha256
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Wheel
+from model_foundry.fleet.file import Wheel
 
 _assembling: Final = threading.Lock()
 

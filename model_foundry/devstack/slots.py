@@ -12,7 +12,7 @@ from model_foundry.devstack.models import ModelFiles, model_files
 from model_foundry.devstack.processes import HOST, ServerProcess, answers, spawn
 from model_foundry.devstack.wheels import need_module
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Slot
+from model_foundry.fleet.file import Slot
 
 MODULE: Final = "model_foundry.devstack.slot_server"
 

@@ -32,7 +32,7 @@ from model_foundry.devstack.processes import (
 )
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Fleet, FromEnvironment, Slot, settings_fleet
+from model_foundry.fleet.file import Fleet, FromEnvironment, Slot, settings_fleet
 from model_foundry.settings import PREFIX, Settings, services_env
 
 Report = Callable[[str, str, str], None]

@@ -16,12 +16,12 @@ import psycopg
 from prometheus_client.core import Metric
 from psycopg.rows import dict_row
 
+from model_foundry.dispatch.backlog import backlog_key
+from model_foundry.dispatch.leases import Lease
 from model_foundry.exporter.source import counter, gauge
-from model_foundry.inference.backlog import backlog_key
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.leases import Lease
-from model_foundry.inference.outcome import Status
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
+from model_foundry.slot.outcome import Status
 from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
 

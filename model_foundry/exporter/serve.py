@@ -10,7 +10,7 @@ from model_foundry.exporter.database import Database
 from model_foundry.exporter.slots import Slots
 from model_foundry.exporter.source import Source
 from model_foundry.exporter.stream import Stream
-from model_foundry.inference.fleet import settings_fleet
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.settings import Settings
 
 

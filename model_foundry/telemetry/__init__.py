@@ -1,7 +1,7 @@
 """What is sent as it happens to MODEL_FOUNDRY_TELEMETRY_URL: the events of docs/telemetry.md.
 
 Belongs here: the shape of an event, and the sender that never keeps anybody waiting.
-Does not: who has something to tell (`inference`, `intake`, familiar), the figures that are served
+Does not: who has something to tell (`dispatch`, `intake`, familiar), the figures that are served
 for scraping (`exporter`).
 """
 

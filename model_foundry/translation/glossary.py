@@ -16,7 +16,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from model_foundry.inference.yaml_file import load_yaml
+from model_foundry.fleet.yaml_file import load_yaml
 from model_foundry.translation.languages import is_unspaced, language_name
 
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*\S[^\r\n]*$")]

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import class_row
 
-from model_foundry.inference.fleet import PromptFormat
-from model_foundry.inference.jobs import storable
+from model_foundry.fleet.file import PromptFormat
+from model_foundry.slot.jobs import storable
 from model_foundry.store.sql import load_sql
 from model_foundry.translation.prompts import PROMPT_VERSIONS
 

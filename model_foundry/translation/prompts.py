@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from model_foundry.inference.fleet import PromptFormat
-from model_foundry.inference.jobs import Request
+from model_foundry.fleet.file import PromptFormat
+from model_foundry.slot.jobs import Request
 from model_foundry.translation.languages import base, joined, language_name
 from model_foundry.translation.sentences import estimated_tokens
 

@@ -14,10 +14,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 import psycopg
 
+from model_foundry.dispatch.report import Progress
 from model_foundry.errors import FoundryError
-from model_foundry.inference.jobs import Priority, storable
-from model_foundry.inference.report import Progress
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Priority, storable
 from model_foundry.store.sql import load_sql
 from model_foundry.translation.article import (
     Article,

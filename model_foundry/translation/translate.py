@@ -23,12 +23,12 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
-from model_foundry.inference.fleet import Slot, settings_fleet
-from model_foundry.inference.interrupts import run_interruptibly
-from model_foundry.inference.jobs import Job, Priority, Request
-from model_foundry.inference.report import Progress
-from model_foundry.inference.results import run_jobs
+from model_foundry.dispatch.interrupts import run_interruptibly
+from model_foundry.dispatch.report import Progress
+from model_foundry.fleet.file import Slot, settings_fleet
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Priority, Request
 from model_foundry.store.sql import load_sql
 from model_foundry.translation.document import Document, Segment
 from model_foundry.translation.glossary import Glossary, version_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_foundry.devstack.postgres import PostgresServer
-from model_foundry.inference.results import run_jobs
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry_tests.asking import QUICK, jobs, quick

@@ -13,7 +13,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster_graphql.cli import execute_query
 
-from model_foundry.components.resource import Foundry
+from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
 from model_foundry.settings import Settings
 from model_foundry_tests import line

@@ -23,7 +23,7 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
 from deploy.grafana import dashboards
-from model_foundry.components.resource import Foundry
+from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
 from model_foundry.devstack.processes import free_port, kill_tree
 from model_foundry.settings import Settings

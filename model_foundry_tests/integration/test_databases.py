@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.errors import FoundryError
 from model_foundry.exporter.database import Database
-from model_foundry.inference.results import run_jobs
 from model_foundry.intake.drain import drain
 from model_foundry.intake.replay import Stretch, replay
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.store import days, flat, lake, postgres
 from model_foundry.store.session import read_session

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from model_foundry.inference.dispatcher import dispatch
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job
-from model_foundry.inference.outcome import Result
-from model_foundry.inference.report import DispatchReport, Progress
+from model_foundry.dispatch.dispatcher import dispatch
+from model_foundry.dispatch.report import DispatchReport, Progress
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job
+from model_foundry.slot.outcome import Result
 from model_foundry_tests.asking import calling, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
 

@@ -11,13 +11,13 @@ from psycopg.errors import CheckViolation
 
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
-from model_foundry.inference.answers import Completion
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Request
-from model_foundry.inference.outcome import Result, Status
-from model_foundry.inference.results import answered, land, run_jobs
-from model_foundry.inference.timings import Timings
+from model_foundry.fleet.file import Slot
+from model_foundry.results.landed import answered, land, run_jobs
 from model_foundry.settings import Settings
+from model_foundry.slot.answers import Completion
+from model_foundry.slot.jobs import Job, Request
+from model_foundry.slot.outcome import Result, Status
+from model_foundry.slot.timings import Timings
 from model_foundry.store import postgres
 from model_foundry_tests.asking import DAY, QUICK, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot

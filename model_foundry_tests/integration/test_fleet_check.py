@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from model_foundry.cli import app
 from model_foundry.devstack.models import model_files
-from model_foundry.inference.fleet import load_fleet
-from model_foundry.inference.memory import memory_plan
+from model_foundry.fleet.file import load_fleet
+from model_foundry.fleet.memory import memory_plan
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots

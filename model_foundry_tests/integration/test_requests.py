@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from model_foundry.components.resource import Foundry
+from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
 from model_foundry.errors import FoundryError
 from model_foundry.intake.drain import drain

@@ -16,7 +16,7 @@ import duckdb
 import psycopg
 import pytest
 
-from model_foundry.components.resource import Foundry
+from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
 from model_foundry.events.envelope import Message
 from model_foundry.intake.drain import drain

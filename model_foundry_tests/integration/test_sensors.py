@@ -10,7 +10,7 @@ from typing import NamedTuple
 import dagster as dg
 import pytest
 
-from model_foundry.components.resource import Foundry
+from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import defs
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.drain import drain

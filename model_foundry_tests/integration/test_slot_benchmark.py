@@ -5,8 +5,8 @@ import base64
 import pytest
 import yaml
 
-from model_foundry.inference.fleet import settings_fleet
-from model_foundry.inference.speeds import counts
+from model_foundry.dispatch.speeds import counts
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots

@@ -22,7 +22,7 @@ from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.devstack.stack import Stack
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Fleet, Slot, settings_fleet
+from model_foundry.fleet.file import Fleet, Slot, settings_fleet
 from model_foundry.settings import Settings, embedded_stack_is_running
 from model_foundry_tests.conftest import EmbeddedSlots
 from model_foundry_tests.supervisor import runs

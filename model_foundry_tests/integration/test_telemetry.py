@@ -11,12 +11,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from model_foundry.dispatch.dispatcher import dispatch
+from model_foundry.dispatch.report import DispatchReport
 from model_foundry.errors import FoundryError
-from model_foundry.inference.dispatcher import dispatch
-from model_foundry.inference.outcome import Result
-from model_foundry.inference.report import DispatchReport
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
+from model_foundry.slot.outcome import Result
 from model_foundry.telemetry import Sender, event, sender_of
 from model_foundry_tests.asking import job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot

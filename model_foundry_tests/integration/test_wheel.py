@@ -14,7 +14,7 @@ PROBE = """
 import pathlib, sys
 import model_foundry
 from model_foundry.definitions import defs
-from model_foundry.inference.fleet import settings_fleet
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 from model_foundry.store.postgres import known_migrations

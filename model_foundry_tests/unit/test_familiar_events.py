@@ -23,7 +23,7 @@ from model_foundry.devstack.familiar.slots import Exchange
 from model_foundry.devstack.familiar.vault import Vault
 from model_foundry.events.envelope import Event, Message, Rules, read_event
 from model_foundry.events.subjects import CHAT, FLOW, OLD_NAMES, SEARCH, TOOL_CALL
-from model_foundry.inference.fleet import Slot
+from model_foundry.fleet.file import Slot
 
 NOW = datetime(2026, 11, 20, 9, 30, 0, 123456, tzinfo=UTC)
 SLOT = Slot(

@@ -9,7 +9,7 @@ import pytest
 from model_foundry.devstack.familiar import prompts, tools
 from model_foundry.devstack.familiar.slots import Connection, Slots
 from model_foundry.devstack.familiar.vault import Vault
-from model_foundry.inference.fleet import Slot
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 
 VAULT = Vault(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Fleet
+from model_foundry.fleet.file import Fleet
 
 
 def fleet(*formats: str) -> Fleet:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Fleet, load_fleet
+from model_foundry.fleet.file import Fleet, load_fleet
 from model_foundry.paths import data_path
 
 GOOD = """\

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_foundry.inference.jobs import Request
+from model_foundry.slot.jobs import Request
 from model_foundry_tests.asking import job
 
 MESSAGES = [{"role": "user", "content": "Hello"}]

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_foundry.inference.leases import Contender, shares
+from model_foundry.dispatch.leases import Contender, shares
 
 
 def test_who_is_alone_gets_what_it_asks_for() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from model_foundry.inference.fleet import Fleet, KvCache, load_fleet
-from model_foundry.inference.memory import (
+from model_foundry.fleet.file import Fleet, KvCache, load_fleet
+from model_foundry.fleet.memory import (
     DevicePlan,
     MemoryPlan,
     SlotNeed,

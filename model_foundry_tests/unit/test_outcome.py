@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from model_foundry.inference.answers import Completion
-from model_foundry.inference.jobs import Request
-from model_foundry.inference.outcome import judged, repair_turn, repaired
-from model_foundry.inference.schemas import check_schema, mismatch
-from model_foundry.inference.timings import Timings
+from model_foundry.slot.answers import Completion
+from model_foundry.slot.jobs import Request
+from model_foundry.slot.outcome import judged, repair_turn, repaired
+from model_foundry.slot.schemas import check_schema, mismatch
+from model_foundry.slot.timings import Timings
 
 MESSAGES = [{"role": "user", "content": "How good is it?"}]
 SCORE = {

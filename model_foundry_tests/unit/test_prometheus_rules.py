@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from model_foundry.inference.fleet import load_fleet
-from model_foundry.inference.scrape import target_groups
+from model_foundry.fleet.file import load_fleet
+from model_foundry.fleet.scrape import target_groups
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROMETHEUS = DEPLOY / "prometheus"

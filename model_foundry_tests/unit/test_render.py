@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Fleet, load_fleet
-from model_foundry.inference.render import StartCommand, start_command
+from model_foundry.fleet.file import Fleet, load_fleet
+from model_foundry.fleet.render import StartCommand, start_command
 from model_foundry.paths import data_path
 
 

@@ -1,7 +1,7 @@
 """Means of speeds, and how progress reads."""
 
-from model_foundry.inference.report import DispatchReport, Progress, SlotTally
-from model_foundry.inference.timings import Timings
+from model_foundry.dispatch.report import DispatchReport, Progress, SlotTally
+from model_foundry.slot.timings import Timings
 
 
 def timings(total_ms: float, output_tokens: int | None, tg: float | None) -> Timings:

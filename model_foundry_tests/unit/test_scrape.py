@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from model_foundry.cli import app
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.scrape import target_groups
+from model_foundry.fleet.file import Slot
+from model_foundry.fleet.scrape import target_groups
 from model_foundry.paths import data_path
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_foundry.inference.timings import Timings, timings_of
+from model_foundry.slot.timings import Timings, timings_of
 
 USAGE = {
     "prompt_tokens": 30,

@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
-from model_foundry.inference.fleet import PromptFormat
-from model_foundry.inference.jobs import Request
+from model_foundry.fleet.file import PromptFormat
+from model_foundry.slot.jobs import Request
 from model_foundry.translation.memory import Asking, memory_key
 from model_foundry.translation.prompts import (
     PROMPT_VERSIONS,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from model_foundry.inference.fleet import settings_fleet
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.settings import Settings
 from model_foundry_tests.dashboards import (
     VLLM,

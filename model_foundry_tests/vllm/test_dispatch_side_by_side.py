@@ -12,9 +12,9 @@ import yaml
 from typer.testing import CliRunner
 
 from model_foundry.cli import app
-from model_foundry.inference.jobs import Job, Request
-from model_foundry.inference.results import run_jobs
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Request
 from model_foundry_tests.asking import QUICK, job, jobs
 from model_foundry_tests.line import rows
 from model_foundry_tests.vllm.server import FLEET, KEY_VARIABLE, VllmServer, figure

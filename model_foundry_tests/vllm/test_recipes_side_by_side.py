@@ -8,12 +8,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from model_foundry.inference.fleet import settings_fleet
-from model_foundry.inference.jobs import Request
-from model_foundry.inference.results import run_jobs
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake.drain import drain
 from model_foundry.paths import PACKAGE
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Request
 from model_foundry_tests.asking import job
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import event, publish, rows

@@ -5,7 +5,7 @@ import shlex
 
 import psutil
 
-from model_foundry.inference.fleet import settings_fleet
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.settings import Settings
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import rows

@@ -7,10 +7,10 @@ from typing import Final
 
 from benchmarks.dispatch.arms import Task
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Request
-from model_foundry.inference.results import run_jobs
+from model_foundry.fleet.file import Slot
+from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Request
 
 _DAY: Final = date(2026, 11, 20)
 

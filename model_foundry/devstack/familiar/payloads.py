@@ -6,7 +6,7 @@ from typing import Any, Literal
 from model_foundry.devstack.familiar import vault
 from model_foundry.devstack.familiar.slots import Exchange
 from model_foundry.devstack.familiar.tools import Outcome
-from model_foundry.inference.timings import timings_of
+from model_foundry.slot.timings import timings_of
 
 NodeType = Literal["orchestrator", "worker", "translator", "tool", "message", "note"]
 Status = Literal["waiting", "running", "done", "error"]

@@ -23,7 +23,7 @@ from model_foundry.devstack.familiar.slots import Exchange, Slots
 from model_foundry.devstack.familiar.tasks import Task
 from model_foundry.devstack.familiar.vault import Vault
 from model_foundry.events.subjects import CHAT, FLOW, SEARCH, TOOL_CALL
-from model_foundry.inference.fleet import Slot
+from model_foundry.fleet.file import Slot
 from model_foundry.translation.prompts import translation_request
 
 RELATED_NOTES: Final = 3

@@ -11,7 +11,7 @@ import openai
 
 from model_foundry.devstack.familiar.prompts import Body, Message
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Slot, settings_fleet
+from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.settings import Settings
 
 

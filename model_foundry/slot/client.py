@@ -18,7 +18,9 @@ import httpx2
 import msgspec
 import openai
 
-from model_foundry.inference.answers import (
+from model_foundry.fleet.file import Runtime, Slot
+from model_foundry.settings import Settings
+from model_foundry.slot.answers import (
     Completion,
     SlotError,
     StreamedAnswer,
@@ -26,9 +28,7 @@ from model_foundry.inference.answers import (
     kind_of_status,
     whole_answer,
 )
-from model_foundry.inference.fleet import Runtime, Slot
-from model_foundry.inference.jobs import Job, Request
-from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Request
 
 ERROR_MAX_CHARS: Final = 1_000
 HEADER_MAX_CHARS: Final = 256

@@ -5,9 +5,9 @@ Belongs here: a slot's state. Does not: what follows from it (`dispatcher`), HTT
 
 import asyncio
 
-from model_foundry.inference.client import SlotClient
-from model_foundry.inference.leases import Lease
-from model_foundry.inference.report import SlotTally
+from model_foundry.dispatch.leases import Lease
+from model_foundry.dispatch.report import SlotTally
+from model_foundry.slot.client import SlotClient
 
 
 class ServedSlot:

@@ -9,7 +9,7 @@ from collections import Counter
 
 import msgspec
 
-from model_foundry.inference.timings import Timings
+from model_foundry.slot.timings import Timings
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

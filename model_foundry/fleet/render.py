@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from model_foundry.errors import FoundryError
-from model_foundry.inference.fleet import Fleet, Slot
+from model_foundry.fleet.file import Fleet, Slot
 
 _KEY_VARIABLES: Final = {"vllm": "VLLM_API_KEY", "llama.cpp": "LLAMA_API_KEY"}
 # Where results take their timings and token counts from.

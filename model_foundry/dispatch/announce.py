@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
-from model_foundry.inference.answers import Completion
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Request
-from model_foundry.inference.outcome import Verdict, said
-from model_foundry.inference.queue import Waiting
+from model_foundry.dispatch.queue import Waiting
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
+from model_foundry.slot.answers import Completion
+from model_foundry.slot.jobs import Job, Request
+from model_foundry.slot.outcome import Verdict, said
 from model_foundry.telemetry import Level, Sender, Status, event, sender_of
 
 SERVICE: Final = "model-foundry"

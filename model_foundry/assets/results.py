@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from psycopg.rows import dict_row
 
-from model_foundry.components import metadata, plots
-from model_foundry.components.resource import Foundry
-from model_foundry.inference.jobs import Kind
-from model_foundry.inference.report import DispatchReport
+from model_foundry.assets import metadata, plots
+from model_foundry.assets.resource import Foundry
+from model_foundry.dispatch.report import DispatchReport
+from model_foundry.slot.jobs import Kind
 from model_foundry.store import flat
 from model_foundry.store.sql import load_sql
 

@@ -37,18 +37,18 @@ from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Final
 
-from model_foundry.inference.announce import Announcer
-from model_foundry.inference.answers import Completion, ErrorKind, SlotError
-from model_foundry.inference.client import SlotClient
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Priority
-from model_foundry.inference.landing import Land, Landing
-from model_foundry.inference.leases import Demand, Leases
-from model_foundry.inference.outcome import Result, Status, judged, repair_turn, repaired, said
-from model_foundry.inference.queue import Queue, Waiting
-from model_foundry.inference.report import DispatchReport, Progress
-from model_foundry.inference.served_slot import ServedSlot
+from model_foundry.dispatch.announce import Announcer
+from model_foundry.dispatch.landing import Land, Landing
+from model_foundry.dispatch.leases import Demand, Leases
+from model_foundry.dispatch.queue import Queue, Waiting
+from model_foundry.dispatch.report import DispatchReport, Progress
+from model_foundry.dispatch.served_slot import ServedSlot
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
+from model_foundry.slot.answers import Completion, ErrorKind, SlotError
+from model_foundry.slot.client import SlotClient
+from model_foundry.slot.jobs import Job, Priority
+from model_foundry.slot.outcome import Result, Status, judged, repair_turn, repaired, said
 
 PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")
 TURNED_AWAY: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "unavailable"})

@@ -13,14 +13,14 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from model_foundry.inference.answers import SlotError
-from model_foundry.inference.client import SlotClient
-from model_foundry.inference.dispatcher import dispatch
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Request
-from model_foundry.inference.leases import Leases
-from model_foundry.inference.outcome import Result
+from model_foundry.dispatch.dispatcher import dispatch
+from model_foundry.dispatch.leases import Leases
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
+from model_foundry.slot.answers import SlotError
+from model_foundry.slot.client import SlotClient
+from model_foundry.slot.jobs import Job, Request
+from model_foundry.slot.outcome import Result
 
 Measure = Literal["pp", "tg"]
 _REPEATS: Final = 3

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict
 from urllib.parse import urlsplit
 
-from model_foundry.inference.fleet import Slot
+from model_foundry.fleet.file import Slot
 
 
 class TargetGroup(TypedDict):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from model_foundry.components import plots
+from model_foundry.assets import plots
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]

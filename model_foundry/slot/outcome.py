@@ -10,11 +10,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from model_foundry.inference.answers import Completion
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Request
-from model_foundry.inference.schemas import mismatch
-from model_foundry.inference.timings import together
+from model_foundry.fleet.file import Slot
+from model_foundry.slot.answers import Completion
+from model_foundry.slot.jobs import Job, Request
+from model_foundry.slot.schemas import mismatch
+from model_foundry.slot.timings import together
 
 Status = Literal["ok", "rejected", "failed"]
 FINISHED_WELL: Final = frozenset({"stop", "tool_calls"})

@@ -28,15 +28,15 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from model_foundry.dispatch.dispatcher import dispatch, one_by_one
+from model_foundry.dispatch.leases import Leases
+from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
-from model_foundry.inference.dispatcher import dispatch, one_by_one
-from model_foundry.inference.fleet import Slot, settings_fleet
-from model_foundry.inference.jobs import Job, storable
-from model_foundry.inference.leases import Leases
-from model_foundry.inference.outcome import Result
-from model_foundry.inference.report import DispatchReport, Progress
-from model_foundry.inference.timings import Timings
+from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, storable
+from model_foundry.slot.outcome import Result
+from model_foundry.slot.timings import Timings
 from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
 

@@ -1,7 +1,7 @@
 """Requests that come as events: from a payload to jobs, and from their results to the reply.
 
 Belongs here: what a request may say, and what its reply says; docs/events.md tells it to producers.
-Does not: when they are answered (`defs.requests`), how (`inference`).
+Does not: when they are answered (`defs.requests`), how (`dispatch`).
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from model_foundry.events.subjects import RESULTS
-from model_foundry.inference.fleet import Fleet
-from model_foundry.inference.jobs import Job, Kind, Priority, Request
+from model_foundry.fleet.file import Fleet
 from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Job, Kind, Priority, Request
 from model_foundry.translation.document import Document
 from model_foundry.translation.languages import written_in
 from model_foundry.translation.prompts import translation_request

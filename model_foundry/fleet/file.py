@@ -23,8 +23,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from model_foundry.errors import FoundryError
-from model_foundry.inference import profile_file
-from model_foundry.inference.yaml_file import load_yaml
+from model_foundry.fleet import profile_file
+from model_foundry.fleet.yaml_file import load_yaml
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from model_foundry.inference.fleet import Fleet, KvCache, Slot
+from model_foundry.fleet.file import Fleet, KvCache, Slot
 
 GIB: Final = 2**30
 

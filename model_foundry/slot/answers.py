@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from model_foundry.events.repair import repaired
-from model_foundry.inference.jobs import storable
-from model_foundry.inference.timings import Timings, timings_of
+from model_foundry.slot.jobs import storable
+from model_foundry.slot.timings import Timings, timings_of
 
 ErrorKind = Literal[
     "timeout",

@@ -8,9 +8,9 @@ import asyncio
 from collections import deque
 from datetime import datetime
 
-from model_foundry.inference.answers import Completion
-from model_foundry.inference.fleet import Slot
-from model_foundry.inference.jobs import Job, Request
+from model_foundry.fleet.file import Slot
+from model_foundry.slot.answers import Completion
+from model_foundry.slot.jobs import Job, Request
 
 
 class Waiting:

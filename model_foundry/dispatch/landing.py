@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from model_foundry.inference.outcome import Result
 from model_foundry.settings import Settings
+from model_foundry.slot.outcome import Result
 
 Land = Callable[[Sequence[Result]], Awaitable[None]]
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import dagster as dg
 
-from model_foundry.components.partitions import days
+from model_foundry.assets.partitions import days
 from model_foundry.settings import Settings
 
 _UNFINISHED: Final = [

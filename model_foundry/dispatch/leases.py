@@ -28,9 +28,9 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from model_foundry.dispatch.backlog import Backlog
 from model_foundry.errors import FoundryError
-from model_foundry.inference.backlog import Backlog
-from model_foundry.inference.fleet import Slot
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.sql import load_sql
