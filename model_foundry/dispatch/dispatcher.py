@@ -45,8 +45,9 @@ from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.dispatch.served_slot import ServedSlot
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import Completion, ErrorKind, SlotError
+from model_foundry.slot.answers import Completion
 from model_foundry.slot.client import SlotClient
+from model_foundry.slot.errors import ErrorKind, SlotError
 from model_foundry.slot.jobs import Job, Priority
 from model_foundry.slot.outcome import Result, Status, judged, repair_turn, repaired, said
 

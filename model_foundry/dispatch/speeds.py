@@ -17,8 +17,8 @@ from model_foundry.dispatch.dispatcher import dispatch
 from model_foundry.dispatch.leases import Leases
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import SlotError
 from model_foundry.slot.client import SlotClient
+from model_foundry.slot.errors import SlotError
 from model_foundry.slot.jobs import Job, Request
 from model_foundry.slot.outcome import Result
 

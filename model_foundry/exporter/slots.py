@@ -8,8 +8,8 @@ from prometheus_client.core import Metric
 from model_foundry.exporter.source import gauge
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import SlotError
 from model_foundry.slot.client import SlotClient
+from model_foundry.slot.errors import SlotError
 
 
 class Slots:

@@ -20,14 +20,8 @@ import openai
 
 from model_foundry.fleet.file import Runtime, Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import (
-    Completion,
-    SlotError,
-    StreamedAnswer,
-    error_object,
-    kind_of_status,
-    whole_answer,
-)
+from model_foundry.slot.answers import Completion, StreamedAnswer, whole_answer
+from model_foundry.slot.errors import SlotError, error_object, kind_of_status
 from model_foundry.slot.jobs import Job, Request
 
 ERROR_MAX_CHARS: Final = 1_000

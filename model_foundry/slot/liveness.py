@@ -9,8 +9,8 @@ import msgspec
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import ErrorKind, SlotError
 from model_foundry.slot.client import Served, SlotClient
+from model_foundry.slot.errors import ErrorKind, SlotError
 
 # Nobody is there, or not yet. Any other error is an answer, and not the one of such a slot.
 _AWAY: Final[frozenset[ErrorKind]] = frozenset(

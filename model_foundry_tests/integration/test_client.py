@@ -13,8 +13,9 @@ import pytest
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import Completion, SlotError
+from model_foundry.slot.answers import Completion
 from model_foundry.slot.client import SlotClient
+from model_foundry.slot.errors import SlotError
 from model_foundry.slot.jobs import Job, Request
 from model_foundry_tests.asking import job, quick
 from model_foundry_tests.fake_slot import FakeSlot
