@@ -1,4 +1,4 @@
-"""Why an attempt brought no answer: the kinds of errors, and which are worth another attempt. Pure."""
+"""Why an attempt brought no answer: kinds of errors, and which are worth another attempt. Pure."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
