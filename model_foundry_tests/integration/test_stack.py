@@ -165,6 +165,13 @@ def test_server_that_ends_while_starting_shows_its_log(home: Path) -> None:
     assert "storage directory" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["家 の 𠮷", 'a "b" \\c', "$HOME #{x}"])
+def test_nats_keeps_its_streams_in_a_folder_of_any_name(home: Path, name: str) -> None:
+    directory = home / name / "nats"
+    with NatsServer(directory, log=home / "nats.log"):
+        assert (directory / "jetstream").is_dir()
+
+
 def test_server_that_does_not_answer_in_time_is_ended(home: Path) -> None:
     server = PostgresServer(home / "postgres", log=home / "postgres.log")
     server.start_timeout_s = 0.0
