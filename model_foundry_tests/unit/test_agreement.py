@@ -112,7 +112,7 @@ def test_what_was_asked_and_said_is_read_from_any_shape() -> None:
 
 
 def test_long_texts_cost_in_proportion() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in (
         "a" * 50_000,
         "1" * 50_000,
@@ -123,4 +123,4 @@ def test_long_texts_cost_in_proportion() -> None:
     ):
         terms(normalized(text))
         settings(normalized(text))
-    assert time.perf_counter() - began < 15
+    assert time.process_time() - began < 15

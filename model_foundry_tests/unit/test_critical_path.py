@@ -105,8 +105,8 @@ def test_fifty_thousand_calls_of_one_worker() -> None:
     count = 50_000
     starts = [0, *range(1, 2 * count, 2)]
     ends = [2 * count + 1, *range(2, 2 * count + 1, 2)]
-    began = time.perf_counter()
+    began = time.process_time()
     found = critical_path(starts, ends, [0] * count, list(range(1, count + 1)))
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
     assert len(found) == 2 * count + 1
     assert sum(stretch.ended - stretch.started for stretch in found) == 2 * count + 1

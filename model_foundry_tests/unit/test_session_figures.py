@@ -53,15 +53,15 @@ def big(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_fifty_thousand_events_of_one_session(big: duckdb.DuckDBPyConnection) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     [row] = summary_of(big, "session_summary", DAY, DAY).to_pylist()
-    assert time.perf_counter() - began < 20  # minutes, where each node meets all others
+    assert time.process_time() - began < 20  # minutes, where each node meets all others
     assert (row["events"], row["nodes"], row["edges"]) == (50_000, NODES, NODES - 1)
     assert row["max_parallel_nodes"] == NODES // 100
     tables = {name: big.table(name).to_arrow_table().to_pylist() for name in TABLES}
-    began = time.perf_counter()
+    began = time.process_time()
     session = build("big", [DAY], row, [], tables)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
     assert len(session.nodes) == NODES
     assert sum(len(children) for children in session.children().values()) == NODES
     assert [stay.node_id for stay in session.critical_path] == row["critical_path"]
