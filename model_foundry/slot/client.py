@@ -20,7 +20,7 @@ import openai
 
 from model_foundry.fleet.file import Runtime, Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import Completion, StreamedAnswer, whole_answer
+from model_foundry.slot.answers import Completion, Reading
 from model_foundry.slot.errors import SlotError, error_object, kind_of_status
 from model_foundry.slot.jobs import Job, Request
 
@@ -141,14 +141,16 @@ class SlotClient:
             body=self._body(request),
             options={"headers": _headers(job)},
         )
-        completion = whole_answer(response.content, _elapsed_ms(started))
+        reading = Reading(request.endpoint)
+        reading.feed(response.content, _elapsed_ms(started))
+        completion = reading.completion(_elapsed_ms(started))
         if self.slot.runtime == "vllm" and completion.timings.timing_source == "client":
             self._streams = True
         return completion
 
     async def _streamed(self, job: Job, request: Request) -> Completion:
         started = time.perf_counter()
-        answer = StreamedAnswer()
+        reading = Reading(request.endpoint)
         async with await self._openai.post(
             _PATHS[request.endpoint],
             cast_to=object,
@@ -157,9 +159,9 @@ class SlotClient:
             stream=True,
             stream_cls=openai.AsyncStream[object],
         ) as events:
-            async for event in events:
-                answer.add(event, _elapsed_ms(started))
-        return answer.completion(_elapsed_ms(started))
+            async for data in events.response.aiter_bytes():
+                reading.feed(data, _elapsed_ms(started))
+        return reading.completion(_elapsed_ms(started))
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = {"model": self.slot.model, **request.parameters()}
