@@ -6,8 +6,8 @@ the same port. What it does with one request stands in that request: a prompt th
 (always, without `times`), then an answer. `tell(say=[…])` gives the answers themselves: a job's
 first request gets the first, the last one is for every further request. `tell(translate={…})` makes
 it a translator into a language whose words are written backwards; what it does wrong stands there,
-by a piece of the text. `send_bytes([…])` gives a response's body as it stands. It works on `parallel` requests at a time, each taking `delay_ms`; more wait
-in a queue.
+by a piece of the text. `send_bytes([…])` gives a response's body as it stands. It works on
+`parallel` requests at a time, each taking `delay_ms`; more wait in a queue.
 """
 
 import argparse

@@ -177,7 +177,10 @@ class SlotClient:
         """Whatever an attempt fails with becomes a SlotError: bounded, and without the key."""
         try:
             yield
-        except (SlotError, TimeoutError, openai.OpenAIError, ValueError, RecursionError) as error:
+        except (
+            *(SlotError, TimeoutError, openai.OpenAIError, httpx2.TransportError),
+            *(ValueError, RecursionError),
+        ) as error:
             found = _slot_error(error)
             text = str(found)
             if self.slot.api_key is not None:
@@ -189,7 +192,7 @@ def _slot_error(error: Exception) -> SlotError:
     match error:
         case SlotError():
             return error
-        case TimeoutError() | openai.APITimeoutError():
+        case TimeoutError() | openai.APITimeoutError() | httpx2.TimeoutException():
             return SlotError("timeout", "no whole answer within the time limit")
         case openai.APIStatusError():
             said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
@@ -198,7 +201,7 @@ def _slot_error(error: Exception) -> SlotError:
                 f"HTTP {error.status_code}: {said or error.message}",
                 _retry_after_s(error.response.headers),
             )
-        case openai.APIConnectionError():
+        case openai.APIConnectionError() | httpx2.TransportError():
             cause = error.__cause__ or error
             return SlotError("connection", str(cause) or type(cause).__name__)
         case openai.APIError():

@@ -1,7 +1,7 @@
 """Every behaviour of the corpus over HTTP, from each kind of slot, to what `ask` gives."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,32 +10,30 @@ from model_foundry.slot.errors import SlotError
 from model_foundry.slot.jobs import Request
 from model_foundry_tests.asking import job, quick
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.quirks import UNNAMED, Quirk, quirks, shown
+from model_foundry_tests.quirks import UNNAMED, quirks, shown
 
-CHAT = Request(messages=[{"role": "user", "content": "Hi"}])
-RAW_COMPLETION = Request(endpoint="completion", prompt="Hi")
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[FakeSlot]:
-    with FakeSlot(flavour="llama.cpp") as slot:
-        yield slot
+ASKED = {
+    "chat": job(request=Request(messages=[{"role": "user", "content": "Hi"}])),
+    "completion": job(request=Request(endpoint="completion", prompt="Hi")),
+}
 
 
+# A content type says nothing, and neither does what was asked for.
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json"])
 @pytest.mark.parametrize("runtime", ["llama.cpp", "vllm", "openai"])
-@pytest.mark.parametrize("quirk", [pytest.param(q, id=name) for name, q in quirks().items()])
-async def test_a_behaviour_ends_as_its_file_says(
-    fake: FakeSlot, tmp_path: Path, quirk: Quirk, runtime: str
+async def test_each_behaviour_ends_as_its_file_says(
+    tmp_path: Path, runtime: str, content_type: str
 ) -> None:
-    asked = job(request=CHAT if quirk.endpoint == "chat" else RAW_COMPLETION)
-    async with SlotClient(fake.slot(runtime=runtime), {}, quick(tmp_path)) as client:
-        # A content type says nothing, and neither does what was asked for.
-        for content_type in ("text/event-stream", "application/json"):
-            fake.send_bytes(quirk.pieces(), content_type)
-            if quirk.error is not None:
-                with pytest.raises(SlotError) as caught:
-                    await client.ask(asked)
-                assert caught.value.kind == quirk.error
-            else:
-                assert quirk.answer is not None
-                assert shown(await client.ask(asked)) == UNNAMED | quirk.answer
+    ended: dict[str, Any] = {}
+    with FakeSlot(flavour="llama.cpp") as fake:
+        async with SlotClient(fake.slot(runtime=runtime), {}, quick(tmp_path)) as client:
+            for name, quirk in quirks().items():
+                fake.send_bytes(quirk.pieces(), content_type)
+                try:
+                    ended[name] = shown(await client.ask(ASKED[quirk.endpoint]))
+                except SlotError as error:
+                    ended[name] = error.kind
+    assert ended == {
+        name: quirk.error if quirk.answer is None else UNNAMED | quirk.answer
+        for name, quirk in quirks().items()
+    }
