@@ -63,7 +63,7 @@ class Reading:
         """When the first event with a part of the answer came; None for a single document."""
         self._endpoint = endpoint
         self._raw = _Raw()
-        self._frames = Frames(self._take)
+        self._frames = Frames()
         self._text: list[str] = []
         self._text_chars = 0
         self._reasoning: list[str] = []
@@ -83,7 +83,8 @@ class Reading:
         self._raw.add(data)
         parts = self._parts
         try:
-            self._frames.feed(data)
+            for document, origin in self._frames.feed(data):
+                self._take(document, origin)
         except (ValueError, RecursionError) as error:
             raise _unreadable(error) from None
         if self._parts > parts and (self._frames.streamed or self._deltas):
@@ -103,7 +104,8 @@ class Reading:
             SlotError: it is none, or not whole.
         """
         try:
-            self._frames.end()
+            for document, origin in self._frames.end():
+                self._take(document, origin)
             return self._completion(total_ms)
         except (ValueError, RecursionError) as error:
             raise _unreadable(error) from None

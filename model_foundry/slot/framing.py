@@ -5,8 +5,8 @@ line, and what is nearly JSON. Does not: what a document says (`answers`).
 """
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal
+from collections.abc import Iterator
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -19,25 +19,33 @@ BOM: Final = b"\xef\xbb\xbf"
 # What should have been one, and is not JSON, is a `broken` text.
 Origin = Literal["event", "error", "bare", "broken"]
 
+
+class Document(NamedTuple):
+    """What was found; `value` is an object, or the text of what is broken."""
+
+    value: Any
+    origin: Origin
+
+
 _decode = msgspec.json.Decoder().decode
 # Control characters stay; numbers may be NaN; lone surrogates may become pairs with the next text.
 _TOLERANT = json.JSONDecoder(strict=False)
 
 
 class Frames:
-    """A response as it comes; `take` gets each document, which is an object, and its origin.
+    """The documents of a response as it comes.
 
     An event counts as soon as its JSON is whole, without the empty line after it. What begins
     like no JSON is a remark; the first that is no keep-alive is kept. Nothing after `[DONE]` is
     read. Takes time in proportion to the bytes.
     """
 
-    def __init__(self, take: Callable[[Any, Origin], None]) -> None:
+    def __init__(self) -> None:
         self.done = False
         self.streamed = False
         """Whether there was an event."""
         self.remark: str | None = None
-        self._take = take
+        self._found: list[Document] = []
         self._unended: list[bytes] = []
         self._after_cr = False
         self._begun = False
@@ -45,12 +53,8 @@ class Frames:
         self._open_is_bare = False
         self._named_error = False
 
-    def feed(self, data: bytes) -> None:
-        """The next bytes, cut anywhere.
-
-        Raises:
-            Exception: what `take` raises.
-        """
+    def feed(self, data: bytes) -> list[Document]:
+        """What the next bytes complete; they may be cut anywhere."""
         if self._after_cr and data.startswith(b"\n"):
             data = data[1:]
         self._after_cr = data.endswith(b"\r")
@@ -62,17 +66,19 @@ class Frames:
                 self._read(line)
         if cut < len(data):
             self._unended.append(data[cut:])
+        return self._drained()
 
-    def end(self) -> None:
-        """There are no more bytes. An event that they end in is not whole, and is left out.
-
-        Raises:
-            Exception: what `take` raises.
-        """
+    def end(self) -> list[Document]:
+        """What the end of the bytes completes; an event that is not whole is left out."""
         if self._unended:
             self._read(b"".join(self._unended))
         self._unended = []
         self._close(last=True)
+        return self._drained()
+
+    def _drained(self) -> list[Document]:
+        found, self._found = self._found, []
+        return found
 
     def _read(self, line: bytes) -> None:
         if not self._begun:
@@ -90,7 +96,7 @@ class Frames:
             self._close()
             if self._named_error:
                 self._named_error = False
-                self._take({}, "error")
+                self._found.append(Document({}, "error"))
 
     def _data(self, value: bytes) -> None:
         self.streamed = True
@@ -125,10 +131,10 @@ class Frames:
         origin: Origin = "bare" if self._open_is_bare else "error" if self._named_error else "event"
         self._open, self._open_is_bare = [], False
         if not self._documents(text, origin) and not (last and origin != "bare"):
-            self._take(text.decode("utf-8", "replace"), "broken")
+            self._found.append(Document(text.decode("utf-8", "replace"), "broken"))
 
     def _documents(self, text: bytes, origin: Origin) -> bool:
-        """Take the documents of a text; False if it begins like JSON and is none."""
+        """Find the documents of a text; False if it begins like JSON and is none."""
         try:
             found = [_decode(text)]
         except (ValueError, RecursionError):
@@ -146,11 +152,9 @@ class Frames:
 
     def _value(self, value: object, origin: Origin) -> None:
         if isinstance(value, dict):
-            self._take(value, origin)
+            self._found.append(Document(value, origin))
         elif isinstance(value, list):
-            for item in value:
-                if isinstance(item, dict):
-                    self._take(item, origin)
+            self._found += [Document(item, origin) for item in value if isinstance(item, dict)]
         elif isinstance(value, str):
             self._said(value)
 

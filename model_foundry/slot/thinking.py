@@ -18,6 +18,7 @@ _MARKS: Final = (
     ("◁think▷", "◁/think▷"),  # Kimi
     ("<|channel>thought", "<channel|>"),  # Gemma 4
 )
+_FIRST_OF_ENDS: Final = sorted({end[0] for _, end in _MARKS})
 # gpt-oss answers in channels: `<|channel|>analysis<|message|>…<|end|>`, then `final`.
 _CHANNEL, _MESSAGE, _START = "<|channel|>", "<|message|>", "<|start|>"
 _CHANNEL_ENDS: Final = ("<|end|>", "<|return|>", "<|call|>", _START)
@@ -62,6 +63,8 @@ def told(text: str, *, thought_elsewhere: bool) -> Told:
 
 
 def _after_lone_end(text: str, *, thought_elsewhere: bool) -> Told:
+    if not any(first in text for first in _FIRST_OF_ENDS):
+        return Told(text)
     for opening, end in _MARKS:
         before, found, after = text.partition(end)
         if not found or opening in before or (thought_elsewhere and before.strip()):
