@@ -6,7 +6,7 @@ the same port. What it does with one request stands in that request: a prompt th
 (always, without `times`), then an answer. `tell(say=[…])` gives the answers themselves: a job's
 first request gets the first, the last one is for every further request. `tell(translate={…})` makes
 it a translator into a language whose words are written backwards; what it does wrong stands there,
-by a piece of the text. `send_bytes([…])` gives a response's body as it stands. It works on
+by a piece of the text. `send_bytes({…})` gives responses' bodies as they stand. It works on
 `parallel` requests at a time, each taking `delay_ms`; more wait in a queue.
 """
 
@@ -119,9 +119,12 @@ class FakeSlot:
         `translated`) while it runs."""
         self._control("tell", changes)
 
-    def send_bytes(self, pieces: list[bytes], content_type: str) -> None:
-        """Answer every request with these bytes, each piece a chunk of its own."""
-        raw = [piece.decode("latin-1") for piece in pieces if piece]
+    def send_bytes(self, bodies: dict[str, list[bytes]], content_type: str = JSON) -> None:
+        """Answer these prompts, "" for any other, with these bytes, each piece a chunk."""
+        raw = {
+            prompt: [piece.decode("latin-1") for piece in pieces if piece]
+            for prompt, pieces in bodies.items()
+        }
         self._control("tell", {"raw": raw, "content_type": content_type})
 
     def _control(self, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -143,7 +146,7 @@ class _Server:
         self.fault: str | None = None
         self.say: list[str | list[dict[str, str]]] = []
         self.translate: dict[str, str] | None = None
-        self.raw: list[str] | None = None
+        self.raw: dict[str, list[str]] = {}
         self.content_type = JSON
         self.requests = self.busy = self.peak = self.bytes_sent = 0
         self.asked: Counter[str] = Counter()
@@ -227,8 +230,8 @@ class _Server:
         async with self.places:
             if self.delay_s and not body.get("stream"):
                 await asyncio.sleep(self.delay_s)
-            if self.raw is not None:
-                await self.send_pieces(self.raw, writer)
+            if (pieces := self.raw.get(prompt, self.raw.get(""))) is not None:
+                await self.send_pieces(pieces, writer)
             elif fault == "hang":
                 await asyncio.Event().wait()
             elif fault == "reset":

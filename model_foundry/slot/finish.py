@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from model_foundry.slot.text import paired
+
+WORD_MAX_CHARS: Final = 100
 _WORDS: Final = {
     "stop": (
         "stop stopped stop_sequence stop_str stop_token eos eos_token eot end end_turn end_of_turn"
@@ -48,4 +51,4 @@ def finish_reason(value: object) -> str | None:
     word = word.replace("-", "_").replace(" ", "_")
     if word in _NONE:
         return None
-    return word if word in GAVE_UP else _OPENAI.get(word, said)
+    return word if word in GAVE_UP else _OPENAI.get(word, paired([said[:WORD_MAX_CHARS]]))
