@@ -326,10 +326,11 @@ class _Server:
             deltas = [{"tool_calls": [part]} for part in (head, *parts)]
         if fault == "reasoning":
             deltas = [{"reasoning": "Because."}, *deltas]
-        for delta in deltas:
+        for number, delta in enumerate(deltas):
             chunk(writer, {"model": "fake-model-v1", "choices": [{"index": 0, "delta": delta}]})
-        await writer.drain()
-        await asyncio.sleep(self.delay_s / 2)
+            if number == 1:  # between the first token and the others
+                await writer.drain()
+                await asyncio.sleep(self.delay_s / 2)
         if fault == "cut":
             writer.transport.abort()
             return

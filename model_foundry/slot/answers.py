@@ -61,6 +61,8 @@ class Reading:
     def __init__(self, endpoint: Endpoint) -> None:
         self.first_token_ms: float | None = None
         """When the first event with a part of the answer came; None for a single document."""
+        self.last_token_ms: float | None = None
+        """When the last one came; if that is when the first did, the answer came in one piece."""
         self._endpoint = endpoint
         self._raw = _Raw()
         self._frames = Frames()
@@ -71,7 +73,7 @@ class Reading:
         self._calls = Calls()
         self._finish_reason: str | None = None
         self._figures: dict[str, Any] = {}
-        self._choices = self._parts = self._feeds_with_parts = 0
+        self._choices = self._parts = 0
         self._deltas = self._whole = False
 
     def feed(self, data: bytes, elapsed_ms: float) -> None:
@@ -88,7 +90,7 @@ class Reading:
         except (ValueError, RecursionError) as error:
             raise _unreadable(error) from None
         if self._parts > parts and (self._frames.streamed or self._deltas):
-            self._feeds_with_parts += 1
+            self.last_token_ms = elapsed_ms
             if self.first_token_ms is None:
                 self.first_token_ms = elapsed_ms
 
@@ -126,8 +128,8 @@ class Reading:
             usage=self._figures.get("usage"),
             llama_cpp=self._figures.get("timings"),
             vllm=self._figures.get("metrics"),
-            # What came all at once says when it was whole, not when it began.
-            first_token_ms=self.first_token_ms if self._feeds_with_parts > 1 else None,
+            first_token_ms=self.first_token_ms,
+            last_token_ms=self.last_token_ms,
         )
         counted = timings.input_tokens or timings.output_tokens
         if reason in _ENDS and not (text.strip() or reasoning or calls or counted):

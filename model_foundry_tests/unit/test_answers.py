@@ -80,13 +80,20 @@ EVENT = b'data: {"choices": [{"delta": {"content": "%d "}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
-def test_the_first_token_is_timed_where_it_came_before_the_others() -> None:
-    completion = read([b": wait\n\n", EVENT % 1, EVENT % 2, DONE])
-    assert completion.timings.ttft_ms == 2
-    reading = Reading("chat")
-    reading.feed(EVENT % 1 + EVENT % 2 + DONE, 5.0)
-    assert reading.first_token_ms == 5
-    assert reading.completion(6.0).timings.ttft_ms is None
+USAGE = b'data: {"usage": {"prompt_tokens": 4, "completion_tokens": 3}}\n\n'
+
+
+def test_an_answer_is_timed_from_its_first_token_to_its_last() -> None:
+    timings = read([b": wait\n\n", EVENT % 1, EVENT % 2, EVENT % 3, USAGE, DONE]).timings
+    assert timings.ttft_ms == 2
+    assert timings.tg_tokens_per_s == 1000  # two tokens in the two milliseconds after the first
+    assert timings.pp_tokens_per_s == 2000
+
+
+def test_an_answer_in_one_piece_has_no_speed_of_generation() -> None:
+    timings = read([EVENT % 1 + EVENT % 2 + EVENT % 3, USAGE, DONE]).timings
+    assert timings.ttft_ms == 1
+    assert timings.tg_tokens_per_s is None
 
 
 def test_a_document_has_no_first_token() -> None:
