@@ -5,6 +5,7 @@ has another type, name or place than OpenAI's, what was meant is taken, and what
 left out. Does not: bytes (`framing`), what the answer is worth (`outcome`).
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -113,7 +114,11 @@ class Reading:
             raise _unreadable(error) from None
 
     def _completion(self, total_ms: float) -> Completion:
-        reason = self._finish_reason or self._unsaid_reason()
+        calls = self._calls.made() or None
+        reason = self._finish_reason
+        if reason is None:
+            self._check_whole()
+            reason = "tool_calls" if calls else "stop"
         text, reasoning = paired(self._text), paired(self._reasoning) or None
         if self._endpoint == "chat":
             split = told(text, thought_elsewhere=reasoning is not None)
@@ -121,7 +126,6 @@ class Reading:
             reasoning = "\n".join(filter(None, (reasoning, split.thinking))) or None
         if self._refusal and not text:
             text, reason = paired(self._refusal), "content_filter"
-        calls = self._calls.made() or None
         model = self._figures.get("model")
         timings = timings_of(
             total_ms,
@@ -144,11 +148,11 @@ class Reading:
             raw=self.raw,
         )
 
-    def _unsaid_reason(self) -> str:
-        """Why an answer ended that gives no reason.
+    def _check_whole(self) -> None:
+        """Whether an answer without a finish reason came to its end.
 
         Raises:
-            SlotError: it did not end.
+            SlotError: it did not.
         """
         frames = self._frames
         if not self._choices and (frames.remark or not frames.streamed) and self.raw:
@@ -159,15 +163,15 @@ class Reading:
         is_one = self._choices == 1 and (self._whole or not (frames.streamed or self._deltas))
         if not (frames.done or is_one):
             raise SlotError("connection", "the stream ended before the answer did")
-        return "tool_calls" if self._calls else "stop"
 
     def _take(self, document: Any, origin: Origin) -> None:
+        error = origin in ("broken", "error") or _error_in(document)
+        if error and self._finish_reason is not None:
+            return  # after its end an answer lacks nothing but figures
         if origin == "broken":
-            if self._finish_reason is None:  # after its end an answer lacks nothing but figures
-                raise SlotError("invalid_response", f"not JSON: {_quoted(document)}")
-            return
-        if (error := _error_in(document)) or origin == "error":
-            raise _error(error or document)
+            raise SlotError("invalid_response", f"not JSON: {_quoted(document)}")
+        if error:
+            raise _error(_error_in(document) or document)
         for name in _FIGURES:
             if value := document.get(name):
                 self._figures[name] = value
@@ -193,7 +197,8 @@ class Reading:
             raise _error(error)
         if usage := choice.get("usage"):  # Moonshot's place for it
             self._figures["usage"] = usage
-        if (value := choice.get("finish_reason")) and (reason := finish_reason(value)):
+        value = choice.get("finish_reason") or choice.get("finishReason")  # Gemini's, beside null
+        if value and (reason := finish_reason(value)):
             if reason in GAVE_UP:
                 raise SlotError("server_error", f"finish_reason is {reason}")
             if self._finish_reason in (None, "stop"):
@@ -201,6 +206,8 @@ class Reading:
 
     def _add(self, said: "_Said", *, whole: bool = False) -> None:
         self._parts += 1
+        if self._finish_reason == "stop":
+            self._finish_reason = None  # not yet: some say so of the thinking
         if said.text:
             self._text.append(said.text)
             self._text_chars += len(said.text)
@@ -238,24 +245,36 @@ def _said(part: object) -> _Said | None:
     if not isinstance(part, dict):
         return None
     text, reasoning = part.get("content"), ""
-    if not isinstance(text, str):
-        found = list(_texts(text)) if text else []
-        text = "".join(piece for is_thinking, piece in found if not is_thinking)
-        reasoning = "".join(piece for is_thinking, piece in found if is_thinking)
+    if text in (None, [], {}):
+        text = ""
+    elif not isinstance(text, str):
+        text, reasoning = _content(text)
     for name in _REASONING:
-        if (value := part.get(name)) and (
-            thought := value
-            if isinstance(value, str)
-            else "".join(piece for _, piece in _texts(value))
-        ):
-            reasoning += thought
-            break
+        if value := part.get(name):
+            thought = value if isinstance(value, str) else _joined(value)
+            if thought:
+                reasoning += thought
+                break
     refusal = part.get("refusal")
     calls = part.get("tool_calls") or part.get("function_call")
     refusal = refusal if isinstance(refusal, str) else ""
     if text or reasoning or refusal or calls:
         return _Said(text, reasoning, refusal, calls)
     return None
+
+
+def _content(content: object) -> tuple[str, str]:
+    """The text and the thinking of a content that is no text."""
+    is_part = isinstance(content, dict) and ("type" in content or list(content) == ["text"])
+    if not is_part and not isinstance(content, list):
+        return json.dumps(content, ensure_ascii=False), ""  # the JSON asked for, parsed already
+    found = list(_texts(content))
+    text = "".join(piece for is_thinking, piece in found if not is_thinking)
+    return text, "".join(piece for is_thinking, piece in found if is_thinking)
+
+
+def _joined(content: object) -> str:
+    return "".join(text for _, text in _texts(content))
 
 
 def _texts(content: object, depth: int = 0) -> Iterator[tuple[bool, str]]:

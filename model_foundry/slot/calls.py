@@ -25,9 +25,6 @@ class Calls:
         self._by_index: dict[object, _Call] = {}
         self._by_id: dict[str, _Call] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._calls)
-
     def add(self, tool_calls: object, *, whole: bool) -> None:
         """Take in a message's `tool_calls`, or one call.
 

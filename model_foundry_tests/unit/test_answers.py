@@ -1,5 +1,6 @@
 """Every behaviour of the corpus is read as its file says, however its bytes are cut."""
 
+import json
 from collections.abc import Iterable
 
 import pytest
@@ -80,6 +81,40 @@ EVENT = b'data: {"choices": [{"delta": {"content": "%d "}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"score": 3}, '{"score": 3}'),
+        ({"text": "a", "score": 3}, '{"text": "a", "score": 3}'),
+        ({"text": "a"}, "a"),
+        ({"type": "text", "text": {"value": "a"}}, "a"),
+        (["a", {"type": "output_text", "text": "b"}, None], "ab"),
+        (0, "0"),
+        ({}, ""),
+    ],
+)
+def test_content_that_is_no_text_is_read_or_kept_as_json(content: object, text: str) -> None:
+    usage = {"completion_tokens": 1}  # without it, nothing at all would be no answer
+    document = {"choices": [{"message": {"content": content}}], "usage": usage}
+    assert read([json.dumps(document).encode()]).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The tag `</think>` ends it.",
+        'Write "</think>" there.',
+        "```\na</think>b\n```",
+        "<b>bold</b> and [a link](x)",
+        '["</think>"]',
+    ],
+)
+def test_marks_that_an_answer_speaks_of_stay(text: str) -> None:
+    document = {"choices": [{"message": {"content": text}}]}
+    completion = read([json.dumps(document).encode()])
+    assert (completion.text, completion.reasoning) == (text, None)
+
+
 USAGE = b'data: {"usage": {"prompt_tokens": 4, "completion_tokens": 3}}\n\n'
 
 
@@ -119,3 +154,11 @@ def test_what_is_quoted_of_an_answer_is_short() -> None:
         with pytest.raises(SlotError) as caught:
             read([body])
         assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("after", [b'data: {"error": {"code": 500}}\n\n', b"data: {broken\n\n"])
+def test_what_goes_wrong_after_the_end_costs_no_answer(after: bytes) -> None:
+    end = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+    assert read([EVENT % 1, end, after, DONE]).text == "1 "
+    with pytest.raises(SlotError):
+        read([EVENT % 1, after, end, DONE])
