@@ -6,8 +6,8 @@ the same port. What it does with one request stands in that request: a prompt th
 (always, without `times`), then an answer. `tell(say=[…])` gives the answers themselves: a job's
 first request gets the first, the last one is for every further request. `tell(translate={…})` makes
 it a translator into a language whose words are written backwards; what it does wrong stands there,
-by a piece of the text. It works on `parallel` requests at a time, each taking `delay_ms`; more wait
-in a queue.
+by a piece of the text. `send_bytes({…})` gives responses' bodies as they stand. It works on
+`parallel` requests at a time, each taking `delay_ms`; more wait in a queue.
 """
 
 import argparse
@@ -119,6 +119,14 @@ class FakeSlot:
         `translated`) while it runs."""
         self._control("tell", changes)
 
+    def send_bytes(self, bodies: dict[str, list[bytes]], content_type: str = JSON) -> None:
+        """Answer these prompts, "" for any other, with these bytes, each piece a chunk."""
+        raw = {
+            prompt: [piece.decode("latin-1") for piece in pieces if piece]
+            for prompt, pieces in bodies.items()
+        }
+        self._control("tell", {"raw": raw, "content_type": content_type})
+
     def _control(self, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}/fake/{what}", data=None if body is None else json.dumps(body).encode()
@@ -138,6 +146,8 @@ class _Server:
         self.fault: str | None = None
         self.say: list[str | list[dict[str, str]]] = []
         self.translate: dict[str, str] | None = None
+        self.raw: dict[str, list[str]] = {}
+        self.content_type = JSON
         self.requests = self.busy = self.peak = self.bytes_sent = 0
         self.asked: Counter[str] = Counter()
         self.last: dict[str, Any] = {}
@@ -168,6 +178,8 @@ class _Server:
             self.fault = changes.get("fault", self.fault)
             self.say = changes.get("say", self.say)
             self.translate = changes.get("translate", self.translate)
+            self.raw = changes.get("raw", self.raw)
+            self.content_type = changes.get("content_type", self.content_type)
             send(writer, 200, {})
         elif path == "/health":
             send(writer, self.health, {"status": "ok" if self.health == 200 else "loading"})
@@ -218,7 +230,9 @@ class _Server:
         async with self.places:
             if self.delay_s and not body.get("stream"):
                 await asyncio.sleep(self.delay_s)
-            if fault == "hang":
+            if (pieces := self.raw.get(prompt, self.raw.get(""))) is not None:
+                await self.send_pieces(pieces, writer)
+            elif fault == "hang":
                 await asyncio.Event().wait()
             elif fault == "reset":
                 writer.transport.abort()
@@ -312,10 +326,11 @@ class _Server:
             deltas = [{"tool_calls": [part]} for part in (head, *parts)]
         if fault == "reasoning":
             deltas = [{"reasoning": "Because."}, *deltas]
-        for delta in deltas:
+        for number, delta in enumerate(deltas):
             chunk(writer, {"model": "fake-model-v1", "choices": [{"index": 0, "delta": delta}]})
-        await writer.drain()
-        await asyncio.sleep(self.delay_s / 2)
+            if number == 1:  # between the first token and the others
+                await writer.drain()
+                await asyncio.sleep(self.delay_s / 2)
         if fault == "cut":
             writer.transport.abort()
             return
@@ -328,6 +343,14 @@ class _Server:
             chunk(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
             chunk(writer, {"choices": [], **self.figures()})
             chunk(writer, "[DONE]")
+        writer.write(b"0\r\n\r\n")
+
+    async def send_pieces(self, pieces: list[str], writer: asyncio.StreamWriter) -> None:
+        head = f"Content-Type: {self.content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(b"HTTP/1.1 200 OK\r\n" + head.encode())
+        for piece in pieces:
+            writer.write(f"{len(piece):x}\r\n{piece}\r\n".encode("latin-1"))
+            await writer.drain()
         writer.write(b"0\r\n\r\n")
 
     async def huge(self, writer: asyncio.StreamWriter, status: int) -> None:

@@ -1,22 +1,44 @@
-"""What a slot gave back: a completion, read from a whole or a streamed response, or an error. Pure.
+"""What a slot gave back: one answer, read from whatever an OpenAI-like server sends. Pure.
 
-A server's answer is read strictly where it is the answer (text, tool calls, finish reason) and
-loosely where it is a figure.
+Belongs here: what the documents of a response say, in one form. Read tolerantly: where a field
+has another type, name or place than OpenAI's, what was meant is taken, and what means nothing is
+left out. Does not: bytes (`framing`), what the answer is worth (`outcome`).
 """
 
-from typing import Any
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from model_foundry.events.repair import repaired
+from model_foundry.slot.calls import Calls
 from model_foundry.slot.errors import SlotError, error_object
-from model_foundry.slot.jobs import storable
+from model_foundry.slot.finish import GAVE_UP, finish_reason
+from model_foundry.slot.framing import Frames, Origin
+from model_foundry.slot.jobs import Endpoint
+from model_foundry.slot.text import paired
+from model_foundry.slot.thinking import told
 from model_foundry.slot.timings import Timings, timings_of
+
+RAW_MAX_BYTES: Final = 64 * 1024
+QUOTE_MAX_CHARS: Final = 300
+_NESTED: Final = 8  # lists of parts in parts; two are known
+_FIGURES: Final = ("model", "usage", "timings", "metrics")
+# The first that says something: several often hold the same.
+_REASONING: Final = (
+    *("reasoning_content", "reasoning", "reasoning_details"),
+    *("thinking", "thinking_content", "thought"),
+)
+_TEXT: Final = ("text", "thinking", "reasoning", "content", "summary", "value")
+_STATUS: Final = re.compile("[1-5][0-9][0-9]")
+_ENDS: Final = frozenset({"stop", "tool_calls"})
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """A slot's answer, whole; `tool_calls` as OpenAI shapes them.
+    """A slot's answer, whole; `tool_calls` and `finish_reason` as OpenAI has them.
 
+    `raw` is what the server sent, its middle left out where it is longer than `RAW_MAX_BYTES`.
     What PostgreSQL cannot hold in a text (U+0000, lone surrogates) is U+FFFD.
     """
 
@@ -26,144 +48,299 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None
     response_model: str | None
     timings: Timings
+    raw: str | None = None
 
 
-class _Function(msgspec.Struct, frozen=True):
-    name: str | None = None
-    arguments: str | None = None
+class Reading:
+    """One response, as it comes: `feed` it every byte, then ask for its `completion`.
 
-
-class _ToolCall(msgspec.Struct):
-    """A tool call, or the part of one that a streamed event adds to the call at `index`."""
-
-    index: int | None = None
-    id: str | None = None
-    type: str | None = None
-    function: _Function = _Function()
-
-
-class _Message(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Message | None = None
-    delta: _Message | None = None
-    text: str | None = None
-    finish_reason: str | None = None
-
-
-class _Body(msgspec.Struct):
-    """A response body, or one event of a streamed one."""
-
-    choices: list[_Choice] = []
-    model: str | None = None
-    usage: Any = None
-    timings: Any = None
-    metrics: Any = None
-    error: Any = None
-
-
-_BODY = msgspec.json.Decoder(_Body)
-
-
-def whole_answer(content: bytes, total_ms: float) -> Completion:
-    """The completion in a response body.
-
-    Raises:
-        SlotError: it is an error object, or holds no choice.
-        ValueError, RecursionError: it is not JSON of a completion's shape.
+    Whether it is a stream or one document is seen from the bytes, not from what was asked for.
+    A chat's thinking between marks at the start of its text is taken for reasoning; a raw
+    completion goes on with a text whose marks are its writer's, and stays as it is.
     """
-    body = _BODY.decode(repaired(content)[0])
-    answer = _Answer()
-    answer.add(body)
-    if not body.choices:
-        raise SlotError("invalid_response", "the answer holds no choices")
-    return answer.completion(total_ms)
 
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.first_token_ms: float | None = None
+        """When the first event with a part of the answer came; None for a single document."""
+        self.last_token_ms: float | None = None
+        """When the last one came; if that is when the first did, the answer came in one piece."""
+        self._endpoint = endpoint
+        self._raw = _Raw()
+        self._frames = Frames()
+        self._text: list[str] = []
+        self._text_chars = 0
+        self._reasoning: list[str] = []
+        self._refusal: list[str] = []
+        self._calls = Calls()
+        self._finish_reason: str | None = None
+        self._figures: dict[str, Any] = {}
+        self._choices = self._parts = 0
+        self._deltas = self._whole = False
 
-class StreamedAnswer:
-    """The completion that a stream's events add up to."""
-
-    def __init__(self) -> None:
-        self._answer = _Answer()
-        self._first_token_ms: float | None = None
-
-    def add(self, event: object, elapsed_ms: float) -> None:
-        """One decoded event, and when it came, counted from the request's start.
+    def feed(self, data: bytes, elapsed_ms: float) -> None:
+        """The next bytes of the body, and when they came, counted from the request's start.
 
         Raises:
-            SlotError: it is an error object.
-            ValueError: it is not of a completion's shape.
+            SlotError: they say that there will be no answer.
         """
-        if self._answer.add(msgspec.convert(storable(event), _Body)):
-            self._first_token_ms = self._first_token_ms or elapsed_ms
+        self._raw.add(data)
+        parts = self._parts
+        try:
+            for document, origin in self._frames.feed(data):
+                self._take(document, origin)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(error) from None
+        if self._parts > parts and (self._frames.streamed or self._deltas):
+            self.last_token_ms = elapsed_ms
+            if self.first_token_ms is None:
+                self.first_token_ms = elapsed_ms
+
+    @property
+    def raw(self) -> str:
+        """What came so far, bounded."""
+        return self._raw.text()
 
     def completion(self, total_ms: float) -> Completion:
-        """The whole answer.
+        """The whole answer, `total_ms` after the request's start.
 
         Raises:
-            SlotError: the stream ended before the answer did.
+            SlotError: it is none, or not whole.
         """
-        if self._answer.finish_reason is None:
+        try:
+            for document, origin in self._frames.end():
+                self._take(document, origin)
+            return self._completion(total_ms)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(error) from None
+
+    def _completion(self, total_ms: float) -> Completion:
+        calls = self._calls.made() or None
+        reason = self._finish_reason
+        if reason is None:
+            self._check_whole()
+            reason = "tool_calls" if calls else "stop"
+        text, reasoning = paired(self._text), paired(self._reasoning) or None
+        if self._endpoint == "chat":
+            split = told(text, thought_elsewhere=reasoning is not None)
+            text = split.text
+            reasoning = "\n".join(filter(None, (reasoning, split.thinking))) or None
+        if self._refusal and not text:
+            text, reason = paired(self._refusal), "content_filter"
+        model = self._figures.get("model")
+        timings = timings_of(
+            total_ms,
+            usage=self._figures.get("usage"),
+            llama_cpp=self._figures.get("timings"),
+            vllm=self._figures.get("metrics"),
+            first_token_ms=self.first_token_ms,
+            last_token_ms=self.last_token_ms,
+        )
+        counted = timings.input_tokens or timings.output_tokens
+        if reason in _ENDS and not (text.strip() or reasoning or calls or counted):
+            raise SlotError("empty", "the answer holds nothing, not even a count of tokens")
+        return Completion(
+            text=text,
+            reasoning=reasoning,
+            tool_calls=calls,
+            finish_reason=reason,
+            response_model=paired([model]) if isinstance(model, str) else None,
+            timings=timings,
+            raw=self.raw,
+        )
+
+    def _check_whole(self) -> None:
+        """Whether an answer without a finish reason came to its end.
+
+        Raises:
+            SlotError: it did not.
+        """
+        frames = self._frames
+        if not self._choices and (frames.remark or not frames.streamed) and self.raw:
+            said = _quoted(frames.remark or self.raw)
+            raise SlotError("invalid_response", f"the answer holds no choices: {said}")
+        if frames.remark is not None:
+            raise SlotError("invalid_response", f"an event is not JSON: {_quoted(frames.remark)}")
+        is_one = self._choices == 1 and (self._whole or not (frames.streamed or self._deltas))
+        if not (frames.done or is_one):
             raise SlotError("connection", "the stream ended before the answer did")
-        return self._answer.completion(total_ms, self._first_token_ms)
+
+    def _take(self, document: Any, origin: Origin) -> None:
+        error = origin in ("broken", "error") or _error_in(document)
+        if error and self._finish_reason is not None:
+            return  # after its end an answer lacks nothing but figures
+        if origin == "broken":
+            raise SlotError("invalid_response", f"not JSON: {_quoted(document)}")
+        if error:
+            raise _error(_error_in(document) or document)
+        for name in _FIGURES:
+            if value := document.get(name):
+                self._figures[name] = value
+        choice = _choice(document.get("choices"))
+        if choice is not None:
+            self._choices += 1
+            self._take_choice(choice)
+        elif "error" in (document.get("object"), document.get("type")):
+            raise _error(document)
+
+    def _take_choice(self, choice: Mapping[str, Any]) -> None:
+        if said := _said(choice.get("delta")):
+            self._deltas = True
+            self._add(said)
+        elif said := _said(choice.get("message")):
+            if self._choices > 1:
+                self._replace(said)
+            self._whole = True
+            self._add(said, whole=True)
+        elif said := _said(choice.get("text")):
+            self._add(said)
+        if error := _error_in(choice):
+            raise _error(error)
+        if usage := choice.get("usage"):  # Moonshot's place for it
+            self._figures["usage"] = usage
+        value = choice.get("finish_reason") or choice.get("finishReason")  # Gemini's, beside null
+        if value and (reason := finish_reason(value)):
+            if reason in GAVE_UP:
+                raise SlotError("server_error", f"finish_reason is {reason}")
+            if self._finish_reason in (None, "stop"):
+                self._finish_reason = reason
+
+    def _add(self, said: "_Said", *, whole: bool = False) -> None:
+        self._parts += 1
+        if self._finish_reason == "stop":
+            self._finish_reason = None  # not yet: some say so of the thinking
+        if said.text:
+            self._text.append(said.text)
+            self._text_chars += len(said.text)
+        if said.reasoning:
+            self._reasoning.append(said.reasoning)
+        if said.refusal:
+            self._refusal.append(said.refusal)
+        if said.calls:
+            self._calls.add(said.calls, whole=whole)
+
+    def _replace(self, said: "_Said") -> None:
+        """Drop what a message that comes after others says once more, and whole."""
+        again = len(said.text) >= self._text_chars and said.text.startswith("".join(self._text))
+        if said.text and (self._deltas or again):
+            self._text, self._text_chars = [], 0
+        if self._deltas and said.reasoning:
+            self._reasoning = []
+        if self._deltas and said.calls:
+            self._calls = Calls()
 
 
-class _Answer:
-    """What one body holds, or several add up to."""
+class _Said(NamedTuple):
+    """What a message, or a piece of one, holds of the answer."""
+
+    text: str
+    reasoning: str
+    refusal: str
+    calls: object
+
+
+def _said(part: object) -> _Said | None:
+    """None if it holds nothing of the answer."""
+    if isinstance(part, str):
+        return _Said(part, "", "", None) if part else None
+    if not isinstance(part, dict):
+        return None
+    text, reasoning = part.get("content"), ""
+    if text in (None, [], {}):
+        text = ""
+    elif not isinstance(text, str):
+        text, reasoning = _content(text)
+    for name in _REASONING:
+        if value := part.get(name):
+            thought = value if isinstance(value, str) else _joined(value)
+            if thought:
+                reasoning += thought
+                break
+    refusal = part.get("refusal")
+    calls = part.get("tool_calls") or part.get("function_call")
+    refusal = refusal if isinstance(refusal, str) else ""
+    if text or reasoning or refusal or calls:
+        return _Said(text, reasoning, refusal, calls)
+    return None
+
+
+def _content(content: object) -> tuple[str, str]:
+    """The text and the thinking of a content that is no text."""
+    is_part = isinstance(content, dict) and ("type" in content or list(content) == ["text"])
+    if not is_part and not isinstance(content, list):
+        return json.dumps(content, ensure_ascii=False), ""  # the JSON asked for, parsed already
+    found = list(_texts(content))
+    text = "".join(piece for is_thinking, piece in found if not is_thinking)
+    return text, "".join(piece for is_thinking, piece in found if is_thinking)
+
+
+def _joined(content: object) -> str:
+    return "".join(text for _, text in _texts(content))
+
+
+def _texts(content: object, depth: int = 0) -> Iterator[tuple[bool, str]]:
+    """The texts in a content, or in a list of parts, and whether each is thinking."""
+    if isinstance(content, str):
+        yield False, content
+    elif depth < _NESTED and isinstance(content, list):
+        for part in content:
+            yield from _texts(part, depth + 1)
+    elif depth < _NESTED and isinstance(content, dict):
+        kind = content.get("type")
+        is_thinking = isinstance(kind, str) and kind.startswith(("thinking", "reasoning"))
+        name = next((name for name in _TEXT if content.get(name)), None)
+        for _, text in _texts(content.get(name), depth + 1) if name else ():
+            yield is_thinking or name == "thinking", text
+
+
+def _choice(choices: object) -> Mapping[str, Any] | None:
+    """The first of them; only one was asked for."""
+    if isinstance(choices, list):
+        return next((choice for choice in choices if isinstance(choice, dict)), None)
+    return choices if isinstance(choices, dict) and choices else None
+
+
+def _error_in(document: Mapping[str, Any]) -> object:
+    """What stands for an error in it; not an object of empty fields, which some always send."""
+    error = document.get("error")
+    return error if not isinstance(error, dict) or any(error.values()) else None
+
+
+def _error(error: object) -> SlotError:
+    if isinstance(error, dict) and _STATUS.fullmatch(str(error.get("code"))):
+        error = {**error, "code": int(error["code"])}
+    found = error_object(error or "an event named error")
+    return SlotError(found.kind, _quoted(str(found)))
+
+
+def _unreadable(error: Exception) -> SlotError:
+    return SlotError("invalid_response", f"the answer cannot be read: {_quoted(str(error))}")
+
+
+def _quoted(text: str) -> str:
+    return " ".join(text[: 2 * QUOTE_MAX_CHARS].split())[:QUOTE_MAX_CHARS]
+
+
+class _Raw:
+    """The head and the tail of what came."""
 
     def __init__(self) -> None:
-        self.finish_reason: str | None = None
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._tool_calls: dict[int, dict[str, Any]] = {}
-        self._figures = _Body()
+        self._head, self._tail = bytearray(), bytearray()
+        self._bytes = 0
 
-    def add(self, body: _Body) -> bool:
-        """Take in what the body says; whether it held a token of the answer."""
-        if body.error:
-            raise error_object(body.error)
-        for name in ("model", "usage", "timings", "metrics"):
-            if (value := getattr(body, name)) is not None:
-                setattr(self._figures, name, value)
-        if not body.choices:
-            return False
-        choice = body.choices[0]
-        message = choice.message or choice.delta or _Message(content=choice.text)
-        reasoning = message.reasoning_content or message.reasoning
-        self._text.append(message.content or "")
-        self._reasoning.append(reasoning or "")
-        self.finish_reason = choice.finish_reason or self.finish_reason
-        for number, part in enumerate(message.tool_calls or ()):
-            self._add_tool_call(number if part.index is None else part.index, part)
-        return bool(message.content or reasoning or message.tool_calls)
+    def add(self, data: bytes) -> None:
+        self._bytes += len(data)
+        room = RAW_MAX_BYTES // 2 - len(self._head)
+        if room > 0:
+            self._head += data[:room]
+            data = data[room:]
+        if data:
+            self._tail += data
+            if len(self._tail) > RAW_MAX_BYTES:
+                del self._tail[: -RAW_MAX_BYTES // 2]
 
-    def _add_tool_call(self, index: int, part: _ToolCall) -> None:
-        call = self._tool_calls.setdefault(
-            index, {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
-        )
-        call["id"] = part.id or call["id"]
-        call["type"] = part.type or call["type"]
-        call["function"]["name"] += part.function.name or ""
-        call["function"]["arguments"] += part.function.arguments or ""
-
-    def completion(self, total_ms: float, first_token_ms: float | None = None) -> Completion:
-        figures = self._figures
-        return Completion(
-            text="".join(self._text),
-            reasoning="".join(self._reasoning) or None,
-            tool_calls=[self._tool_calls[index] for index in sorted(self._tool_calls)] or None,
-            finish_reason=self.finish_reason,
-            response_model=figures.model,
-            timings=timings_of(
-                total_ms,
-                usage=figures.usage,
-                llama_cpp=figures.timings,
-                vllm=figures.metrics,
-                first_token_ms=first_token_ms,
-            ),
-        )
+    def text(self) -> str:
+        tail = self._tail[-(RAW_MAX_BYTES // 2) :]
+        left_out = self._bytes - len(self._head) - len(tail)
+        between = f"\n… {left_out} bytes …\n".encode() if left_out else b""
+        text = b"".join((self._head, between, tail)).decode("utf-8", "replace")
+        return text.replace("\0", "\ufffd")

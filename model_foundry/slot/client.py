@@ -20,7 +20,7 @@ import openai
 
 from model_foundry.fleet.file import Runtime, Slot
 from model_foundry.settings import Settings
-from model_foundry.slot.answers import Completion, StreamedAnswer, whole_answer
+from model_foundry.slot.answers import Completion, Reading
 from model_foundry.slot.errors import SlotError, error_object, kind_of_status
 from model_foundry.slot.jobs import Job, Request
 
@@ -141,14 +141,16 @@ class SlotClient:
             body=self._body(request),
             options={"headers": _headers(job)},
         )
-        completion = whole_answer(response.content, _elapsed_ms(started))
+        reading = Reading(request.endpoint)
+        reading.feed(response.content, _elapsed_ms(started))
+        completion = reading.completion(_elapsed_ms(started))
         if self.slot.runtime == "vllm" and completion.timings.timing_source == "client":
             self._streams = True
         return completion
 
     async def _streamed(self, job: Job, request: Request) -> Completion:
         started = time.perf_counter()
-        answer = StreamedAnswer()
+        reading = Reading(request.endpoint)
         async with await self._openai.post(
             _PATHS[request.endpoint],
             cast_to=object,
@@ -157,9 +159,9 @@ class SlotClient:
             stream=True,
             stream_cls=openai.AsyncStream[object],
         ) as events:
-            async for event in events:
-                answer.add(event, _elapsed_ms(started))
-        return answer.completion(_elapsed_ms(started))
+            async for data in events.response.aiter_bytes():
+                reading.feed(data, _elapsed_ms(started))
+        return reading.completion(_elapsed_ms(started))
 
     def _body(self, request: Request) -> dict[str, Any]:
         body = {"model": self.slot.model, **request.parameters()}
@@ -175,7 +177,10 @@ class SlotClient:
         """Whatever an attempt fails with becomes a SlotError: bounded, and without the key."""
         try:
             yield
-        except (SlotError, TimeoutError, openai.OpenAIError, ValueError, RecursionError) as error:
+        except (
+            *(SlotError, TimeoutError, openai.OpenAIError, httpx2.TransportError),
+            *(ValueError, RecursionError),
+        ) as error:
             found = _slot_error(error)
             text = str(found)
             if self.slot.api_key is not None:
@@ -187,7 +192,7 @@ def _slot_error(error: Exception) -> SlotError:
     match error:
         case SlotError():
             return error
-        case TimeoutError() | openai.APITimeoutError():
+        case TimeoutError() | openai.APITimeoutError() | httpx2.TimeoutException():
             return SlotError("timeout", "no whole answer within the time limit")
         case openai.APIStatusError():
             said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
@@ -196,7 +201,7 @@ def _slot_error(error: Exception) -> SlotError:
                 f"HTTP {error.status_code}: {said or error.message}",
                 _retry_after_s(error.response.headers),
             )
-        case openai.APIConnectionError():
+        case openai.APIConnectionError() | httpx2.TransportError():
             cause = error.__cause__ or error
             return SlotError("connection", str(cause) or type(cause).__name__)
         case openai.APIError():

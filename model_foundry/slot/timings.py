@@ -37,6 +37,7 @@ def timings_of(
     llama_cpp: object = None,
     vllm: object = None,
     first_token_ms: float | None = None,
+    last_token_ms: float | None = None,
 ) -> Timings:
     """Figures of an answer that took `total_ms`.
 
@@ -46,6 +47,8 @@ def timings_of(
         llama_cpp: llama.cpp's `timings`.
         vllm: vLLM's per-request `metrics`.
         first_token_ms: our own clock at the first token, where the answer was streamed.
+        last_token_ms: our own clock at the last one, if other than at the end of all; where it
+            is that of the first, the answer came in one piece and has no TG.
     """
     counted = _mapping(usage)
     input_tokens = _count(counted.get("prompt_tokens"))
@@ -77,8 +80,9 @@ def timings_of(
         ttft_ms = _number(theirs.get("time_to_first_token_ms"))
         generation_ms = _number(theirs.get("generation_time_ms"))
     else:
+        ended_ms = total_ms if last_token_ms is None else last_token_ms
         ttft_ms = first_token_ms
-        generation_ms = None if first_token_ms is None else total_ms - first_token_ms
+        generation_ms = None if first_token_ms is None else ended_ms - first_token_ms
     read = None if input_tokens is None else input_tokens - (cached_tokens or 0)
     # The first token belongs to the prompt: it took the TTFT, not generation time.
     written = None if output_tokens is None else output_tokens - 1

@@ -5,12 +5,9 @@ anything was put in the place of anything.
 """
 
 import contextlib
-import copy
 import functools
 import itertools
-import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,23 +22,13 @@ from model_foundry.store import flat, postgres
 from model_foundry.store.flat_refused import list_refused
 from model_foundry.store.flatten_sql import flatten_sql
 from model_foundry.store.sql import load_sql, sql_names
+from model_foundry_tests.anything import altered, any_json
 from model_foundry_tests.corpora import cases
 from model_foundry_tests.line import NOON, event, execute
 
 _AT_ONCE = 20  # payloads at most; half of it, as a rule
 _FILLED = "event_inbox, intake_batch_day, flat_batch, flat_pending, flat_refused"
 CORPORA = {"llm_chat": "chats", "llm_tool_call": "tool_calls"}
-ODD: tuple[Any, ...] = (
-    *(1e200, -1e200, 1e308, 5e-324, 2**70, -(2**63), 0, -0.0, 9e18, -8.9e18, 1e-9, -1),
-    *(10**400, 10**4000, "1e400", "9" * 500, " 12 ", "NaN", "Infinity", "true", "", "200", "error"),
-    *("20000-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "2026-02-30T00:00Z", 1e18, 1e15, 1e99),
-    *("[" * 3_000, "[" * 1_500 + "]" * 1_500, '{"a":' * 2_500, '"\\u0000"', '"\\ud800"', "null"),
-    *("user", "assistant", "tool", "model", "human", "gpt", "function_call", "reasoning", "text"),
-    *("tool_use", "tool_result", "thinking", "image", "chat.completion.chunk", "response", "error"),
-    *("data: {}", "data: [", 'data: {"choices": [{}]}', "GENERATION", "message", "blob"),
-    *([[]], [{}], {"": None}, [None], {"choices": [{}, {}]}, {"candidates": [1, 2]}),
-)
-ANY_TEXT = st.text(st.characters(codec=None), max_size=12)  # surrogates and U+0000 included
 
 
 def names_of(table: str) -> list[str]:
@@ -55,52 +42,14 @@ def names_of(table: str) -> list[str]:
 
 
 @functools.cache
-def anything(table: str) -> st.SearchStrategy[Any]:
-    names = st.sampled_from(names_of(table))
-    return st.recursive(
-        st.none() | st.booleans() | st.integers() | st.sampled_from(ODD) | ANY_TEXT
-        | st.floats(allow_nan=False, allow_infinity=False),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(names | ANY_TEXT, inner, max_size=6)
-            | inner.map(json.dumps)  # JSON in text
-        ),
-        max_leaves=12,
-    )  # fmt: skip
-
-
-def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of everything in a payload."""
-    inner = (
-        value.items() if isinstance(value, dict)
-        else enumerate(value) if isinstance(value, list) else ()
-    )  # fmt: skip
-    for key, one in inner:
-        yield (*above, key)
-        yield from places(one, (*above, key))
-
-
-def altered(payload: Any, changes: list[tuple[int, Any]]) -> Any:
-    """A payload of the corpus with other values in some places."""
-    payload = copy.deepcopy(payload)
-    for chance, value in changes:
-        known = list(places(payload))
-        if not known:
-            return value
-        *above, last = known[chance % len(known)]
-        functools.reduce(lambda inner, key: inner[key], above, payload)[last] = value
-    return payload
-
-
-@functools.cache
 def payloads(table: str) -> st.SearchStrategy[Any]:
-    made = anything(table) | st.dictionaries(
-        st.sampled_from(names_of(table)), anything(table), max_size=8
-    )
+    names = names_of(table)
+    anything = any_json(tuple(names))
+    made = anything | st.dictionaries(st.sampled_from(names), anything, max_size=8)
     if table not in CORPORA:
         return made
     known = [case.payload for case in cases(CORPORA[table])]
-    changes = st.lists(st.tuples(st.integers(0, 2**32), anything(table)), min_size=1, max_size=3)
+    changes = st.lists(st.tuples(st.integers(0, 2**32), anything), min_size=1, max_size=3)
     return made | st.builds(altered, st.sampled_from(known), changes)
 
 
