@@ -11,7 +11,7 @@ from model_foundry.slot.jobs import Job, Request
 DAY = date(2026, 11, 20)
 QUICK = {
     "connect_timeout_s": 2.0,
-    "inference_request_timeout_s": 5.0,
+    "inference_idle_s": 5.0,
     "inference_backoff_s": 0.05,
     "inference_backoff_max_s": 0.2,
     "inference_probe_s": 0.05,

@@ -13,15 +13,20 @@ in a queue.
 import argparse
 import asyncio
 import contextlib
+import gzip
 import json
 import os
 import re
 import subprocess
 import sys
 import urllib.request
+import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import brotli
 
 if TYPE_CHECKING:  # the server itself starts without it
     from model_foundry.fleet.file import Slot
@@ -30,6 +35,7 @@ FAULT = re.compile(
     r"!fault=(?P<name>[\w-]+)(,times=(?P<times>\d+))?(,retry_after=(?P<after>[^!]+))?!"
 )
 HUGE_BYTES = 100 * 1024 * 1024
+COMPRESSIONS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
 JSON = "application/json"
 
 
@@ -106,6 +112,8 @@ class FakeSlot:
             "licence": "Apache-2.0",
             "parallel": self.parallel,
             "context_tokens": 4096,
+            # So fast that no attempt has time besides its silence.
+            "expected": {"pp_tokens_per_s": 1e6, "tg_tokens_per_s": 1e6},
         }
         return Slot.model_validate(declared | changes)
 
@@ -202,7 +210,7 @@ class _Server:
         body: dict[str, Any],
         writer: asyncio.StreamWriter,
     ) -> None:
-        job_id = headers.get("x-request-id", "")
+        job_id = headers.get("x-job-id", "")
         self.asked[job_id] += 1
         prompt = body.get("prompt") or body["messages"][-1]["content"]
         fault, retry_after = self.fault, None
@@ -235,20 +243,22 @@ class _Server:
                 send(writer, 200, {"error": {"message": "no model is loaded", "code": 500}})
             elif fault == "no-choices":
                 send(writer, 200, {"id": "x", "choices": []})
-            elif fault == "gzip":
-                send_bytes(writer, 200, b"", extra={"Content-Encoding": "gzip"})
+            elif fault == "bomb":
+                bomb = gzip.compress(b" " * HUGE_BYTES)
+                send_bytes(writer, 200, bomb, extra={"Content-Encoding": "gzip"})
             elif fault == "huge":
                 await self.huge(writer, 200)
             elif fault == "huge-error":
                 await self.huge(writer, 500)
+            elif fault in COMPRESSIONS:
+                answer = json.dumps(self.completion(path, None, prompt, job_id)).encode()
+                extra = {"Content-Encoding": fault}
+                send_bytes(writer, 200, COMPRESSIONS[fault](answer), extra=extra)
             elif body.get("stream"):
-                await self.stream(fault, prompt, writer)
+                await self.stream(fault, self.completion(path, fault, prompt, job_id), writer)
             else:
                 answer = json.dumps(self.completion(path, fault, prompt, job_id)).encode()
-                if fault == "cut":
-                    send_bytes(writer, 200, answer, cut=True)
-                else:
-                    send_bytes(writer, 200, answer)
+                send_bytes(writer, 200, answer, cut=fault == "cut")
 
     def completion(self, path: str, fault: str | None, prompt: str, job_id: str) -> dict[str, Any]:
         text = _TEXTS.get(fault, f"Answer to: {prompt}")
@@ -295,25 +305,17 @@ class _Server:
             }
         return figures
 
-    async def stream(self, fault: str | None, prompt: str, writer: asyncio.StreamWriter) -> None:
+    async def stream(
+        self, fault: str | None, answer: dict[str, Any], writer: asyncio.StreamWriter
+    ) -> None:
         writer.write(
             b"HTTP/1.1 200 OK\r\n"
             b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         await asyncio.sleep(self.delay_s / 2)
-        text = _TEXTS.get(fault, f"Answer to: {prompt}")
-        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
-        deltas += [{"content": word} for word in re.findall(r"\S+\s*", text)]
-        if fault == "tool-call":
-            head = {"index": 0, "id": "call-1", "function": {"name": "search", "arguments": ""}}
-            parts = [
-                {"index": 0, "function": {"arguments": part}} for part in ('{"query"', ': "x"}')
-            ]
-            deltas = [{"tool_calls": [part]} for part in (head, *parts)]
-        if fault == "reasoning":
-            deltas = [{"reasoning": "Because."}, *deltas]
-        for delta in deltas:
-            chunk(writer, {"model": "fake-model-v1", "choices": [{"index": 0, "delta": delta}]})
+        *begun, ended = streamed(answer["choices"][0])
+        for choice in begun:
+            chunk(writer, {"model": "fake-model-v1", "choices": [choice]})
         await writer.drain()
         await asyncio.sleep(self.delay_s / 2)
         if fault == "cut":
@@ -323,9 +325,8 @@ class _Server:
             chunk(writer, {"error": {"message": "the queue is full", "code": 429}})
         if fault == "not-json-event":
             chunk(writer, "{ this is not JSON")
-        reason = {"length": "length", "tool-call": "tool_calls"}.get(fault or "", "stop")
         if fault != "cut-quietly":
-            chunk(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+            chunk(writer, {"choices": [ended]})
             chunk(writer, {"choices": [], **self.figures()})
             chunk(writer, "[DONE]")
         writer.write(b"0\r\n\r\n")
@@ -341,6 +342,34 @@ class _Server:
             await writer.drain()
             self.bytes_sent += len(part)
         writer.write(tail)
+
+
+def streamed(choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The choices of a stream's events that a whole one is cut into; the last one ends it."""
+    index = {"index": 0}
+    if "text" in choice:
+        for word in re.findall(r"\S+\s*|\s+", choice["text"]):
+            yield {**index, "text": word}
+    else:
+        message = choice["message"]
+        yield {**index, "delta": {"role": "assistant", "content": None}}
+        for name in ("reasoning", "reasoning_content"):
+            if name in message:
+                yield {**index, "delta": {name: message[name]}}
+        for word in re.findall(r"\S+\s*|\s+", message["content"] or ""):
+            yield {**index, "delta": {"content": word}}
+        for number, call in enumerate(message.get("tool_calls", ())):
+            function = call["function"]
+            whole = {"index": number, "id": f"call-{number}", **call}
+            yield {**index, "delta": {"tool_calls": [_with(whole, {**function, "arguments": ""})]}}
+            for part in (function["arguments"][:4], function["arguments"][4:]):
+                added = _with({"index": number}, {"arguments": part})
+                yield {**index, "delta": {"tool_calls": [added]}}
+    yield {**index, "delta": {}, "text": "", "finish_reason": choice["finish_reason"]}
+
+
+def _with(call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+    return {**call, "function": function}
 
 
 def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:

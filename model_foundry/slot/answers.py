@@ -4,13 +4,12 @@ A server's answer is read strictly where it is the answer (text, tool calls, fin
 loosely where it is a figure.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from model_foundry.events.repair import repaired
 from model_foundry.slot.errors import SlotError, error_object
-from model_foundry.slot.jobs import storable
 from model_foundry.slot.timings import Timings, timings_of
 
 
@@ -26,6 +25,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None
     response_model: str | None
     timings: Timings
+    raw: str | None = None
 
 
 class _Function(msgspec.Struct, frozen=True):
@@ -70,47 +70,54 @@ class _Body(msgspec.Struct):
 _BODY = msgspec.json.Decoder(_Body)
 
 
-def whole_answer(content: bytes, total_ms: float) -> Completion:
-    """The completion in a response body.
+class Reading:
+    """An answer read as its bytes come: server-sent events, or one JSON document."""
 
-    Raises:
-        SlotError: it is an error object, or holds no choice.
-        ValueError, RecursionError: it is not JSON of a completion's shape.
-    """
-    body = _BODY.decode(repaired(content)[0])
-    answer = _Answer()
-    answer.add(body)
-    if not body.choices:
-        raise SlotError("invalid_response", "the answer holds no choices")
-    return answer.completion(total_ms)
-
-
-class StreamedAnswer:
-    """The completion that a stream's events add up to."""
-
-    def __init__(self) -> None:
+    def __init__(self, endpoint: Literal["chat", "completion"]) -> None:
+        self.first_token_ms: float | None = None
+        self._endpoint = endpoint
         self._answer = _Answer()
-        self._first_token_ms: float | None = None
+        self._rest = b""
+        self._events = False
 
-    def add(self, event: object, elapsed_ms: float) -> None:
-        """One decoded event, and when it came, counted from the request's start.
+    def feed(self, data: bytes, elapsed_ms: float) -> None:
+        """The next bytes, and when they came, counted from the request's start.
 
         Raises:
-            SlotError: it is an error object.
-            ValueError: it is not of a completion's shape.
+            SlotError: they are an error object.
+            ValueError: they are not of a completion's shape.
         """
-        if self._answer.add(msgspec.convert(storable(event), _Body)):
-            self._first_token_ms = self._first_token_ms or elapsed_ms
+        self._rest += data
+        if not self._events and not self._rest.lstrip().startswith((b"data:", b":", b"event:")):
+            return
+        self._events = True
+        *lines, self._rest = self._rest.split(b"\n")
+        for line in lines:
+            if not line.startswith(b"data:"):
+                continue
+            event = line[5:].strip()
+            if event not in {b"", b"[DONE]", b"null"}:
+                self._add(event, elapsed_ms)
 
     def completion(self, total_ms: float) -> Completion:
         """The whole answer.
 
         Raises:
-            SlotError: the stream ended before the answer did.
+            SlotError: the answer ended too early, is an error object, or holds no choice.
+            ValueError, RecursionError: it is not JSON of a completion's shape.
         """
-        if self._answer.finish_reason is None:
+        if not self._events:
+            if not self._add(self._rest, None):
+                raise SlotError("invalid_response", "the answer holds no choices")
+        elif self._answer.finish_reason is None:
             raise SlotError("connection", "the stream ended before the answer did")
-        return self._answer.completion(total_ms, self._first_token_ms)
+        return self._answer.completion(total_ms, self.first_token_ms)
+
+    def _add(self, content: bytes, elapsed_ms: float | None) -> bool:
+        body = _BODY.decode(repaired(content)[0])
+        if self._answer.add(body) and self.first_token_ms is None:
+            self.first_token_ms = elapsed_ms
+        return bool(body.choices)
 
 
 class _Answer:
