@@ -37,6 +37,8 @@ FAULT = re.compile(
 HUGE_BYTES = 100 * 1024 * 1024
 COMPRESSIONS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
 JSON = "application/json"
+# Of a stream whose end is the connection's.
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
 class FakeSlot:
@@ -123,8 +125,9 @@ class FakeSlot:
 
     def tell(self, **changes: Any) -> None:
         """Change `delay_ms`, `health` (a status), `fault` (for every request), `say` (answers:
-        a text, or a list of `{"name": …, "arguments": …}` that are called) or `translate` (see
-        `translated`) while it runs."""
+        a text, or a list of `{"name": …, "arguments": …}` that are called), `translate` (see
+        `translated`), `paths` (answers of other paths, see `as_told`) or `refuse` (parameters, each
+        with the body of a 400) while it runs."""
         self._control("tell", changes)
 
     def _control(self, what: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -146,6 +149,8 @@ class _Server:
         self.fault: str | None = None
         self.say: list[str | list[dict[str, str]]] = []
         self.translate: dict[str, str] | None = None
+        self.paths: dict[str, Any] = {}
+        self.refuse: dict[str, Any] = {}
         self.requests = self.busy = self.peak = self.bytes_sent = 0
         self.asked: Counter[str] = Counter()
         self.last: dict[str, Any] = {}
@@ -176,7 +181,11 @@ class _Server:
             self.fault = changes.get("fault", self.fault)
             self.say = changes.get("say", self.say)
             self.translate = changes.get("translate", self.translate)
+            self.paths = changes.get("paths", self.paths)
+            self.refuse = changes.get("refuse", self.refuse)
             send(writer, 200, {})
+        elif path in self.paths:
+            await as_told(writer, self.paths[path])
         elif path == "/health":
             send(writer, self.health, {"status": "ok" if self.health == 200 else "loading"})
         elif path == "/props":
@@ -217,6 +226,10 @@ class _Server:
         match = FAULT.search(prompt)
         if match and self.asked[job_id] <= int(match["times"] or sys.maxsize):
             fault, retry_after = match["name"], match["after"]
+        for name, refusal in self.refuse.items():
+            if name in body:
+                send(writer, 400, refusal)
+                return
         if fault is not None and fault.isdigit():
             extra = {} if retry_after is None else {"Retry-After": retry_after}
             told = f"told to answer {fault} to {headers.get('authorization')} {'and so on ' * 1000}"
@@ -235,6 +248,24 @@ class _Server:
                 while not writer.transport.is_closing():
                     writer.write(b" ")
                     await asyncio.sleep(0.05)
+            elif fault == "echo":
+                message = {"content": f"Your headers: {headers}"}
+                choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+                send(writer, 200, {"choices": choices, "model": headers.get("authorization")})
+            elif fault == "open-end":
+                await self.stream(fault, self.completion(path, fault, prompt, job_id), writer)
+                await writer.drain()
+                await asyncio.Event().wait()
+            elif fault == "comments":
+                writer.write(EVENTS)
+                while not writer.transport.is_closing():
+                    writer.write(b": keep-alive\n\n")
+                    await asyncio.sleep(0.05)
+            elif fault == "late":
+                await asyncio.sleep(1)
+                send(writer, 200, self.completion(path, fault, prompt, job_id))
+            elif fault == "slowly":
+                await self.slowly(writer)
             elif fault == "not-json":
                 send_bytes(writer, 200, b"{ this is not JSON")
             elif fault == "html":
@@ -244,7 +275,7 @@ class _Server:
             elif fault == "no-choices":
                 send(writer, 200, {"id": "x", "choices": []})
             elif fault == "bomb":
-                bomb = gzip.compress(b" " * HUGE_BYTES)
+                bomb = gzip.compress(bytes(HUGE_BYTES // 6))
                 send_bytes(writer, 200, bomb, extra={"Content-Encoding": "gzip"})
             elif fault == "huge":
                 await self.huge(writer, 200)
@@ -329,7 +360,19 @@ class _Server:
             chunk(writer, {"choices": [ended]})
             chunk(writer, {"choices": [], **self.figures()})
             chunk(writer, "[DONE]")
-        writer.write(b"0\r\n\r\n")
+        if fault != "open-end":
+            writer.write(b"0\r\n\r\n")
+
+    async def slowly(self, writer: asyncio.StreamWriter) -> None:
+        """Twelve words, a tenth of a second between them."""
+        writer.write(EVENTS)
+        for number in range(12):
+            last = {"finish_reason": "stop"} if number == 11 else {}
+            event = {"choices": [{"index": 0, "delta": {"content": "word "}, **last}]}
+            writer.write(f"data: {json.dumps(event)}\n\n".encode())
+            await asyncio.sleep(0.1)
+        writer.write(b"data: [DONE]\n\n")
+        writer.close()
 
     async def huge(self, writer: asyncio.StreamWriter, status: int) -> None:
         head, tail = b'{"choices": [{"message": {"content": "', b'"}, "finish_reason": "stop"}]}'
@@ -370,6 +413,16 @@ def streamed(choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _with(call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
     return {**call, "function": function}
+
+
+async def as_told(writer: asyncio.StreamWriter, answer: Any) -> None:
+    """A path's answer: a status, a status and a body, or None for none at all."""
+    if answer is None:
+        await asyncio.Event().wait()
+    status, body = (answer, "") if isinstance(answer, int) else answer
+    send_bytes(
+        writer, status, body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    )
 
 
 def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:

@@ -55,8 +55,11 @@ def _faults(faults: Sequence[ErrorDetails], model: type[BaseModel]) -> Iterator[
             where, known = fault["loc"], _fields(model, fault["loc"][:-1])
             instead[where] = did_you_mean(where[-1], known) or f"; known: {', '.join(known)}"
             misspelt.add((*where[:-1], meant(where[-1], known) or where[-1]))
+    emptied = {fault["loc"][:-1] for fault in faults}
     for fault in faults:
         where = fault["loc"]
+        if fault["type"] == "too_short" and where in emptied:
+            continue  # what was there is wrong, and named
         if where in instead:
             yield where, f"unknown key{instead[where]}"
         elif fault["type"] == "literal_error":

@@ -33,7 +33,7 @@ class Habits(NamedTuple):
     @classmethod
     def declared(cls, slot: Slot) -> "Habits":
         """By the fleet file."""
-        return cls(slot.stream_options, frozenset(slot.omit), {**slot.rename})
+        return cls(slot.stream_options, frozenset(slot.omit), dict(slot.rename.items()))
 
     def after(self, status: int, said: Said, body: Mapping[str, Any]) -> "Habits | None":
         """What a refusal of a body teaches; None: nothing, it is about something else."""

@@ -18,7 +18,7 @@ class Decoder(Protocol):
     """Turns the bytes of a body into those that they stand for, piece by piece."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What the next bytes stand for, in pieces of at most `STEP_BYTES`.
+        """What the next bytes stand for, in pieces of about `STEP_BYTES` at most.
 
         Raises:
             SlotError: they are not of the encoding.

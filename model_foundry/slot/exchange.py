@@ -6,6 +6,7 @@ hold headers. Does not: what is asked or answered (`client`, `answers`).
 
 import asyncio
 import contextlib
+import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -165,10 +166,10 @@ async def _start_of(response: aiohttp.ClientResponse) -> bytes:
 
 def _too_late(limits: Limits, *, begun: bool, whole: bool) -> SlotError:
     if whole:
-        return SlotError("timeout", f"no whole answer within {limits.whole_s:.0f} s")
+        return SlotError("timeout", f"no whole answer within {limits.whole_s:.3g} s")
     if begun:
         return SlotError("timeout", f"nothing came for {limits.idle_s:g} s")
-    return SlotError("timeout", f"no answer began within {limits.first_s:.0f} s")
+    return SlotError("timeout", f"no answer began within {limits.first_s:.3g} s")
 
 
 def _broken(error: Exception, *, begun: bool) -> SlotError:
@@ -178,8 +179,10 @@ def _broken(error: Exception, *, begun: bool) -> SlotError:
         case aiohttp.ClientSSLError() | ssl.SSLError():
             return SlotError("connection", "no TLS connection: is its certificate trusted?")
         case aiohttp.ClientConnectorError():
-            reason = error.os_error.strerror or "refused"
-            return SlotError("connection", f"no connection: {reason}")
+            number = error.os_error.errno
+            return SlotError(
+                "connection", f"no connection: {os.strerror(number) if number else 'refused'}"
+            )
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
             return SlotError("invalid_response", "what came is not HTTP")
         case aiohttp.ClientError() | OSError():

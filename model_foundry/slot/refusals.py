@@ -60,7 +60,8 @@ _TOO_LONG: Final = re.compile(
     r"|reduce (the )?(length|your prompt)|maximum number of (input )?tokens"
 )
 _LOADING: Final = re.compile(
-    r"loading (the )?model|model\b.{0,120}\b(is|still) (\w+ )?(being )?load(ing|ed)\b"
+    r"loading (the )?model"
+    r"|model\b.{0,120}\b(is|still) (still |currently |now )?(being loaded|loading)"
     r"|\b(is|still|currently) (starting|loading|warming)\b|warming up|not (yet )?(been )?loaded yet"
 )
 _KEY: Final = re.compile(
