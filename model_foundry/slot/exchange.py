@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from model_foundry.slot.decoding import decoder_of
-from model_foundry.slot.errors import SlotError
+from model_foundry.slot.errors import ErrorKind, SlotError
 from model_foundry.slot.limits import Limits
 from model_foundry.slot.refusals import BODY_MAX_BYTES
 
@@ -23,6 +23,8 @@ from model_foundry.slot.refusals import BODY_MAX_BYTES
 KEEP_ALIVE_S: Final = 4.0
 # A server may leave the connection open behind the end of its answer.
 AFTER_END_S: Final = 1.0
+# A request on a connection that was closed already fails within this.
+RACE_S: Final = 1.0
 ERROR_BODY_S: Final = 5.0
 _END: Final = b"[DONE]"
 _HEAD_MAX_BYTES: Final = 64 * 1024
@@ -56,12 +58,14 @@ class Exchanges:
         self._connect_s = connect_s
         self._max_bytes = max_bytes
         self._headers = {"User-Agent": "model-foundry", "Accept-Encoding": "identity", **headers}
-        self._session: aiohttp.ClientSession | None = None
+        self._kept: aiohttp.ClientSession | None = None
+        self._closing: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close every connection; the server notices and stops working on what is in flight."""
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._kept, self._closing):
+            if session is not None:
+                await session.close()
 
     async def exchange(
         self,
@@ -115,6 +119,8 @@ class Exchanges:
                             take(part, elapsed_ms)
                 finally:
                     response.close()
+        except aiohttp.ServerTimeoutError as error:
+            raise _broken(error, begun=begun) from None
         except TimeoutError:
             raise _too_late(limits, begun=begun, whole=loop.time() >= expires_at) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -124,21 +130,33 @@ class Exchanges:
     async def _send(
         self, url: str, body: bytes | None, headers: Mapping[str, str] | None
     ) -> aiohttp.ClientResponse:
-        session = self._session or self._open()
-        try:
-            return await session.request(
-                "GET" if body is None else "POST",
-                url,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-            )
-        except (aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError):
-            raise SlotError("connection", f"no connection within {self._connect_s:g} s") from None
+        """The head of the answer; a request that met a closed connection is sent on a new one.
 
-    def _open(self) -> aiohttp.ClientSession:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._at_once, keepalive_timeout=KEEP_ALIVE_S),
+        cpp-httplib, for one, closes behind a stream without a word, and what is sent meanwhile
+        never reaches it. Such a server's connections are not kept from then on.
+        """
+        started = time.perf_counter()
+        kept = self._kept
+        if kept is None:
+            kept = self._kept = self._session(force_close=False)
+        session = self._closing or kept
+        try:
+            return await _request(session, url, body, headers)
+        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if session is not kept or time.perf_counter() - started > RACE_S:
+                raise
+            if self._closing is None:
+                self._closing = self._session(force_close=True)
+            return await _request(self._closing, url, body, headers)
+
+    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
+        limit, keep_s = self._at_once, None if force_close else KEEP_ALIVE_S
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=limit, force_close=force_close, keepalive_timeout=keep_s
+            ),
             headers={"Content-Type": "application/json", **self._headers},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -147,7 +165,13 @@ class Exchanges:
             max_line_size=_HEAD_MAX_BYTES,
             max_field_size=_HEAD_MAX_BYTES,
         )
-        return self._session
+
+
+async def _request(
+    session: aiohttp.ClientSession, url: str, body: bytes | None, headers: Mapping[str, str] | None
+) -> aiohttp.ClientResponse:
+    method = "GET" if body is None else "POST"
+    return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
@@ -173,19 +197,21 @@ def _too_late(limits: Limits, *, begun: bool, whole: bool) -> SlotError:
 
 
 def _broken(error: Exception, *, begun: bool) -> SlotError:
+    kind: ErrorKind = "connection"
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return SlotError("connection", "the host's name is not found")
+            said = "the host's name is not found"
         case aiohttp.ClientSSLError() | ssl.SSLError():
-            return SlotError("connection", "no TLS connection: is its certificate trusted?")
+            said = "no TLS connection: is its certificate trusted?"
+        case aiohttp.ServerTimeoutError():
+            said = "no connection in time"
         case aiohttp.ClientConnectorError():
             number = error.os_error.errno
-            return SlotError(
-                "connection", f"no connection: {os.strerror(number) if number else 'refused'}"
-            )
+            said = f"no connection: {os.strerror(number) if number else 'refused'}"
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
-            return SlotError("invalid_response", "what came is not HTTP")
+            kind, said = "invalid_response", "what came is not HTTP"
         case aiohttp.ClientError() | OSError():
-            when = "in the middle of the answer" if begun else "before an answer"
-            return SlotError("connection", f"the connection ended {when}")
-    return SlotError("invalid_response", "the answer cannot be read")
+            said = f"the connection ended {'in' if begun else 'before'} the answer"
+        case _:
+            kind, said = "invalid_response", "the answer cannot be read"
+    return SlotError(kind, said)
