@@ -208,8 +208,8 @@ class Settings(BaseSettings):
         description="Silence that ends an attempt, where a slot has no `idle_s`; before its first "
         "byte an answer has time for its prompt besides.",
     )
-    inference_load_s: float = Field(
-        600.0, gt=0, description="How long a slot may load a model, where it has no `load_s`."
+    inference_loading_s: float = Field(
+        900.0, ge=0, description="A slot that has been loading a model for so long is dead."
     )
     inference_look_s: float = Field(
         6.0, gt=0, le=600, description="For a look at whether a slot is there."

@@ -120,7 +120,8 @@ class FakeSlot:
         return Slot.model_validate(declared | changes)
 
     def stats(self) -> dict[str, Any]:
-        """requests, peak (most at once), busy, asked per job, and the last headers and body."""
+        """requests, peak (most at once), busy, asked per job, keys that were echoed, and the last
+        headers and body."""
         return self._control("stats")
 
     def tell(self, **changes: Any) -> None:
@@ -153,6 +154,7 @@ class _Server:
         self.refuse: dict[str, Any] = {}
         self.requests = self.busy = self.peak = self.bytes_sent = 0
         self.asked: Counter[str] = Counter()
+        self.keys: set[str] = set()
         self.last: dict[str, Any] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -185,7 +187,7 @@ class _Server:
             self.refuse = changes.get("refuse", self.refuse)
             send(writer, 200, {})
         elif path in self.paths:
-            await as_told(writer, self.paths[path])
+            await as_told(writer, self.paths[path], headers)
         elif path == "/health":
             send(writer, self.health, {"status": "ok" if self.health == 200 else "loading"})
         elif path == "/props":
@@ -209,6 +211,7 @@ class _Server:
             "busy": self.busy,
             "bytes_sent": self.bytes_sent,
             "asked": self.asked,
+            "keys": sorted(self.keys),
             **self.last,
         }
 
@@ -248,7 +251,13 @@ class _Server:
                 while not writer.transport.is_closing():
                     writer.write(b" ")
                     await asyncio.sleep(0.05)
+            elif fault == "locked":
+                await asyncio.sleep(self.delay_s)
+                self.keys.add(str(headers.get("authorization")))
+                send_bytes(writer, 401, f"Who is {headers.get('authorization')}?".encode())
             elif fault == "echo":
+                await asyncio.sleep(self.delay_s)
+                self.keys.add(str(headers.get("authorization")))
                 message = {"content": f"Your headers: {headers}"}
                 choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
                 send(writer, 200, {"choices": choices, "model": headers.get("authorization")})
@@ -415,10 +424,13 @@ def _with(call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
     return {**call, "function": function}
 
 
-async def as_told(writer: asyncio.StreamWriter, answer: Any) -> None:
-    """A path's answer: a status, a status and a body, or None for none at all."""
+async def as_told(writer: asyncio.StreamWriter, answer: Any, headers: dict[str, str]) -> None:
+    """A path's answer: a status, a status and a body, "echo", or None for none at all."""
     if answer is None:
         await asyncio.Event().wait()
+    if answer == "echo":
+        send(writer, 401, {"detail": [{"loc": ["header"], "msg": f"wrong: {headers}"}]})
+        return
     status, body = (answer, "") if isinstance(answer, int) else answer
     send_bytes(
         writer, status, body.encode() if isinstance(body, str) else json.dumps(body).encode()

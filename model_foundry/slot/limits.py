@@ -54,4 +54,4 @@ def idle_s_of(slot: Slot, settings: Settings) -> float:
 
 def load_s_of(slot: Slot, settings: Settings) -> float:
     """For how many seconds the slot may say that it is loading a model."""
-    return settings.inference_load_s if slot.load_s is None else slot.load_s
+    return settings.inference_loading_s if slot.load_s is None else slot.load_s

@@ -37,7 +37,7 @@ def test_a_slot_declares_its_own_silence_load_and_queue(tmp_path: Path) -> None:
 
 
 def test_loading_has_a_limit_of_its_own(tmp_path: Path) -> None:
-    settings = quick(tmp_path, inference_load_s=77)
+    settings = quick(tmp_path, inference_loading_s=77)
     assert load_s_of(declared(), settings) == 77
     assert load_s_of(declared(load_s=5), settings) == 5
 
