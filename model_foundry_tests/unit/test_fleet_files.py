@@ -1,5 +1,6 @@
 """Fleet files: what is wrong is named by file, line and field; the shipped ones are whole."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -239,3 +240,29 @@ def test_the_reported_figures_stand_in_the_shipped_fleets() -> None:
         ("worker-1", "dev1"): ((5100, 5100), (161, 161)),
         ("translator", "dev1"): ((100, 240), (35, 140)),
     }
+
+
+def entries() -> dict[str, str]:
+    """The ready entries of docs/fleets.md, by the runtime that their comment names."""
+    text = (data_path("docs") / "fleets.md").read_text(encoding="utf-8")
+    block = text.split("A complete entry is", 1)[1].split("\n## ", 1)[0]
+    lines = [line[4:] for line in block.splitlines() if line.startswith("    ")]
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("# "):
+            name = line[2:].partition(":")[0].partition(" (")[0].partition(",")[0]
+        found.setdefault(name, []).append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
+RUNTIMES = (
+    *("llama.cpp", "vLLM", "Ollama", "LM Studio", "SGLang", "llama-swap", "TabbyAPI"),
+    *("koboldcpp", "LiteLLM", "OpenRouter", "OpenAI's reasoning models"),
+)
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_the_documented_entry_of_a_runtime_is_one(tmp_path: Path, name: str) -> None:
+    ready = textwrap.indent(entries()[name], "    ") + "\n"
+    text = GOOD.replace("    runtime: openai\n    endpoint: { env: B_URL }\n", ready)
+    assert load(tmp_path, text).slots[1].url({}).startswith("http")
