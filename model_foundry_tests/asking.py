@@ -17,6 +17,7 @@ QUICK = {
     "inference_backoff_max_s": 0.2,
     "inference_probe_s": 0.05,
     "inference_land_s": 0.05,
+    "inference_response_max_bytes": 8 * 1024 * 1024,
 }
 
 

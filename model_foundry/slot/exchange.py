@@ -23,8 +23,6 @@ from model_foundry.slot.refusals import BODY_MAX_BYTES
 KEEP_ALIVE_S: Final = 4.0
 # A server may leave the connection open behind the end of its answer.
 AFTER_END_S: Final = 1.0
-# A request on a connection that was closed already fails within this.
-RACE_S: Final = 1.0
 ERROR_BODY_S: Final = 5.0
 _END: Final = b"[DONE]"
 _HEAD_MAX_BYTES: Final = 64 * 1024
@@ -58,14 +56,12 @@ class Exchanges:
         self._connect_s = connect_s
         self._max_bytes = max_bytes
         self._headers = {"User-Agent": "model-foundry", "Accept-Encoding": "identity", **headers}
-        self._kept: aiohttp.ClientSession | None = None
-        self._closing: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close every connection; the server notices and stops working on what is in flight."""
-        for session in (self._kept, self._closing):
-            if session is not None:
-                await session.close()
+        if self._session is not None:
+            await self._session.close()
 
     async def exchange(
         self,
@@ -98,8 +94,15 @@ class Exchanges:
         size = 0
         try:
             async with asyncio.timeout(min(limits.first_s, limits.whole_s)) as silence:
-                response = await self._send(url, body, headers)
+                response = await (self._session or self._open()).request(
+                    "GET" if body is None else "POST",
+                    url,
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                )
                 try:
+                    _keep_or_not(response)
                     if response.status not in _SUCCESS:
                         start = await _start_of(response)
                         return Refused(response.status, response.headers, start)
@@ -127,36 +130,9 @@ class Exchanges:
             raise _broken(error, begun=begun) from None
         return None
 
-    async def _send(
-        self, url: str, body: bytes | None, headers: Mapping[str, str] | None
-    ) -> aiohttp.ClientResponse:
-        """The head of the answer; a request that met a closed connection is sent on a new one.
-
-        cpp-httplib, for one, closes behind a stream without a word, and what is sent meanwhile
-        never reaches it. Such a server's connections are not kept from then on.
-        """
-        started = time.perf_counter()
-        kept = self._kept
-        if kept is None:
-            kept = self._kept = self._session(force_close=False)
-        session = self._closing or kept
-        try:
-            return await _request(session, url, body, headers)
-        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if session is not kept or time.perf_counter() - started > RACE_S:
-                raise
-            if self._closing is None:
-                self._closing = self._session(force_close=True)
-            return await _request(self._closing, url, body, headers)
-
-    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
-        limit, keep_s = self._at_once, None if force_close else KEEP_ALIVE_S
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=limit, force_close=force_close, keepalive_timeout=keep_s
-            ),
+    def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._at_once, keepalive_timeout=KEEP_ALIVE_S),
             headers={"Content-Type": "application/json", **self._headers},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -165,13 +141,18 @@ class Exchanges:
             max_line_size=_HEAD_MAX_BYTES,
             max_field_size=_HEAD_MAX_BYTES,
         )
+        return self._session
 
 
-async def _request(
-    session: aiohttp.ClientSession, url: str, body: bytes | None, headers: Mapping[str, str] | None
-) -> aiohttp.ClientResponse:
-    method = "GET" if body is None else "POST"
-    return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
+def _keep_or_not(response: aiohttp.ClientResponse) -> None:
+    """Close behind the answer where the server will, before it meets the next request.
+
+    cpp-httplib (llama.cpp) closes behind a stream without a word. It is known by its header.
+    """
+    if "max=" in response.headers.get("Keep-Alive", "") and response.connection is not None:
+        protocol = response.connection.protocol
+        if protocol is not None:
+            protocol.force_close()
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:

@@ -39,7 +39,7 @@ def fakes() -> Iterator[dict[str, FakeSlot]]:
 
 @pytest.fixture
 def limits(tmp_path: Path) -> Settings:
-    return quick(tmp_path, inference_idle_s=0.5, inference_response_max_bytes=8 * 1024 * 1024)
+    return quick(tmp_path, inference_idle_s=0.5)
 
 
 async def ask(slot: Slot, asked: Job, limits: Settings) -> Completion:
@@ -512,6 +512,16 @@ async def test_llama_cpp_answers_a_chat_with_its_own_timings(
     assert 0 < timings.ttft_ms < timings.total_ms
     assert timings.tg_tokens_per_s is not None
     assert timings.tg_tokens_per_s > 1
+
+
+async def test_llama_cpp_closes_behind_a_stream_and_loses_no_request(
+    slot_servers: Mapping[str, SlotServer],
+) -> None:
+    request = Request(messages=[{"role": "user", "content": "Hi"}], max_tokens=1)
+    async with SlotClient(real(slot_servers, "naughty"), {}, Settings()) as client:
+        for _ in range(20):
+            assert (await client.ask(job(request=request))).timings.output_tokens == 1
+            await client.capacity()
 
 
 async def test_llama_cpp_completes_a_raw_prompt_up_to_the_stop(
