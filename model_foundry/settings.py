@@ -66,6 +66,14 @@ def embedded_stack_is_running(home: Path) -> bool:
         return False
 
 
+def _not_any_more(value: object) -> None:
+    if value is not None:
+        raise ValueError(
+            f"{PREFIX}INFERENCE_REQUEST_TIMEOUT_S is {PREFIX}INFERENCE_IDLE_S now: it bounds the "
+            "silence of an answer, not the whole"
+        )
+
+
 class Settings(BaseSettings):
     """Settings, each from `MODEL_FOUNDRY_<NAME>`; see the field descriptions for units."""
 
@@ -194,9 +202,25 @@ class Settings(BaseSettings):
     request_batch: int = Field(
         10_000, ge=1, description="Request events that one run answers; the next takes the rest."
     )
-    inference_request_timeout_s: float = Field(120.0, gt=0, description="One attempt.")
+    inference_idle_s: float = Field(
+        120.0,
+        gt=0,
+        description="Silence that ends an attempt, where a slot has no `idle_s`; before its first "
+        "byte an answer has time for its prompt besides.",
+    )
+    inference_loading_s: float = Field(
+        900.0, ge=0, description="A slot that has been loading a model for so long is dead."
+    )
+    inference_look_s: float = Field(
+        6.0, gt=0, le=600, description="For a look at whether a slot is there."
+    )
+    inference_request_timeout_s: Annotated[None, BeforeValidator(_not_any_more)] = Field(
+        None, description="Is `inference_idle_s` now: silence is bounded, not the whole answer."
+    )
     inference_max_attempts: int = Field(4, ge=1, le=20)
-    inference_response_max_bytes: int = Field(8 * 1024 * 1024, ge=1024)
+    inference_response_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, description="Of one answer; a stream has some 300 for a token."
+    )
     inference_backoff_s: float = Field(0.5, gt=0, le=60, description="First wait; it doubles.")
     inference_backoff_max_s: float = Field(30.0, gt=0, le=3600, description="Longest such wait.")
     inference_retry_after_max_s: float = Field(

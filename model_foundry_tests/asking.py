@@ -5,17 +5,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, Request
 
 DAY = date(2026, 11, 20)
 QUICK = {
     "connect_timeout_s": 2.0,
-    "inference_request_timeout_s": 5.0,
+    "inference_idle_s": 5.0,
     "inference_backoff_s": 0.05,
     "inference_backoff_max_s": 0.2,
     "inference_probe_s": 0.05,
     "inference_land_s": 0.05,
+    "inference_response_max_bytes": 8 * 1024 * 1024,
 }
 
 
@@ -50,3 +52,18 @@ def jobs(count: int, text: str = "Hello", **changes: Any) -> Iterator[Job]:
     """Different jobs of one text."""
     for number in range(count):
         yield job(text, source_event_id=f"{text}-{number}", **changes)
+
+
+def declared(**changes: Any) -> Slot:
+    """A slot of runtime `openai` that nobody runs."""
+    fields: dict[str, Any] = {
+        "name": "a",
+        "roles": ["worker"],
+        "runtime": "openai",
+        "endpoint": "http://h:1",
+        "model": "m",
+        "licence": "MIT",
+        "parallel": 1,
+        "context_tokens": 4096,
+    }
+    return Slot.model_validate(fields | changes)

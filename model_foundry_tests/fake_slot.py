@@ -13,15 +13,20 @@ by a piece of the text. `send_bytes({…})` gives responses' bodies as they stan
 import argparse
 import asyncio
 import contextlib
+import gzip
 import json
 import os
 import re
 import subprocess
 import sys
 import urllib.request
+import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import brotli
 
 if TYPE_CHECKING:  # the server itself starts without it
     from model_foundry.fleet.file import Slot
@@ -30,7 +35,10 @@ FAULT = re.compile(
     r"!fault=(?P<name>[\w-]+)(,times=(?P<times>\d+))?(,retry_after=(?P<after>[^!]+))?!"
 )
 HUGE_BYTES = 100 * 1024 * 1024
+COMPRESSIONS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
 JSON = "application/json"
+# Of a stream whose end is the connection's.
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
 class FakeSlot:
@@ -106,17 +114,21 @@ class FakeSlot:
             "licence": "Apache-2.0",
             "parallel": self.parallel,
             "context_tokens": 4096,
+            # So fast that no attempt has time besides its silence.
+            "expected": {"pp_tokens_per_s": 1e6, "tg_tokens_per_s": 1e6},
         }
         return Slot.model_validate(declared | changes)
 
     def stats(self) -> dict[str, Any]:
-        """requests, peak (most at once), busy, asked per job, and the last headers and body."""
+        """requests, peak (most at once), busy, asked per job, keys that were echoed, and the last
+        headers and body."""
         return self._control("stats")
 
     def tell(self, **changes: Any) -> None:
         """Change `delay_ms`, `health` (a status), `fault` (for every request), `say` (answers:
-        a text, or a list of `{"name": …, "arguments": …}` that are called) or `translate` (see
-        `translated`) while it runs."""
+        a text, or a list of `{"name": …, "arguments": …}` that are called), `translate` (see
+        `translated`), `paths` (answers of other paths, see `as_told`) or `refuse` (parameters, each
+        with the body of a 400) while it runs."""
         self._control("tell", changes)
 
     def send_bytes(self, bodies: dict[str, list[bytes]], content_type: str = JSON) -> None:
@@ -148,8 +160,11 @@ class _Server:
         self.translate: dict[str, str] | None = None
         self.raw: dict[str, list[str]] = {}
         self.content_type = JSON
+        self.paths: dict[str, Any] = {}
+        self.refuse: dict[str, Any] = {}
         self.requests = self.busy = self.peak = self.bytes_sent = 0
         self.asked: Counter[str] = Counter()
+        self.keys: set[str] = set()
         self.last: dict[str, Any] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -180,7 +195,11 @@ class _Server:
             self.translate = changes.get("translate", self.translate)
             self.raw = changes.get("raw", self.raw)
             self.content_type = changes.get("content_type", self.content_type)
+            self.paths = changes.get("paths", self.paths)
+            self.refuse = changes.get("refuse", self.refuse)
             send(writer, 200, {})
+        elif path in self.paths:
+            await as_told(writer, self.paths[path], headers)
         elif path == "/health":
             send(writer, self.health, {"status": "ok" if self.health == 200 else "loading"})
         elif path == "/props":
@@ -204,6 +223,7 @@ class _Server:
             "busy": self.busy,
             "bytes_sent": self.bytes_sent,
             "asked": self.asked,
+            "keys": sorted(self.keys),
             **self.last,
         }
 
@@ -214,13 +234,17 @@ class _Server:
         body: dict[str, Any],
         writer: asyncio.StreamWriter,
     ) -> None:
-        job_id = headers.get("x-request-id", "")
+        job_id = headers.get("x-job-id", "")
         self.asked[job_id] += 1
         prompt = body.get("prompt") or body["messages"][-1]["content"]
         fault, retry_after = self.fault, None
         match = FAULT.search(prompt)
         if match and self.asked[job_id] <= int(match["times"] or sys.maxsize):
             fault, retry_after = match["name"], match["after"]
+        for name, refusal in self.refuse.items():
+            if name in body:
+                send(writer, 400, refusal)
+                return
         if fault is not None and fault.isdigit():
             extra = {} if retry_after is None else {"Retry-After": retry_after}
             told = f"told to answer {fault} to {headers.get('authorization')} {'and so on ' * 1000}"
@@ -241,6 +265,30 @@ class _Server:
                 while not writer.transport.is_closing():
                     writer.write(b" ")
                     await asyncio.sleep(0.05)
+            elif fault == "locked":
+                await asyncio.sleep(self.delay_s)
+                self.keys.add(str(headers.get("authorization")))
+                send_bytes(writer, 401, f"Who is {headers.get('authorization')}?".encode())
+            elif fault == "echo":
+                await asyncio.sleep(self.delay_s)
+                self.keys.add(str(headers.get("authorization")))
+                message = {"content": f"Your headers: {headers}"}
+                choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+                send(writer, 200, {"choices": choices, "model": headers.get("authorization")})
+            elif fault == "open-end":
+                await self.stream(fault, self.completion(path, fault, prompt, job_id), writer)
+                await writer.drain()
+                await asyncio.Event().wait()
+            elif fault == "comments":
+                writer.write(EVENTS)
+                while not writer.transport.is_closing():
+                    writer.write(b": keep-alive\n\n")
+                    await asyncio.sleep(0.05)
+            elif fault == "late":
+                await asyncio.sleep(1)
+                send(writer, 200, self.completion(path, fault, prompt, job_id))
+            elif fault == "slowly":
+                await self.slowly(writer)
             elif fault == "not-json":
                 send_bytes(writer, 200, b"{ this is not JSON")
             elif fault == "html":
@@ -249,20 +297,22 @@ class _Server:
                 send(writer, 200, {"error": {"message": "no model is loaded", "code": 500}})
             elif fault == "no-choices":
                 send(writer, 200, {"id": "x", "choices": []})
-            elif fault == "gzip":
-                send_bytes(writer, 200, b"", extra={"Content-Encoding": "gzip"})
+            elif fault == "bomb":
+                bomb = gzip.compress(bytes(HUGE_BYTES // 6))
+                send_bytes(writer, 200, bomb, extra={"Content-Encoding": "gzip"})
             elif fault == "huge":
                 await self.huge(writer, 200)
             elif fault == "huge-error":
                 await self.huge(writer, 500)
+            elif fault in COMPRESSIONS:
+                answer = json.dumps(self.completion(path, None, prompt, job_id)).encode()
+                extra = {"Content-Encoding": fault}
+                send_bytes(writer, 200, COMPRESSIONS[fault](answer), extra=extra)
             elif body.get("stream"):
-                await self.stream(fault, prompt, writer)
+                await self.stream(fault, self.completion(path, fault, prompt, job_id), writer)
             else:
                 answer = json.dumps(self.completion(path, fault, prompt, job_id)).encode()
-                if fault == "cut":
-                    send_bytes(writer, 200, answer, cut=True)
-                else:
-                    send_bytes(writer, 200, answer)
+                send_bytes(writer, 200, answer, cut=fault == "cut")
 
     def completion(self, path: str, fault: str | None, prompt: str, job_id: str) -> dict[str, Any]:
         text = _TEXTS.get(fault, f"Answer to: {prompt}")
@@ -309,25 +359,17 @@ class _Server:
             }
         return figures
 
-    async def stream(self, fault: str | None, prompt: str, writer: asyncio.StreamWriter) -> None:
+    async def stream(
+        self, fault: str | None, answer: dict[str, Any], writer: asyncio.StreamWriter
+    ) -> None:
         writer.write(
             b"HTTP/1.1 200 OK\r\n"
             b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         await asyncio.sleep(self.delay_s / 2)
-        text = _TEXTS.get(fault, f"Answer to: {prompt}")
-        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
-        deltas += [{"content": word} for word in re.findall(r"\S+\s*", text)]
-        if fault == "tool-call":
-            head = {"index": 0, "id": "call-1", "function": {"name": "search", "arguments": ""}}
-            parts = [
-                {"index": 0, "function": {"arguments": part}} for part in ('{"query"', ': "x"}')
-            ]
-            deltas = [{"tool_calls": [part]} for part in (head, *parts)]
-        if fault == "reasoning":
-            deltas = [{"reasoning": "Because."}, *deltas]
-        for number, delta in enumerate(deltas):
-            chunk(writer, {"model": "fake-model-v1", "choices": [{"index": 0, "delta": delta}]})
+        *begun, ended = streamed(answer["choices"][0])
+        for number, choice in enumerate(begun):
+            chunk(writer, {"model": "fake-model-v1", "choices": [choice]})
             if number == 1:  # between the first token and the others
                 await writer.drain()
                 await asyncio.sleep(self.delay_s / 2)
@@ -338,12 +380,23 @@ class _Server:
             chunk(writer, {"error": {"message": "the queue is full", "code": 429}})
         if fault == "not-json-event":
             chunk(writer, "{ this is not JSON")
-        reason = {"length": "length", "tool-call": "tool_calls"}.get(fault or "", "stop")
         if fault != "cut-quietly":
-            chunk(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+            chunk(writer, {"choices": [ended]})
             chunk(writer, {"choices": [], **self.figures()})
             chunk(writer, "[DONE]")
-        writer.write(b"0\r\n\r\n")
+        if fault != "open-end":
+            writer.write(b"0\r\n\r\n")
+
+    async def slowly(self, writer: asyncio.StreamWriter) -> None:
+        """Twelve words, a tenth of a second between them."""
+        writer.write(EVENTS)
+        for number in range(12):
+            last = {"finish_reason": "stop"} if number == 11 else {}
+            event = {"choices": [{"index": 0, "delta": {"content": "word "}, **last}]}
+            writer.write(f"data: {json.dumps(event)}\n\n".encode())
+            await asyncio.sleep(0.1)
+        writer.write(b"data: [DONE]\n\n")
+        writer.close()
 
     async def send_pieces(self, pieces: list[str], writer: asyncio.StreamWriter) -> None:
         head = f"Content-Type: {self.content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -364,6 +417,47 @@ class _Server:
             await writer.drain()
             self.bytes_sent += len(part)
         writer.write(tail)
+
+
+def streamed(choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The choices of a stream's events that a whole one is cut into; the last one ends it."""
+    index = {"index": 0}
+    if "text" in choice:
+        for word in re.findall(r"\S+\s*|\s+", choice["text"]):
+            yield {**index, "text": word}
+    else:
+        message = choice["message"]
+        yield {**index, "delta": {"role": "assistant", "content": None}}
+        for name in ("reasoning", "reasoning_content"):
+            if name in message:
+                yield {**index, "delta": {name: message[name]}}
+        for word in re.findall(r"\S+\s*|\s+", message["content"] or ""):
+            yield {**index, "delta": {"content": word}}
+        for number, call in enumerate(message.get("tool_calls", ())):
+            function = call["function"]
+            whole = {"index": number, "id": f"call-{number}", **call}
+            yield {**index, "delta": {"tool_calls": [_with(whole, {**function, "arguments": ""})]}}
+            for part in (function["arguments"][:4], function["arguments"][4:]):
+                added = _with({"index": number}, {"arguments": part})
+                yield {**index, "delta": {"tool_calls": [added]}}
+    yield {**index, "delta": {}, "text": "", "finish_reason": choice["finish_reason"]}
+
+
+def _with(call: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+    return {**call, "function": function}
+
+
+async def as_told(writer: asyncio.StreamWriter, answer: Any, headers: dict[str, str]) -> None:
+    """A path's answer: a status, a status and a body, "echo", or None for none at all."""
+    if answer is None:
+        await asyncio.Event().wait()
+    if answer == "echo":
+        send(writer, 401, {"detail": [{"loc": ["header"], "msg": f"wrong: {headers}"}]})
+        return
+    status, body = (answer, "") if isinstance(answer, int) else answer
+    send_bytes(
+        writer, status, body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    )
 
 
 def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:

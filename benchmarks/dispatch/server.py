@@ -20,6 +20,7 @@ from benchmarks.dispatch.arms import Slot
 MODEL: Final = "exact"
 OUTPUT_TOKENS: Final = 8
 _END: Final = b"\r\n\r\n"
+_STREAM: Final = b'"stream":true'
 _STOP_S: Final = 5.0
 
 
@@ -84,6 +85,7 @@ class _Work:
         self._waiting: deque[_Connection] = deque()
         self._requests = self._in_flight = self._peak = 0
         self._answer = _response(_completion())
+        self._stream = _streamed(_completion())
 
     def begin(self, connection: "_Connection") -> None:
         self._requests += 1
@@ -104,7 +106,7 @@ class _Work:
 
     def _end(self, connection: "_Connection", due: float) -> None:
         self._in_flight -= 1
-        connection.send(self._answer)
+        connection.send(self._stream if connection.streams else self._answer)
         if self._waiting:
             # From when its turn was due: no timer's delay adds up.
             self._work_on(self._waiting.popleft(), due)
@@ -121,6 +123,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, work: _Work) -> None:
         self._work = work
         self._read = b""
+        self.streams = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -153,6 +156,7 @@ class _Connection(asyncio.Protocol):
                 length = int(value)
         if len(rest) < length:
             return None
+        self.streams = _STREAM in rest[:length]
         self._read = rest[length:]
         return head
 
@@ -175,6 +179,23 @@ def _completion() -> dict[str, Any]:
             **{"predicted_n": OUTPUT_TOKENS, "predicted_ms": 80.0},
         },
     }
+
+
+def _streamed(completion: dict[str, Any]) -> bytes:
+    """The same answer as a stream: an event for each token, and one with the figures."""
+    [choice] = completion.pop("choices")
+    figures = {name: completion.pop(name) for name in ("usage", "timings")}
+    words = choice["message"]["content"].split(" ")
+    deltas: list[dict[str, Any]] = [{"content": f"{word} "} for word in words[: OUTPUT_TOKENS - 1]]
+    deltas.append({"content": " ".join(words[OUTPUT_TOKENS - 1 :])})
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices.append({"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]})
+    events = [{**completion, "choices": [each]} for each in choices]
+    events.append({**completion, "choices": [], **figures})
+    parts = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b"data: [DONE]\n\n"])
+    head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked"
+    return head.encode() + _END + body + b"0\r\n\r\n"
 
 
 def _response(body: object) -> bytes:

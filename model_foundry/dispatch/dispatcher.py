@@ -124,7 +124,7 @@ class _Dispatch:
         self._announcer = Announcer.where_wanted(settings, run_id)
         self._progress = progress
         # A slot that gave no answer for so long, though every attempt had its time.
-        self._failing_limit_s = settings.inference_wait_s + settings.inference_request_timeout_s
+        self._failing_limit_s = settings.inference_wait_s + settings.inference_idle_s
         slots = [client.slot for client in clients]
         places = sum(slot.parallel + slot.queue_ahead for slot in slots)
         self._room = asyncio.Semaphore(

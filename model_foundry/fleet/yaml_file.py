@@ -1,12 +1,16 @@
 """A YAML file read into a pydantic model; whatever is wrong is named by file, line and field."""
 
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from model_foundry.errors import FoundryError
+from model_foundry.fleet.suggestion import did_you_mean, meant
 
 Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[int | str, ...]
@@ -36,10 +40,54 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     except ValidationError as error:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         faults = []
-        for fault in error.errors(include_input=False, include_url=False):
-            line, field = _place(root, fault["loc"])
-            faults.append(f"{path}:{line}: {field}: {fault['msg'].removeprefix('Value error, ')}")
-        raise FoundryError("\n".join(dict.fromkeys(faults))) from error
+        for where, message in _faults(error.errors(include_url=False), model):
+            line, field = _place(root, where)
+            faults.append(f"{path}:{line}: {field}: {message}")
+        raise FoundryError("\n".join(dict.fromkeys(faults))) from None
+
+
+def _faults(faults: Sequence[ErrorDetails], model: type[BaseModel]) -> Iterator[tuple[Where, str]]:
+    """What is wrong, and where; a key that was meant to be another is not missing besides."""
+    instead: dict[Where, str] = {}
+    misspelt: set[Where] = set()
+    for fault in faults:
+        if fault["type"] == "extra_forbidden":
+            where, known = fault["loc"], _fields(model, fault["loc"][:-1])
+            instead[where] = did_you_mean(where[-1], known) or f"; known: {', '.join(known)}"
+            misspelt.add((*where[:-1], meant(where[-1], known) or where[-1]))
+    emptied = {fault["loc"][:-1] for fault in faults}
+    for fault in faults:
+        where = fault["loc"]
+        if fault["type"] == "too_short" and where in emptied:
+            continue  # what was there is wrong, and named
+        if where in instead:
+            yield where, f"unknown key{instead[where]}"
+        elif fault["type"] == "literal_error":
+            known = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+            yield where, fault["msg"] + did_you_mean(fault["input"], known)
+        elif fault["type"] != "missing" or where not in misspelt:
+            yield where, fault["msg"].removeprefix("Value error, ")
+
+
+def _fields(model: type[BaseModel], where: Where) -> list[str]:
+    """The keys that there may be at a place; parts of it that are no fields are passed over."""
+    here: object = model
+    for part in where:
+        fields = {
+            name: field for each in _models(here) for name, field in each.model_fields.items()
+        }
+        if part in fields:
+            here = fields[str(part)].annotation
+    return [name for each in _models(here) for name in each.model_fields]
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models that an annotation names, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for part in get_args(annotation):
+            yield from _models(part)
 
 
 def _place(root: yaml.Node | None, where: Where) -> tuple[int, str]:

@@ -1,70 +1,73 @@
-"""One attempt of one request on one slot: sent, limited in time and size, read, timed.
+"""One slot, asked: a request sent and its answer read, and what the server says of itself.
 
-Belongs here: OpenAI's HTTP API as llama.cpp, vLLM and others serve it, the limits of an attempt,
-the slot's health and capacity. Does not: whether to try again, and where (`dispatcher`).
+Belongs here: OpenAI's HTTP API as llama.cpp, vLLM and others serve it, the slot's health, capacity
+and tokenizer. Does not: bytes and time (`exchange`), the body's words (`body`), what a refusal says
+(`refusals`), whether to try again, and where (`dispatch`).
 """
 
-import asyncio
 import contextlib
-import re
+import logging
+import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Final, NamedTuple, Self, cast
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, NamedTuple, Self, TypeVar, cast
 from urllib.parse import quote
 
-import httpx2
 import msgspec
-import openai
 
-from model_foundry.fleet.file import Runtime, Slot
+from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.answers import Completion, Reading
-from model_foundry.slot.errors import SlotError, error_object, kind_of_status
+from model_foundry.slot.body import Habits, body_of
+from model_foundry.slot.errors import SlotError
+from model_foundry.slot.exchange import Exchanges, Refused
 from model_foundry.slot.jobs import Job, Request
+from model_foundry.slot.limits import Limits, limits_of
+from model_foundry.slot.refusals import Mask, by_words, failure, plain, said_in
+from model_foundry.slot.secrets import ANSWER_KEY_MIN_CHARS, mask_of
 
-ERROR_MAX_CHARS: Final = 1_000
 HEADER_MAX_CHARS: Final = 256
-# Beside the requests in flight: the look at the slot's health.
-SPARE_CONNECTIONS: Final = 2
+# Beside the requests in flight: looks at the slot, and its tokenizer.
+SPARE_CONNECTIONS: Final = 4
 _PATHS: Final = {"chat": "/chat/completions", "completion": "/completions"}
+_AWAY: Final = frozenset({502, 503, 504})
+_NOT_THERE: Final = frozenset({404, 405, 501})
+# Of which `capacity` consists at most.
+_LOOKS: Final = 3
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Served(NamedTuple):
+    """What a server says of itself; None, or no models, where it does not say."""
+
+    models: tuple[str, ...]
+    total_slots: int | None
+    context_tokens: int | None
 
 
 class SlotClient:
     """The connections to one slot. Close it, or use it as an async context manager.
 
-    An attempt is one HTTP request: the openai client's own retries are off. Answers of servers
-    that report no timings are streamed, so that the first token can be timed.
+    Every request is streamed, so that silence can be told from work. What the server refuses of
+    its parameters (`body.Habits`) is left out from then on.
     """
 
     def __init__(self, slot: Slot, environment: Mapping[str, str], settings: Settings) -> None:
         self.slot = slot
-        self._url = slot.url(environment)
-        self._key = slot.key(environment)
-        self._attempt_s = settings.inference_request_timeout_s
-        self._probe_s = settings.connect_timeout_s
-        # Whether vLLM reports timings depends on how it was started; its first answer tells.
-        self._streams = slot.runtime == "openai"
-        connections = slot.parallel + slot.queue_ahead + SPARE_CONNECTIONS
-        http = httpx2.AsyncClient(
-            transport=_LimitedTransport(
-                httpx2.AsyncHTTPTransport(
-                    # Certificates take 40 ms to load, and plain HTTP (redirects are off) has none.
-                    verify=self._url.startswith("https:"),
-                    limits=httpx2.Limits(
-                        max_connections=connections, max_keepalive_connections=connections
-                    ),
-                ),
-                settings.inference_response_max_bytes,
-            ),
-            timeout=httpx2.Timeout(self._attempt_s, connect=settings.connect_timeout_s),
-            follow_redirects=False,
-            trust_env=False,
-            headers={"Accept-Encoding": "identity"},
-        )
-        self._openai = openai.AsyncOpenAI(
-            base_url=f"{self._url}/v1", api_key=self._key, max_retries=0, http_client=http
+        self._root, self._api = slot.address(environment)
+        key = slot.key(environment)
+        self._mask = mask_of(key)
+        self._key_is_long = key is not None and len(key) >= ANSWER_KEY_MIN_CHARS
+        self._settings = settings
+        self._habits = Habits.declared(slot)
+        self._counts_tokens = slot.runtime != "openai"
+        self._exchanges = Exchanges(
+            at_once=slot.parallel + slot.queue_ahead + SPARE_CONNECTIONS,
+            connect_s=settings.connect_timeout_s,
+            max_bytes=settings.inference_response_max_bytes,
+            headers={} if key is None else {"Authorization": f"Bearer {key}"},
         )
 
     async def __aenter__(self) -> Self:
@@ -75,147 +78,223 @@ class SlotClient:
 
     async def close(self) -> None:
         """Close every connection; the slot notices and stops working on what is in flight."""
-        await self._openai.close()
+        await self._exchanges.close()
 
-    async def ask(self, job: Job, request: Request | None = None) -> Completion:
+    # Requests.
+
+    async def ask(
+        self, job: Job, request: Request | None = None, *, id_slot: int | None = None
+    ) -> Completion:
         """Send the job's request once, or another one on its behalf (a repair turn).
+
+        Args:
+            job: on whose behalf.
+            request: instead of the job's own.
+            id_slot: the place of llama.cpp's cache that is preferred.
 
         Raises:
             SlotError: whatever went wrong.
         """
+        request = request or job.request
+        habits = self._habits
         with self._slot_errors():
-            async with asyncio.timeout(self._attempt_s):
-                ask = self._streamed if self._streams else self._whole
-                return await ask(job, request or job.request)
+            while True:
+                body = body_of(self.slot, habits, request, id_slot)
+                answer = await self._send(job, request, body)
+                if isinstance(answer, Completion):
+                    self._learn(habits)
+                    return answer
+                said = said_in(answer.body, self._mask)
+                learnt = habits.after(answer.status, said, body)
+                if learnt is None:
+                    raise failure(answer.status, answer.headers, said, self._mask)
+                habits = learnt
+
+    async def _send(
+        self, job: Job, request: Request, body: Mapping[str, Any]
+    ) -> Completion | Refused:
+        content = _encoded(body)
+        reading = Reading(request.endpoint)
+        started = time.perf_counter()
+        try:
+            refused = await self._exchanges.exchange(
+                self._api + _PATHS[request.endpoint],
+                body=content,
+                headers=_headers(job),
+                limits=limits_of(self.slot, request, len(content), self._settings),
+                take=reading.feed,
+            )
+        except SlotError as error:
+            # The end may have come, and only the connection's has not.
+            if error.kind not in {"timeout", "connection"} or reading.first_token_ms is None:
+                raise
+            with contextlib.suppress(SlotError, ValueError):
+                return self._without_key(reading.completion(_elapsed_ms(started)))
+            raise
+        if refused is not None:
+            return refused
+        return self._without_key(reading.completion(_elapsed_ms(started)))
+
+    def _learn(self, habits: Habits) -> None:
+        if habits == self._habits:
+            return
+        learnt = self._habits.beside(habits)
+        if learnt != self._habits:
+            log.warning(
+                "slot %s refuses parameters; from now on it gets stream_options: %s, omit: %s, "
+                "rename: %s. Say so in the fleet file",
+                self.slot.name,
+                "true" if learnt.stream_options else "false",
+                sorted(learnt.omit),
+                dict(learnt.rename),
+            )
+        self._habits = learnt
+
+    def _without_key(self, completion: Completion) -> Completion:
+        """A server that tells its requests' headers tells them in answers too."""
+        if not self._key_is_long:
+            return completion
+        texts = {
+            name: _masked(value, self._mask)
+            for name in completion.__struct_fields__
+            if isinstance(value := getattr(completion, name), str | list)
+        }
+        return msgspec.structs.replace(completion, **texts)
+
+    # Looks: each has a part of their time, and any answer over HTTP is a sign of life.
 
     async def capacity(self) -> int:
         """How many requests the slot works on at once: the fleet's figure, or the server's if less.
 
         Raises:
-            SlotError: the slot does not answer, or is not ready.
+            SlotError: nothing answers there, or the server says that it is not ready.
         """
-        async with self._looking():
-            match self.slot.runtime:
-                case "openai":
-                    await self._get("/models")
-                case "llama.cpp":
-                    return min(self.slot.parallel, (await self._props()).total_slots)
+        with self._slot_errors():
+            await self._live()
+            props = await self._props(self._look_s)
+        if props is None or props.total_slots is None:
             return self.slot.parallel
+        return min(self.slot.parallel, props.total_slots)
 
-    async def served(self) -> "Served":
+    async def served(self) -> Served:
         """What the server says of itself.
 
         Raises:
-            SlotError: the slot does not answer, is not ready, or answers something else.
+            SlotError: nothing answers there, it is not ready, or it does not take the key.
         """
-        async with self._looking():
-            listed = msgspec.json.decode(await self._get("/models"), type=_Models).data
-            models = tuple(model.id for model in listed)
-            if self.slot.runtime != "llama.cpp":
-                longest = [each.max_model_len for each in listed if each.id == self.slot.model]
-                return Served(models, None, longest[0] if longest else None)
-            props = await self._props()
-            return Served(models, props.total_slots, props.default_generation_settings.n_ctx)
-
-    @contextlib.asynccontextmanager
-    async def _looking(self) -> AsyncIterator[None]:
-        """A look at a slot that is ready, limited in time."""
         with self._slot_errors():
-            async with asyncio.timeout(self._probe_s):
-                if self.slot.runtime != "openai":  # has no /health
-                    await self._get(f"{self._url}/health")
-                yield
+            await self._live()
+            listed = await self._models()
+            props = await self._props(self._settings.inference_look_s)
+        models = tuple(model.id for model in listed)
+        if props is not None:
+            return Served(models, props.total_slots, props.default_generation_settings.n_ctx)
+        longest = [model.max_model_len for model in listed if model.id == self.slot.model]
+        return Served(models, None, longest[0] if longest else None)
 
-    async def _props(self) -> "_Props":
-        return msgspec.json.decode(await self._get(f"{self._url}/props"), type=_Props)
+    async def _live(self) -> None:
+        """Return if the server is ready as far as it says; a path it does not know says nothing."""
+        health, models = f"{self._root}/health", f"{self._api}/models"
+        looks = (models, f"{self._root}/") if self.slot.runtime == "openai" else (health, models)
+        trouble: SlotError | None = None
+        for url in looks:
+            try:
+                answer = await self._get(url, self._look_s)
+            except SlotError as error:
+                trouble = error
+                continue
+            if isinstance(answer, Refused):
+                said = self._failure(answer)
+                if said.kind == "loading" or answer.status in _AWAY:
+                    raise said
+            return
+        if trouble is not None:
+            raise trouble
 
-    async def _get(self, path: str) -> bytes:
-        response: httpx2.Response = await self._openai.get(path, cast_to=httpx2.Response)
-        return response.content
+    async def _models(self) -> list["_Model"]:
+        """The models that the server lists; none where it lists none, or takes too long."""
+        try:
+            answer = await self._get(f"{self._api}/models", self._settings.inference_look_s)
+        except SlotError:
+            return []
+        if isinstance(answer, Refused):
+            error = self._failure(answer)
+            if error.kind in {"unauthorized", "forbidden"}:
+                raise error
+            return []
+        with contextlib.suppress(ValueError, RecursionError):
+            return msgspec.json.decode(answer, type=_Models).data or []
+        return []
 
-    async def _whole(self, job: Job, request: Request) -> Completion:
-        started = time.perf_counter()
-        response = await self._openai.post(
-            _PATHS[request.endpoint],
-            cast_to=httpx2.Response,
-            body=self._body(request),
-            options={"headers": _headers(job)},
+    async def _props(self, within_s: float) -> "_Props | None":
+        if self.slot.runtime != "llama.cpp":
+            return None
+        with contextlib.suppress(SlotError, ValueError, RecursionError):
+            answer = await self._get(f"{self._root}/props", within_s)
+            if not isinstance(answer, Refused):
+                return msgspec.json.decode(answer, type=_Props)
+        return None
+
+    # The tokenizer.
+
+    async def count_tokens(self, request: Request) -> int | None:
+        """The tokens of a request's prompt, by the server's own tokenizer and chat template.
+
+        None where it has none (runtime `openai`), or none that answers within `inference_look_s`.
+        """
+        if not self._counts_tokens:
+            return None
+        body = body_of(self.slot, self._habits, request, None)
+        with contextlib.suppress(SlotError, ValueError, RecursionError, TypeError):
+            if self.slot.runtime == "vllm":
+                return (await self._told("/tokenize", _tokenizable(body), _Counted)).count
+            prompt = request.prompt
+            if request.endpoint == "chat":
+                prompt = (await self._told("/apply-template", body, _Templated)).prompt
+            content = {"content": prompt, "add_special": True, "parse_special": True}
+            return len((await self._told("/tokenize", content, _Tokenized)).tokens)
+        return None
+
+    async def _told(self, path: str, body: Mapping[str, Any], form: type[T]) -> T:
+        answer = await self._get(self._root + path, self._settings.inference_look_s, body)
+        if isinstance(answer, Refused):
+            self._counts_tokens = answer.status not in _NOT_THERE
+            raise self._failure(answer)
+        return msgspec.json.decode(answer, type=form)
+
+    # What they share.
+
+    @property
+    def _look_s(self) -> float:
+        return self._settings.inference_look_s / _LOOKS
+
+    async def _get(
+        self, url: str, within_s: float, body: Mapping[str, Any] | None = None
+    ) -> bytes | Refused:
+        parts: list[bytes] = []
+        refused = await self._exchanges.exchange(
+            url,
+            body=None if body is None else _encoded(body),
+            limits=Limits(within_s, within_s, within_s),
+            take=lambda data, _: parts.append(data),
         )
-        reading = Reading(request.endpoint)
-        reading.feed(response.content, _elapsed_ms(started))
-        completion = reading.completion(_elapsed_ms(started))
-        if self.slot.runtime == "vllm" and completion.timings.timing_source == "client":
-            self._streams = True
-        return completion
+        return b"".join(parts) if refused is None else refused
 
-    async def _streamed(self, job: Job, request: Request) -> Completion:
-        started = time.perf_counter()
-        reading = Reading(request.endpoint)
-        async with await self._openai.post(
-            _PATHS[request.endpoint],
-            cast_to=object,
-            body=self._body(request) | {"stream": True, "stream_options": {"include_usage": True}},
-            options={"headers": _headers(job)},
-            stream=True,
-            stream_cls=openai.AsyncStream[object],
-        ) as events:
-            async for data in events.response.aiter_bytes():
-                reading.feed(data, _elapsed_ms(started))
-        return reading.completion(_elapsed_ms(started))
-
-    def _body(self, request: Request) -> dict[str, Any]:
-        body = {"model": self.slot.model, **request.parameters()}
-        if request.thinking is not None:
-            if self.slot.runtime != "openai":
-                body["chat_template_kwargs"] = {"enable_thinking": request.thinking}
-            elif not request.thinking:
-                body["reasoning_effort"] = "none"
-        return body | _tools(request, self.slot.runtime)
+    def _failure(self, refused: Refused) -> SlotError:
+        said = said_in(refused.body, self._mask)
+        return failure(refused.status, refused.headers, said, self._mask)
 
     @contextlib.contextmanager
     def _slot_errors(self) -> Iterator[None]:
         """Whatever an attempt fails with becomes a SlotError: bounded, and without the key."""
         try:
             yield
-        except (
-            *(SlotError, TimeoutError, openai.OpenAIError, httpx2.TransportError),
-            *(ValueError, RecursionError),
-        ) as error:
-            found = _slot_error(error)
-            text = str(found)
-            if self.slot.api_key is not None:
-                text = text.replace(self._key, "***")
-            raise SlotError(found.kind, text[:ERROR_MAX_CHARS], found.retry_after_s) from None
-
-
-def _slot_error(error: Exception) -> SlotError:
-    match error:
-        case SlotError():
-            return error
-        case TimeoutError() | openai.APITimeoutError() | httpx2.TimeoutException():
-            return SlotError("timeout", "no whole answer within the time limit")
-        case openai.APIStatusError():
-            said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
-            return SlotError(
-                kind_of_status(error.status_code),
-                f"HTTP {error.status_code}: {said or error.message}",
-                _retry_after_s(error.response.headers),
-            )
-        case openai.APIConnectionError() | httpx2.TransportError():
-            cause = error.__cause__ or error
-            return SlotError("connection", str(cause) or type(cause).__name__)
-        case openai.APIError():
-            return error_object(error.body or error.message)
-        case _:
-            return SlotError("invalid_response", f"{type(error).__name__}: {error}")
-
-
-class Served(NamedTuple):
-    """What a server says of itself; None where its kind does not say."""
-
-    models: tuple[str, ...]
-    total_slots: int | None
-    context_tokens: int | None
+        except SlotError as error:
+            text = plain(str(error), self._mask)
+            raise SlotError(by_words(error), text, error.retry_after_s) from None
+        except (ValueError, RecursionError) as error:
+            text = plain(f"{type(error).__name__}: {error}", self._mask)
+            raise SlotError("invalid_response", text) from None
 
 
 class _Model(msgspec.Struct):
@@ -224,7 +303,7 @@ class _Model(msgspec.Struct):
 
 
 class _Models(msgspec.Struct):
-    data: list[_Model]
+    data: list[_Model] | None = None
 
 
 class _Generation(msgspec.Struct):
@@ -234,86 +313,54 @@ class _Generation(msgspec.Struct):
 class _Props(msgspec.Struct):
     """What llama.cpp's server says of itself."""
 
-    total_slots: Annotated[int, msgspec.Meta(ge=1)]
+    total_slots: Annotated[int, msgspec.Meta(ge=1)] | None = None
     default_generation_settings: _Generation = msgspec.field(default_factory=_Generation)
 
 
-class _LimitedTransport(httpx2.AsyncBaseTransport):
-    """Cuts a response off as soon as it is larger than the limit, error responses included."""
-
-    def __init__(self, inner: httpx2.AsyncBaseTransport, max_bytes: int) -> None:
-        self._inner = inner
-        self._max_bytes = max_bytes
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        response = await self._inner.handle_async_request(request)
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            await response.aclose()
-            raise SlotError("invalid_response", "the answer is compressed, which was not asked for")
-        stream = cast(httpx2.AsyncByteStream, response.stream)
-        response.stream = _LimitedStream(stream, self._max_bytes)
-        return response
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+class _Templated(msgspec.Struct):
+    prompt: str
 
 
-class _LimitedStream(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream, max_bytes: int) -> None:
-        self._inner = inner
-        self._max_bytes = max_bytes
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for part in self._inner:
-            size += len(part)
-            if size > self._max_bytes:
-                raise SlotError("too_large", f"the answer is larger than {self._max_bytes} bytes")
-            yield part
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
+class _Tokenized(msgspec.Struct):
+    tokens: list[Any]
 
 
-def _tools(request: Request, runtime: Runtime) -> dict[str, Any]:
-    """The tools of a request body, as far as a runtime wants them otherwise than OpenAI does."""
-    tools = [(_function(tool), tool) for tool in request.tools or ()]
-    if runtime == "vllm" and tools:
-        # Unless `strict` is set, it takes any JSON for a call's arguments.
-        strict = [{**tool, "function": {"strict": True, **function}} for function, tool in tools]
-        return {"tools": strict}
-    if runtime == "llama.cpp" and isinstance(request.tool_choice, Mapping):
-        # It does not know a tool by name: the one that must be called is the only one.
-        chosen = _function(request.tool_choice).get("name")
-        if only := [tool for function, tool in tools if function.get("name") == chosen]:
-            return {"tools": only, "tool_choice": "required"}
-    return {}
+class _Counted(msgspec.Struct):
+    count: int
 
 
-def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
-    function = tool.get("function")
-    return function if isinstance(function, Mapping) else {}
+def _tokenizable(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What vLLM's `/tokenize` reads of a request."""
+    names = ("model", "messages", "prompt", "tools", "chat_template_kwargs")
+    return {name: body[name] for name in names if name in body}
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except (ValueError, TypeError, RecursionError) as error:
+        detail = f"the request is no JSON: {type(error).__name__}"
+        raise SlotError("bad_request", detail) from None
 
 
 def _headers(job: Job) -> dict[str, str]:
-    headers = {"X-Request-Id": job.job_id}
+    """A server may refuse an id that it has seen: each attempt has its own."""
+    headers = {"X-Request-Id": f"{job.job_id}-{os.urandom(4).hex()}", "X-Job-Id": job.job_id}
     if job.correlation_id is not None:
         headers["X-Correlation-Id"] = quote(job.correlation_id, safe="!#$&'()*+,/:;=?@[]~ ")[
             :HEADER_MAX_CHARS
-        ]
+        ].strip()
     return headers
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from a number or from a date."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?", value):
-            return float(value)
-        wait_s = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, wait_s)
+def _masked(value: T, mask: Mask) -> T:
+    if isinstance(value, str):
+        return cast(T, mask(value))
+    if isinstance(value, Mapping):
+        return cast(T, {mask(key): _masked(item, mask) for key, item in value.items()})
+    if isinstance(value, list):
+        return cast(T, [_masked(item, mask) for item in value])
+    return value
 
 
 def _elapsed_ms(started: float) -> float:

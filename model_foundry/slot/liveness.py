@@ -14,7 +14,7 @@ from model_foundry.slot.errors import ErrorKind, SlotError
 
 # Nobody is there, or not yet. Any other error is an answer, and not the one of such a slot.
 _AWAY: Final[frozenset[ErrorKind]] = frozenset(
-    {"connection", "timeout", "unavailable", "rate_limited", "server_error"}
+    {"connection", "timeout", "unavailable", "loading", "rate_limited", "server_error"}
 )
 
 
@@ -34,7 +34,7 @@ class SlotState(msgspec.Struct, frozen=True, kw_only=True):
 async def look_at(
     slots: Sequence[Slot], environment: Mapping[str, str], settings: Settings
 ) -> list[SlotState]:
-    """How each slot is found, all asked at once; each has `connect_timeout_s` to answer."""
+    """How each slot is found, all asked at once; each has `inference_look_s` to answer a look."""
     return list(await asyncio.gather(*(_look(slot, environment, settings) for slot in slots)))
 
 

@@ -39,7 +39,7 @@ def command(settings: Settings, file: Path, to: str) -> subprocess.Popen[str]:
         **{"home": settings.home, "fleet": settings.fleet},
         "postgres_url": settings.require_postgres_url(),
         **QUICK,
-        "inference_request_timeout_s": 60,
+        "inference_idle_s": 60,
     }
     environment = {
         f"MODEL_FOUNDRY_{name.upper()}": str(each) for name, each in values.items() if each

@@ -149,7 +149,7 @@ async def test_a_passing_fault_is_tried_again(limits: Settings, fault: str) -> N
 
 
 async def test_a_hang_costs_one_time_limit(tmp_path: Path) -> None:
-    limits = quick(tmp_path, inference_request_timeout_s=0.3)
+    limits = quick(tmp_path, inference_idle_s=0.3)
     with FakeSlot() as fake:
         _, landed = await run([job("!fault=hang,times=1!")], [fake.slot()], limits)
     assert (landed.one().status, landed.one().attempts) == ("ok", 2)
@@ -316,7 +316,7 @@ async def test_when_all_slots_stay_dead_the_jobs_fail_with_the_reason(tmp_path: 
 
 
 async def test_a_slot_that_answers_nothing_is_dead_too(tmp_path: Path) -> None:
-    limits = quick(tmp_path, inference_wait_s=0.3, inference_request_timeout_s=0.3)
+    limits = quick(tmp_path, inference_wait_s=0.3, inference_idle_s=0.3)
     with FakeSlot(parallel=2) as fake:
         fake.tell(fault="500")
         report, landed = await run(jobs(500), [fake.slot()], limits)

@@ -177,7 +177,7 @@ def test_places_and_requests(limits: Settings) -> None:
 
 
 async def test_jobs_that_wait_in_runs(limits: Settings) -> None:
-    patient = limits.model_copy(update={"inference_request_timeout_s": 60.0})
+    patient = limits.model_copy(update={"inference_idle_s": 60.0})
 
     def run(count: int, text: str) -> asyncio.Task[DispatchReport]:
         asked = jobs(count, text=text)

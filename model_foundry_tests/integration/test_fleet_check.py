@@ -145,13 +145,14 @@ def test_loading_is_down_and_a_wrong_answer_is_a_contradiction(
         assert (code, slot["state"]) == (0, "up")
         assert slot["total_slots"] == (2 if flavour == "llama.cpp" else None)
         assert shown["unplaced"] == ["fake"]
-        if flavour == "openai":  # has no /health
-            return
-        fake.tell(health=503)
+        fake.tell(paths={"/v1/models": 404, "/props": 404})
+        code, shown = check()
+        assert (code, shown["slots"][0]["state"]) == (0, "up")
+        fake.tell(paths={"/v1/models": 503, "/health": 503})
         code, shown = check()
         assert (code, shown["slots"][0]["state"]) == (0, "down")
         assert "503" in shown["slots"][0]["detail"]
-        fake.tell(health=401)
+        fake.tell(paths={"/v1/models": 401})
         code, shown = check()
         assert (code, shown["slots"][0]["state"]) == (1, "up")
         assert "HTTP 401" in shown["slots"][0]["differences"][0]

@@ -1,5 +1,6 @@
 """Fleet files: what is wrong is named by file, line and field; the shipped ones are whole."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ slots:
     parallel: 2
     context_tokens: 4096
 """
+AHEAD = "queue_ahead: 1"
 GPU = "      - { name: GPU0, memory_gib: 24 }\n"
 
 
@@ -64,7 +66,35 @@ def test_a_good_file_says_everything(tmp_path: Path) -> None:
     ("old", "new", "line", "said"),
     [
         ("    parallel: 2", "    parallel: 0", 16, "slots[0].parallel: Input should be greater"),
-        ("queue_ahead: 1", "queue_ahed: 1", 23, "slots[0].queue_ahed: Extra inputs"),
+        ("queue_ahead: 1", "queue_ahed: 1", 23, "slots[0].queue_ahed: unknown key (did you mean q"),
+        ("queue_ahead: 1", "zzz: 1", 23, "slots[0].zzz: unknown key; known: omit, rename"),
+        (
+            "    parallel: 2",
+            "    paralel: 2",
+            16,
+            "slots[0].paralel: unknown key (did you mean para",
+        ),
+        (
+            "    model: m\n",
+            "    Model: m\n",
+            14,
+            "slots[0].Model: unknown key (did you mean model?)",
+        ),
+        ("slots:", "slot:", 9, "slot: unknown key (did you mean slots?)"),
+        ("profiles:", "profile:", 2, "profile: unknown key (did you mean profiles?)"),
+        ("gpus:\n", "gpu:\n", 7, "hosts[0].gpu: unknown key (did you mean gpus?)"),
+        ("memory_gib: 24", "memory_gb: 24", 8, "hosts[0].gpus[0].memory_gb: unknown key (did you"),
+        ("repo: o/m", "rpo: o/m", 20, "slots[0].weights.rpo: unknown key (did you mean repo?)"),
+        ("tg_tokens_per_s", "tg_token_per_s", 22, "slots[0].expected.tg_token_per_s: unknown key"),
+        (
+            "{ env: B_URL }",
+            "{ evn: B_URL }",
+            27,
+            "slots[1].endpoint.evn: unknown key (did you mean",
+        ),
+        ("[worker]", "[workr]", 11, "slots[0].roles[0]: Input should be 'orchestrator', 'worker'"),
+        ("[worker]", "[Translator]", 11, "or 'translator' (did you mean translator?)"),
+        ("[a, b]", "[a, B]", 3, "profiles.full: unknown slot: B (did you mean b?); known: a, b"),
         ("    licence: MIT\n", "", 10, "slots[0].licence: Field required"),
         ("[worker]", "[worker, boss]", 11, "slots[0].roles[1]: Input should be 'orchestrator'"),
         ("runtime: vllm", "runtime: sglang", 12, "slots[0].runtime: Input should be 'vllm'"),
@@ -72,9 +102,39 @@ def test_a_good_file_says_everything(tmp_path: Path) -> None:
         ("http://127.0.0.1:8000", "http://h:99999", 13, "slots[0].endpoint: Port out of range"),
         ("{ env: B_URL }", "{ env: b }", 27, "slots[1].endpoint.env: String should match"),
         ("{ env: B_URL }", "{}", 27, "slots[1].endpoint.env: Field required"),
-        ("host: box", "host: bax", 18, "slots[0].host: unknown host: bax; known: box"),
+        (
+            "host: box",
+            "host: bax",
+            18,
+            "slots[0].host: unknown host: bax (did you mean box?); known",
+        ),
         ("    host: box\n", "", 18, "slots[0].gpus: GPUs of which host?"),
-        ("[GPU0]", "[GPU0, GPU1]", 19, "slots[0].gpus: unknown GPU of host box: GPU1; known: GPU0"),
+        (
+            "[GPU0]",
+            "[GPU0, GPU1]",
+            19,
+            "slots[0].gpus: unknown GPU of host box: GPU1 (did you mean",
+        ),
+        (AHEAD, "omit: [temprature]", 23, "(did you mean temperature?)"),
+        (AHEAD, "rename: { max_token: x }", 23, "(did you mean max_tokens?)"),
+        (AHEAD, "rename: { max_tokens: messages }", 23, "messages is a parameter of its own"),
+        (AHEAD, "response_format: json_shema", 23, "(did you mean json_schema?)"),
+        (AHEAD, "idle_s: 0", 23, "slots[0].idle_s: Input should be greater than 0"),
+        (AHEAD, "extra_body: { messages: [] }", 23, "extra_body: messages: that is what a request"),
+        (
+            AHEAD,
+            "extra_body: { api_key: planted }",
+            23,
+            "slots[0].extra_body: api_key: a fleet file",
+        ),
+        (
+            AHEAD,
+            "extra_body: { a: [{ X-API-Key: planted }] }",
+            23,
+            "X-API-Key: a fleet file holds no",
+        ),
+        (AHEAD, "extra_body: { at: 2026-01-01 }", 23, "slots[0].extra_body.at"),
+        (AHEAD, "api_key: planted", 23, "slots[0].api_key: Input should be a valid dictionary"),
         ("repo: o/m, ", "", 20, "slots[0].weights: give exactly one of wheel, file and repo"),
         ("size_gib: 10", "size_gib: 10, ram_gib: 11", 20, "slots[0].weights: ram_gib is a part"),
         ("bytes_per_token: 1024", "", 21, "slots[0].kv_cache: give either bytes_per_token or"),
@@ -94,8 +154,37 @@ def test_a_fault_is_named_by_file_line_and_field(
 ) -> None:
     with pytest.raises(FoundryError) as caught:
         load(tmp_path, GOOD.replace(old, new, 1))
-    assert f"{tmp_path / 'fleet.yaml'}:{line}: {said}" in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'fleet.yaml'}:{line}: ")
+    assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+    assert "planted" not in str(caught.value)
+
+
+def test_a_slot_may_differ_from_openai(tmp_path: Path) -> None:
+    differs = """omit: [temperature]
+    rename: { max_tokens: max_completion_tokens }
+    extra_body: { top_k: 40, eos_token: x, chat_template_kwargs: { enable_thinking: false } }
+    stream_options: false
+    response_format: none
+    idle_s: 30
+    load_s: 900
+"""
+    plain = load(tmp_path, GOOD).slots[0]
+    assert (plain.omit, plain.rename, plain.extra_body) == ((), {}, {})
+    assert (plain.stream_options, plain.response_format) == (True, "json_schema")
+    slot = load(tmp_path, GOOD.replace("queue_ahead: 1", differs)).slots[0]
+    assert (slot.omit, slot.rename) == (("temperature",), {"max_tokens": "max_completion_tokens"})
+    assert slot.extra_body["chat_template_kwargs"] == {"enable_thinking": False}
+    assert (slot.stream_options, slot.response_format) == (False, "none")
+    assert (slot.idle_s, slot.load_s) == (30, 900)
+
+
+def test_a_role_and_a_profile_that_are_not_there_have_a_closest_one(tmp_path: Path) -> None:
+    fleet = load(tmp_path, GOOD)
+    with pytest.raises(FoundryError, match=r"role 'translater' \(did you mean translator\?\)"):
+        fleet.with_role("translater", "full")
+    with pytest.raises(FoundryError, match=r"no profile 'ful' \(did you mean full\?\)"):
+        fleet.in_profile("ful")
 
 
 def test_every_fault_has_its_line(tmp_path: Path) -> None:
@@ -151,3 +240,29 @@ def test_the_reported_figures_stand_in_the_shipped_fleets() -> None:
         ("worker-1", "dev1"): ((5100, 5100), (161, 161)),
         ("translator", "dev1"): ((100, 240), (35, 140)),
     }
+
+
+def entries() -> dict[str, str]:
+    """The ready entries of docs/fleets.md, by the runtime that their comment names."""
+    text = (data_path("docs") / "fleets.md").read_text(encoding="utf-8")
+    block = text.split("A complete entry is", 1)[1].split("\n## ", 1)[0]
+    lines = [line[4:] for line in block.splitlines() if line.startswith("    ")]
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("# "):
+            name = line[2:].partition(":")[0].partition(" (")[0].partition(",")[0]
+        found.setdefault(name, []).append(line)
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
+RUNTIMES = (
+    *("llama.cpp", "vLLM", "Ollama", "LM Studio", "SGLang", "llama-swap", "TabbyAPI"),
+    *("koboldcpp", "LiteLLM", "OpenRouter", "OpenAI's reasoning models"),
+)
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_the_documented_entry_of_a_runtime_is_one(tmp_path: Path, name: str) -> None:
+    ready = textwrap.indent(entries()[name], "    ") + "\n"
+    text = GOOD.replace("    runtime: openai\n    endpoint: { env: B_URL }\n", ready)
+    assert load(tmp_path, text).slots[1].url({}).startswith("http")

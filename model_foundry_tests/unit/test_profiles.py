@@ -67,8 +67,8 @@ def test_a_path_relative_to_the_working_directory(
     [
         (
             "# familiar\n\nnaughty x kindergarden\n",
-            r"CLAUDE\.md:3: unknown slot of fleet gemma4: kindergarden; "
-            r"known: naughty, kindergarten, translator, grandpa",
+            r"CLAUDE\.md:3: unknown slot of fleet gemma4: kindergarden "
+            r"\(did you mean kindergarten\?\); known: naughty, kindergarten, translator, grandpa",
         ),
         ("We use naughty x translator here.\n", r"CLAUDE\.md: no line says .* with x between"),
         ("", "no line says which slots are in use"),

@@ -86,7 +86,7 @@ def test_the_version_follows_the_terms(path: Path) -> None:
             "  - source: 枠",
             r"ja-en\.yaml:1: file: the term '枠' is there twice",
         ),
-        ("also:", "alas:", r"ja-en\.yaml:8: terms\[1\]\.alas: Extra inputs"),
+        ("also:", "alas:", r"ja-en\.yaml:8: terms\[1\]\.alas: unknown key"),
         ("from: ja\n", "", r"ja-en\.yaml:1: from: Field required"),
         ("from: ja", "from: [", r"ja-en\.yaml:\d: not YAML"),
     ],

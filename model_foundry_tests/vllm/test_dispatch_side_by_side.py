@@ -31,7 +31,7 @@ FORM = "Here is my thought process: {} Here is my response: {}"
 @pytest.fixture
 def limits(side_by_side: Settings) -> Settings:
     """Both slots, and short waits."""
-    return side_by_side.model_copy(update={**QUICK, "inference_request_timeout_s": 60.0})
+    return side_by_side.model_copy(update={**QUICK, "inference_idle_s": 60.0})
 
 
 def changed(settings: Settings, **changes: Any) -> Settings:

@@ -13,6 +13,8 @@ from model_foundry.devstack.familiar.prompts import Body, Message
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.settings import Settings
+from model_foundry.slot.refusals import plain
+from model_foundry.slot.secrets import mask_of
 
 
 class Exchange(NamedTuple):
@@ -64,13 +66,15 @@ class Connection:
     def __init__(self, slot: Slot, environment: Mapping[str, str], settings: Settings) -> None:
         self.slot = slot
         self.free = slot.parallel
-        self._url = slot.url(environment)
+        address, key = slot.address(environment), slot.key(environment)
+        self._url = address.root
+        self._mask = mask_of(key)
         self._client = openai.AsyncOpenAI(
-            base_url=f"{self._url}/v1",
-            api_key=slot.key(environment),
+            base_url=address.api,
+            api_key=key or "none",
             http_client=openai.DefaultAsyncHttpxClient(
                 timeout=httpx2.Timeout(
-                    settings.inference_request_timeout_s, connect=settings.connect_timeout_s
+                    settings.inference_idle_s, connect=settings.connect_timeout_s
                 ),
                 trust_env=False,
             ),
@@ -93,9 +97,9 @@ class Connection:
         except openai.APIError as error:
             raise FoundryError(
                 f"slot {self.slot.name} at {self._url} did not answer familiar: "
-                f"{str(error).rstrip('.')}. Look at the slot's log, and check that it serves what "
-                "the fleet file says."
-            ) from error
+                f"{plain(str(error), self._mask).rstrip('.')}. Look at the slot's log, and check "
+                "that it serves what the fleet file says."
+            ) from None
         duration_ms = (time.perf_counter() - started) * 1000
         said = body["messages"] if said is None else said
         return Exchange(self.slot, role, said, body, answer.to_dict(), duration_ms)

@@ -1,0 +1,214 @@
+"""What an HTTP answer that is no success says: the kind of error, by status and by words. Pure.
+
+Belongs here: error bodies of every server in one form, and the words that they use. Does not: what
+follows from a kind (`dispatch`), bodies of successes (`answers`).
+"""
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from model_foundry.slot.errors import ErrorKind, SlotError
+
+# Of an error's body: the rest is not read.
+BODY_MAX_BYTES: Final = 64 * 1024
+TEXT_MAX_CHARS: Final = 1_000
+_READ_CHARS: Final = 8_000
+_KEY_MAX_CHARS: Final = 4_096
+
+_STATUSES: Final[Mapping[int, ErrorKind]] = {
+    401: "unauthorized",
+    402: "forbidden",
+    403: "forbidden",
+    404: "not_found",
+    405: "not_found",
+    407: "unauthorized",
+    408: "timeout",
+    413: "too_long",
+    414: "too_long",
+    421: "unavailable",
+    425: "unavailable",
+    429: "rate_limited",
+    451: "forbidden",
+    501: "not_found",
+    502: "unavailable",
+    503: "unavailable",
+    504: "timeout",
+    # Cloudflare's, for a server behind it that is away; and Anthropic's "overloaded".
+    520: "unavailable",
+    521: "unavailable",
+    522: "unavailable",
+    523: "unavailable",
+    524: "timeout",
+    529: "unavailable",
+}
+_TOO_LONG: Final = re.compile(
+    r"exceed_context_size_error|context_length_exceeded|string_above_max_length"
+    r"|(maximum|max|available|model'?s?) (model |input )?context (length|size|window)"
+    r"|(exceed\w*|longer than|larger than|greater than|fit (in|into|within)|over\w*|beyond) "
+    r"(the |its |this |model'?s? )*(available |maximum |max\.? |allowed )*(model )?"
+    r"(context|max_model_len|max_seq_len|model length|input length|prompt length)"
+    r"|context (length|size|window)\b.{0,40}\b(exceed|overflow|too (small|long))"
+    r"|context the overflows|loaded with context length"
+    r"|(prompt|input|inputs|messages|request|conversation) (is|are) too (long|large)"
+    r"|too many (input |prompt )?tokens|(max_seq_len|max_model_len)"
+    r"|reduce (the )?(length|your prompt)|maximum number of (input )?tokens"
+)
+_LOADING: Final = re.compile(
+    r"loading (the )?model"
+    r"|model\b.{0,120}\b(is|still) (still |currently |now )?(being loaded|loading)"
+    r"|\b(is|still|currently) (starting|loading|warming)\b|warming up|not (yet )?(been )?loaded yet"
+)
+_KEY: Final = re.compile(
+    r"(invalid|incorrect|wrong|missing|no) api[ _-]?key|api[ _-]?key\b.{0,20}\b(not valid|invalid)"
+    r"|invalid_api_key|authentication_error"
+)
+_NO_MODEL: Final = re.compile(
+    r"model_not_found|(no such|unknown|could not find|cannot find) (\w+ )?model\b"
+    r"|\bmodel\b.{0,200}\b(not found|does not exist|doesn't exist|no longer available)"
+)
+# Words that say more than the status does; the first that fits.
+_BY_WORDS: Final[Sequence[tuple[frozenset[int], re.Pattern[str], ErrorKind]]] = (
+    (frozenset({425, 500, 502, 503, 504}), _LOADING, "loading"),
+    (frozenset({429}), re.compile("insufficient_quota"), "forbidden"),
+    (frozenset({400, 409, 413, 422, 500}), _TOO_LONG, "too_long"),
+    (frozenset({400, 403}), _KEY, "unauthorized"),
+    (frozenset({400}), _NO_MODEL, "not_found"),
+)
+
+_ESCAPES: Final = re.compile(
+    # Sequences of terminals whole (CSI, OSC, two characters), then whatever else controls one.
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]"
+    r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TAGS: Final = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+Mask = Callable[[str], str]
+
+
+class Said(NamedTuple):
+    """A server's words of an error: `text` is to be read, `names` are its types, codes, fields."""
+
+    text: str
+    names: str
+
+    @property
+    def words(self) -> str:
+        """What decides of what kind it is: lower case, bounded."""
+        return f"{self.names[:_READ_CHARS]} {self.text[:_READ_CHARS]}".lower()
+
+
+def failure(status: int, headers: Mapping[str, str], said: Said, mask: Mask = str) -> SlotError:
+    """The error that an HTTP answer stands for; its text is `plain`."""
+    kind = _kind(status, said.words)
+    text = said.text or _phrase(status)
+    return SlotError(kind, plain(f"HTTP {status}: {text}", mask), retry_after_s(headers))
+
+
+def by_words(error: SlotError) -> ErrorKind:
+    """The kind of an error that came inside a success: its words know more than its code."""
+    words = str(error).lower()
+    if error.kind in {"server_error", "bad_request", "unavailable"}:
+        if _TOO_LONG.search(words):
+            return "too_long"
+        if error.kind != "bad_request" and _LOADING.search(words):
+            return "loading"
+    return error.kind
+
+
+def plain(text: str, mask: Mask = str) -> str:
+    """A server's text for logs and rows: one line, bounded, without what controls a terminal.
+
+    Args:
+        text: as the server wrote it.
+        mask: what takes a key out of it, before anything is cut.
+    """
+    return mask(" ".join(_ESCAPES.sub("", text).split()))[:TEXT_MAX_CHARS]
+
+
+def _kind(status: int, words: str) -> ErrorKind:
+    for statuses, pattern, kind in _BY_WORDS:
+        if status in statuses and pattern.search(words):
+            return kind
+    if status in _STATUSES:
+        return _STATUSES[status]
+    if status < HTTPStatus.BAD_REQUEST:
+        return "invalid_response"
+    return "bad_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no reason given"
+
+
+def said_in(body: bytes, mask: Mask = str) -> Said:
+    """What a body of whatever shape says of an error; one that was cut off may end in a key."""
+    text = mask(body[:BODY_MAX_BYTES].decode("utf-8", "replace"))
+    if len(body) >= BODY_MAX_BYTES:
+        text = text[:-_KEY_MAX_CHARS]
+    text = text.strip().removeprefix("data:").strip()
+    try:
+        value = json.loads(text)
+        texts, names = _texts(value), _names(value)
+        return Said("; ".join(dict.fromkeys(filter(None, texts))), " ".join(names))
+    except (ValueError, RecursionError):
+        return Said(_of_html(text[:_READ_CHARS]) if text.startswith("<") else text, "")
+
+
+def _texts(value: object) -> list[str]:
+    """The messages of OpenAI's error object, FastAPI's `detail`, and what resembles them."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Sequence):
+        return [text for item in value[:8] for text in _texts(item)]
+    if not isinstance(value, Mapping):
+        return []
+    if isinstance(message := value.get("msg"), str):
+        where = value.get("loc")
+        parts = [str(part) for part in where] if isinstance(where, list) else []
+        return [f"{'.'.join(parts)}: {message}" if parts else message]
+    for name in ("error", "detail", "message", "errors", "error_message", "title", "reason"):
+        if found := _texts(value.get(name)):
+            return found
+    return []
+
+
+def _names(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name in ("type", "code", "param", "status"):
+            if isinstance(found := value.get(name), str):
+                yield found
+        for name in ("error", "detail"):
+            yield from _names(value.get(name))
+    elif isinstance(value, list):
+        for item in value[:8]:
+            yield from _names(item)
+
+
+def _of_html(text: str) -> str:
+    title = _TITLE.search(text)
+    return html.unescape(title[1] if title else _TAGS.sub(" ", text)).strip()
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds, from a number or from a date; OpenAI also gives milliseconds."""
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?", millis := headers.get("Retry-After-Ms", "")):
+        return float(millis) / 1000
+    value = headers.get("Retry-After", "").strip()
+    try:
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?", value):
+            return float(value)
+        wait_s = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, wait_s)

@@ -1,0 +1,33 @@
+"""A key in what a server said: taken out, however it is spelled there. Pure."""
+
+import html
+import json
+import re
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+MASK: Final = "***"
+# A shorter key (`none`, `lm-studio`) is a word that a model's answer may hold.
+ANSWER_KEY_MIN_CHARS: Final = 16
+
+
+def mask_of(key: str | None) -> Callable[[str], str]:
+    """What replaces a key in a text: as it is, escaped, quoted or with its blanks collapsed."""
+    if not key:
+        return str
+    spellings = {
+        key,
+        " ".join(key.split()),
+        json.dumps(key)[1:-1],
+        json.dumps(json.dumps(key))[3:-3],
+        repr(key)[1:-1],
+        html.escape(key),
+        html.escape(key, quote=False),
+        quote(key, safe=""),
+        quote(key),
+        quote_plus(key),
+    }
+    wanted = sorted(spellings - {""}, key=len, reverse=True)
+    pattern = re.compile("|".join(re.escape(each) for each in wanted))
+    return lambda text: pattern.sub(MASK, text)

@@ -1,0 +1,242 @@
+"""What servers' errors are taken for: by status, and by their own words."""
+
+import json
+import time
+
+import pytest
+
+from model_foundry.slot.errors import SlotError
+from model_foundry.slot.refusals import BODY_MAX_BYTES, by_words, failure, plain, said_in
+from model_foundry.slot.secrets import MASK, mask_of
+
+
+def openai_error(message: str, **fields: object) -> str:
+    return json.dumps({"error": {"message": message, **fields}})
+
+
+def read(status: int, body: str | bytes) -> SlotError:
+    return failure(status, {}, said_in(body.encode() if isinstance(body, str) else body))
+
+
+FASTAPI = {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": "Field required"}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (302, "invalid_response"),
+        (400, "bad_request"),
+        (401, "unauthorized"),
+        (402, "forbidden"),
+        (403, "forbidden"),
+        (404, "not_found"),
+        (405, "not_found"),
+        (408, "timeout"),
+        (409, "bad_request"),
+        (413, "too_long"),
+        (418, "bad_request"),
+        (422, "bad_request"),
+        (429, "rate_limited"),
+        (500, "server_error"),
+        (501, "not_found"),
+        (502, "unavailable"),
+        (503, "unavailable"),
+        (504, "timeout"),
+        (524, "timeout"),
+        (529, "unavailable"),
+        (599, "server_error"),
+        (999, "server_error"),
+    ],
+)
+@pytest.mark.parametrize("body", ["", "null", "[]", "{}", "<html></html>", '{"error": null}'])
+def test_a_status_without_words_has_its_kind(status: int, body: str, kind: str) -> None:
+    error = read(status, body)
+    assert error.kind == kind
+    assert str(error).startswith(f"HTTP {status}: ")
+
+
+@pytest.mark.parametrize(
+    ("server", "status", "body"),
+    [
+        (
+            "llama.cpp",
+            400,
+            openai_error(
+                "request (9000 tokens) exceeds the available context size (4096 tokens), try "
+                "increasing it",
+                code=400,
+                type="exceed_context_size_error",
+                n_prompt_tokens=9000,
+                n_ctx=4096,
+            ),
+        ),
+        (
+            "vLLM",
+            400,
+            openai_error(
+                "This model's maximum context length is 4096 tokens. However, your request has "
+                "9000 input tokens. Please reduce the length of the input messages.",
+                type="BadRequestError",
+            ),
+        ),
+        (
+            "vLLM, raw prompt",
+            400,
+            '{"object": "error", "message": "The decoder prompt (length 9000) is longer than the '
+            'maximum model length of 4096."}',
+        ),
+        (
+            "SGLang",
+            400,
+            '{"object":"error","message":"The input (9000 tokens) is longer than the model\'s '
+            'context length (4096 tokens).","type":"BadRequestError","code":400}',
+        ),
+        ("Ollama", 400, '{"error":"input length exceeds maximum context length"}'),
+        ("Ollama, 500", 500, '{"error":"the input length exceeds the context length"}'),
+        (
+            "LM Studio",
+            400,
+            '{"error":"Trying to keep the first 9000 tokens when context the overflows. However, '
+            'the model is loaded with context length of only 4096 tokens"}',
+        ),
+        ("OpenAI", 400, openai_error("Too long.", code="context_length_exceeded")),
+        ("TabbyAPI", 422, '{"detail":"Prompt length 9000 is greater than max_seq_len 4096"}'),
+        ("Anthropic", 400, openai_error("prompt is too long: 9000 tokens > 4096 maximum")),
+        ("Groq", 413, openai_error("Request too large for model")),
+        ("nginx", 413, "<html><head><title>413 Request Entity Too Large</title></head></html>"),
+        (
+            "Gemini",
+            400,
+            openai_error("The input token count exceeds the maximum number of tokens allowed."),
+        ),
+    ],
+)
+def test_a_prompt_that_is_too_long_is_told_in_many_words(
+    server: str, status: int, body: str
+) -> None:
+    assert read(status, body).kind == "too_long", server
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, openai_error("context is a required field")),
+        (400, openai_error("max_tokens must be at least 1, got 0")),
+        (400, openai_error("'length' is not a valid finish reason")),
+        (422, json.dumps(FASTAPI)),
+        (400, openai_error("response_format.type must be json_schema or text")),
+        (400, openai_error("the schema's property model_length is not allowed")),
+        (400, openai_error("temperature must be loaded with a number")),
+    ],
+)
+def test_another_bad_request_is_not_taken_for_a_long_one(status: int, body: str) -> None:
+    assert read(status, body).kind == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (503, openai_error("Loading model", type="unavailable_error", code=503), "loading"),
+        (503, '{"error":"Model gemma is currently loading","estimated_time":20}', "loading"),
+        (503, "Model is still being loaded", "loading"),
+        (500, '{"error":"model is loading, try again"}', "loading"),
+        (503, '{"message": "The server is starting up"}', "loading"),
+        (503, '{"message": "The server is still starting"}', "loading"),
+        (503, openai_error("Server is busy; please try again later."), "unavailable"),
+        (429, openai_error("You exceeded your quota", code="insufficient_quota"), "forbidden"),
+        (429, openai_error("too many tokens per minute"), "rate_limited"),
+        (400, openai_error("API key not valid. Please pass a valid API key."), "unauthorized"),
+        (400, openai_error("model 'x' not found"), "not_found"),
+        (400, openai_error("The model `x` does not exist"), "not_found"),
+        (404, openai_error("model x not found, try pulling it first"), "not_found"),
+    ],
+)
+def test_words_know_more_than_the_status(status: int, body: str, kind: str) -> None:
+    assert read(status, body).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (openai_error("No."), "No."),
+        ('{"error": "No."}', "No."),
+        ('{"message": "No."}', "No."),
+        ('{"detail": "No."}', "No."),
+        (json.dumps(FASTAPI), "body.messages: Field required"),
+        ('{"errors": [{"message": "No."}, {"message": "Never."}]}', "No.; Never."),
+        ('[{"error": {"message": "No."}}]', "No."),
+        ('data: {"error": {"message": "No."}}\n\n', "No."),
+        ('{"error": {"message": {"detail": "No."}}}', "No."),
+        ("  No.\r\n  Never. ", "No. Never."),
+        ("<html><title>502 Bad\nGateway</title><body>x</body>", "502 Bad Gateway"),
+        ("<p>No&nbsp;<b>way</b></p><script>var x</script>", "No way"),
+        ("\x1b]0;owned\x07\x1b[31mred\x1b[0m\x07 \u202etxt", "red txt"),
+    ],
+)
+def test_the_words_of_any_body_are_one_plain_line(body: str, text: str) -> None:
+    assert str(read(400, body)) == f"HTTP 400: {text}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 60_000,
+        b'{"error":' * 10_000,
+        b"<title>" * 10_000,
+        b"<script>" * 8_000,
+        b"\x1b[" * 30_000,
+        b"model " * 10_000,
+        b"exceeds the the the " * 3_000,
+        b"\xff\xfe" * 30_000,
+        b'{"error": {"message": ' + b"9" * 10_000 + b"}}",
+        json.dumps({"error": {"message": ["x"] * 10_000, "code": 1e300, "type": None}}).encode(),
+    ],
+)
+def test_a_hostile_body_is_read_soon(body: bytes) -> None:
+    started = time.process_time()
+    error = read(400, body)
+    assert time.process_time() - started < 0.5
+    assert len(str(error)) <= 1_000
+    assert error.kind in {"bad_request", "too_long"}
+
+
+def test_an_error_inside_a_success_is_known_by_its_words() -> None:
+    assert by_words(SlotError("bad_request", "exceeds the available context size")) == "too_long"
+    assert by_words(SlotError("unavailable", "Loading model")) == "loading"
+    assert by_words(SlotError("server_error", "it broke")) == "server_error"
+    assert by_words(SlotError("invalid_response", "maximum context length")) == "invalid_response"
+
+
+KEYS = (
+    "sk-planted-0123456789",
+    'sk-"planted"\\0123',
+    "sk planted  0123",
+    "sk-planted/+=0123&x",
+    "sk-<planted>'0123'",
+    "Bearer sk-planted-0123",
+)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_taken_out_however_it_is_spelled(key: str) -> None:
+    mask = mask_of(key)
+    bodies = [
+        key,
+        openai_error(f"bad key {key}!"),
+        f"not JSON: {openai_error(key)}"[:-1],
+        f"<p>{key.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</p>",
+        json.dumps({"detail": [{"loc": ["header", key], "msg": json.dumps({"k": key})}]}),
+        f"key=\x1b[1m{key[:5]}\x1b[0m{key[5:]}",
+        "x" * 990 + key,
+        " " * (BODY_MAX_BYTES - 9) + key,
+    ]
+    for body in bodies:
+        text = str(failure(401, {}, said_in(body.encode(), mask), mask))
+        assert "planted" not in text, body[:100]
+        assert "sk-p" not in text
+        assert "0123" not in text
+
+
+def test_a_text_without_the_key_stays_as_it_is() -> None:
+    assert plain("all *** is well", mask_of(None)) == "all *** is well"
+    assert plain("the key is sk-1", mask_of("sk-1")) == f"the key is {MASK}"
