@@ -28,7 +28,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from model_foundry.dispatch.dispatcher import dispatch, one_by_one
+from model_foundry.dispatch.dispatcher import dispatch
+from model_foundry.dispatch.feeding import one_by_one
 from model_foundry.dispatch.leases import Leases
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError

@@ -17,7 +17,8 @@ from model_foundry.slot.timings import Timings, timings_of
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """A slot's answer, whole; `tool_calls` as OpenAI shapes them.
 
-    What PostgreSQL cannot hold in a text (U+0000, lone surrogates) is U+FFFD.
+    What PostgreSQL cannot hold in a text (U+0000, lone surrogates) is U+FFFD. `raw` is what the
+    server sent, bounded.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None
     response_model: str | None
     timings: Timings
+    raw: str | None = None
 
 
 class _Function(msgspec.Struct, frozen=True):

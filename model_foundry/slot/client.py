@@ -77,7 +77,13 @@ class SlotClient:
         """Close every connection; the slot notices and stops working on what is in flight."""
         await self._openai.close()
 
-    async def ask(self, job: Job, request: Request | None = None) -> Completion:
+    async def count_tokens(self, request: Request) -> int | None:
+        """How many tokens the request's prompt is; None: the server does not say."""
+        return None
+
+    async def ask(
+        self, job: Job, request: Request | None = None, *, id_slot: int | None = None
+    ) -> Completion:
         """Send the job's request once, or another one on its behalf (a repair turn).
 
         Raises:
