@@ -155,6 +155,19 @@ class Choosing:
             and not served.dead(waiting.shape.endpoint, now)
         ]
 
+    def without_hope(self, now: float) -> list[Waiting]:
+        """The jobs that wait for slots of which none can be expected to take them."""
+        roles = {role for role, slots in self.by_role.items() for s in slots if s.ails(now)}
+        known: dict[tuple[str, Shape, frozenset[str]], bool] = {}
+        found = []
+        for waiting in (each for role in roles for each in self.waiting(role)):
+            key = (waiting.job.role, waiting.shape, waiting.without)
+            if key not in known:
+                known[key] = not self.takers(waiting, now)
+            if known[key]:
+                found.append(waiting)
+        return found
+
     def forget_takers(self) -> None:
         """A slot's state has changed."""
         self._takers.clear()
@@ -175,13 +188,16 @@ class Choosing:
     def _found_takers(
         self, role: str, shape: Shape, without: frozenset[str], now: float
     ) -> frozenset[str]:
-        alive = [
+        able = [
             served
             for served in self.by_role[role]
-            if served.slot.name not in without and not served.dead(shape.endpoint, now)
+            if served.slot.name not in without and not served.locked
         ]
+        alive = [served for served in able if not served.dead(shape.endpoint, now)]
         if not alive:
             return frozenset()
+        # One that is dead may show that it is not, but no job waits for it.
+        dead = [served for served in able if served not in alive and served.fits(shape)]
         large = max(served.slot.context_tokens for served in alive)
         long_enough = (
             [served for served in alive if served.fits(shape)]
@@ -190,5 +206,7 @@ class Choosing:
         )
         willing = [served for served in long_enough if served.takes(shape, now)] or long_enough
         return frozenset(
-            served.slot.name for served in willing if served.has_endpoint(shape.endpoint, now)
+            served.slot.name
+            for served in [*willing, *dead]
+            if served.has_endpoint(shape.endpoint, now)
         )

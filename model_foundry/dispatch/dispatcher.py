@@ -143,7 +143,7 @@ class _Dispatch:
                     served,
                     self._settings,
                     self._announcer,
-                    still_away=self._give_up_if_dead,
+                    still_away=self._give_up_what_is_dead,
                     is_well=self._pump,
                 )
             )
@@ -310,6 +310,7 @@ class _Dispatch:
         def wake() -> None:
             if served is not None:
                 served.resting -= 1
+            self._give_up_what_is_dead()
             self._pump()
 
         asyncio.get_running_loop().call_later(wait_s, wake)
@@ -365,8 +366,7 @@ class _Dispatch:
                 self._put(waiting)
             else:
                 self._give_up_asked(waiting, answer)
-            if served.locked:
-                self._give_up_if_dead(served)
+            self._give_up_what_is_dead()
         elif isinstance(answer, TimeoutError):  # an attempt's own time limit is a SlotError
             served.said_nothing(waiting.shape)
             if self._announcer is not None:
@@ -393,14 +393,11 @@ class _Dispatch:
 
     # Jobs that nobody can answer.
 
-    def _give_up_if_dead(self, served: ServedSlot) -> None:
-        """A slot is away: what only it could have answered fails, if it is for good."""
-        now = time.monotonic()
-        for role in served.slot.roles:
-            for waiting in self._choosing.waiting(role):
-                if not self._choosing.takers(waiting, now):
-                    self._choosing.queue_of(waiting).take(waiting)
-                    self._give_up_unasked(waiting)
+    def _give_up_what_is_dead(self) -> None:
+        """What only slots could have answered that are away for good fails."""
+        for waiting in self._choosing.without_hope(time.monotonic()):
+            self._choosing.queue_of(waiting).take(waiting)
+            self._give_up_unasked(waiting)
 
     def _give_up_unasked(self, waiting: Waiting) -> None:
         """No slot can be asked any more."""

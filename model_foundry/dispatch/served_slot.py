@@ -97,6 +97,10 @@ class ServedSlot:
             return True
         return self._gone(endpoint, now)
 
+    def ails(self, now: float) -> bool:
+        """Whether it is dead for some endpoint."""
+        return self.dead("chat", now) or self.dead("completion", now)
+
     def _gone(self, endpoint: Endpoint, now: float) -> bool:
         breaker = self._endpoints.get(endpoint)
         if breaker is None or breaker.opened_at is None or breaker.lets(now):

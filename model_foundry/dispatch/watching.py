@@ -22,7 +22,7 @@ async def watch(
     settings: Settings,
     announcer: Announcer | None,
     *,
-    still_away: Callable[[ServedSlot], None],
+    still_away: Callable[[], None],
     is_well: Callable[[], None],
 ) -> None:
     """Look at a slot whenever it is suspect, until cancelled; it begins as one."""
@@ -42,7 +42,7 @@ async def watch(
             elif served.loading_at is None:
                 served.loading_at = time.monotonic()
             served.suspect.set()
-            still_away(served)
+            still_away()
             await asyncio.sleep(settings.inference_probe_s)
         else:
             if served.paused_at is not None and served.tally.requests:
