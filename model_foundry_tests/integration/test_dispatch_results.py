@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg.errors import CheckViolation
+from psycopg.errors import UndefinedColumn
 
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot
-from model_foundry.results.landed import answered, land, run_jobs
+from model_foundry.results.landed import land, run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.answers import Completion
 from model_foundry.slot.jobs import Job, Request
@@ -21,7 +21,8 @@ from model_foundry.slot.timings import Timings
 from model_foundry.store import postgres
 from model_foundry_tests.asking import DAY, QUICK, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.line import rows
+from model_foundry_tests.line import execute, rows
+from model_foundry_tests.line import value as db
 
 SLOT = Slot(
     name="naughty",
@@ -107,6 +108,8 @@ async def test_a_row_holds_the_whole_job_and_its_figures(limits: Settings) -> No
         "slot_parallel": 3,
         "slot_price_per_hour": 0.5,
         "slot_watts": 300.0,
+        "raw_answer": None,
+        "longest_context_tokens": None,
         "sent_back_text": None,
         "response_text": "Answer to: Hi",
         "reasoning_text": None,
@@ -177,17 +180,67 @@ async def test_landing_again_changes_nothing(limits: Settings) -> None:
     await keep(limits, result(job("a"), "failed"), result(job("b"), text="other"), done)
     after = {row.pop("job_id"): row for row in rows(limits, query)}
     assert before == after
-    async with await postgres.connect_async(limits) as connection:
-        ids = [each.job.job_id for each in (done, rejected, failed)]
-        assert await answered(connection, [*ids, "unknown"]) == set(ids[:2])
 
 
-async def test_a_batch_lands_whole_or_not_at_all(limits: Settings) -> None:
-    impossible = result(job("b"))
-    broken = Result(**{**_fields(impossible), "attempts": -1})
-    with pytest.raises(CheckViolation):
-        await keep(limits, result(job("a")), broken, result(job("c")))
+async def test_a_row_that_postgres_refuses_lands_as_failed_and_the_others_as_they_are(
+    limits: Settings,
+) -> None:
+    broken = Result(**{**_fields(result(job("b"))), "attempts": -1})
+    asked = [job(f"n-{number}") for number in range(20)]
+    await keep(limits, *map(result, asked[:13]), broken, *map(result, asked[13:]))
+    landed = rows(limits, "SELECT job_id, status, error_kind, error FROM inference_result")
+    assert {row["job_id"] for row in landed if row["status"] == "ok"} == {
+        each.job_id for each in asked
+    }
+    (refused,) = (row for row in landed if row["status"] != "ok")
+    assert (refused["job_id"], refused["status"]) == (broken.job.job_id, "failed")
+    assert refused["error_kind"] == "check_violation"
+    assert "attempts" in refused["error"]
+
+
+async def test_a_fault_of_the_table_is_no_row_s(limits: Settings) -> None:
+    execute(limits, "ALTER TABLE inference_result RENAME COLUMN slot_watts TO watts")
+    with pytest.raises(UndefinedColumn):
+        await keep(limits, result(job("a")), result(job("b")))
     assert rows(limits, "SELECT * FROM inference_result") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source_row": {"at": "SELECT '10.1.2.3/8'::inet"}},
+        {"source_row": {"at": "SELECT '10.1.0.0/16'::cidr"}},
+        {"source_row": {"at": "SELECT 'NaN'::numeric"}},
+        {"source_row": {"at": "SELECT 'NaN'::float8"}},
+        {"source_row": {"at": "SELECT int8range(1, 5)"}},
+        {"source_row": {"at": "SELECT '{[1,3), [7,9)}'::int8multirange"}},
+        {"source_row": {"at": "SELECT '\\x00ff'::bytea"}},
+        {"source_row": {"at": "SELECT gen_random_uuid()"}},
+        {"source_row": {"at": "SELECT interval '1 day'"}},
+        {"source_row": {"at": "SELECT ARRAY['a', NULL]"}},
+        {"source_part": "SELECT NULL"},
+        {"source_part": "SELECT 5"},
+        {"correlation_id": "SELECT gen_random_uuid()"},
+        {"correlation_id": "SELECT 7"},
+        {"source_event_ids": ["SELECT gen_random_uuid()"]},
+    ],
+    ids=str,
+)
+async def test_whatever_a_source_row_holds_its_answer_lands(
+    limits: Settings, changes: dict[str, Any]
+) -> None:
+    def read(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: read(each) for name, each in value.items()}
+        return [read(each) for each in value] if isinstance(value, list) else db(limits, value)
+
+    odd = job("odd", **{name: read(value) for name, value in changes.items()})
+    await keep(limits, result(job("a")), result(odd), result(job("b")))
+    landed = rows(limits, "SELECT status, source_row FROM inference_result")
+    assert [row["status"] for row in landed] == ["ok"] * 3
+    if "source_row" in changes:
+        (kept,) = (row["source_row"] for row in landed if row["source_row"] is not None)
+        assert kept.keys() == {"at"}
 
 
 def _fields(of: Result) -> dict[str, Any]:
@@ -211,6 +264,7 @@ async def test_two_runs_of_the_same_jobs_give_one_row_each(limits: Settings) -> 
             run_jobs(reversed(list(jobs(100))), settings=limits, slots=[fake.slot()]),
         )
         assert fake.stats()["peak"] == 4
+        assert fake.stats()["requests"] == 100
     (row,) = rows(limits, "SELECT count(*) AS n FROM inference_result WHERE status = 'ok'")
     assert row["n"] == 100
 
