@@ -1,11 +1,12 @@
 """From jobs to rows of `inference_result`, on a real PostgreSQL: what lands, and what is asked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from psycopg.errors import UndefinedColumn
 
@@ -23,6 +24,7 @@ from model_foundry_tests.asking import DAY, QUICK, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
 from model_foundry_tests.line import execute, rows
 from model_foundry_tests.line import value as db
+from model_foundry_tests.told_slot import until
 
 SLOT = Slot(
     name="naughty",
@@ -312,3 +314,74 @@ async def test_the_profile_s_slots_are_asked_on_llama_cpp(
     assert (translated["slot"], translated["licence"]) == ("translator", "Gemma")
     second = await run_jobs(asked, settings=settings)
     assert (second.asked, second.cached) == (0, 9)
+
+
+async def test_what_is_too_long_for_every_slot_is_asked_again_when_one_is_longer(
+    limits: Settings,
+) -> None:
+    refused = result(job("long"), "failed")
+    fields = {**_fields(refused), "error_kind": "too_long", "longest_context_tokens": 4096}
+    await keep(limits, Result(**fields), result(job("later"), "failed"))
+    with FakeSlot() as fake:
+        for context_tokens, asked in ((4096, 1), (2048, 0), (8192, 1)):
+            todo = [job("long"), job("later")]
+            slots = [fake.slot(context_tokens=context_tokens)]
+            report = await run_jobs(todo, settings=limits, slots=slots)
+            assert (report.asked, report.cached) == (asked, 2 - asked)
+        assert fake.stats()["requests"] == 2
+
+
+async def test_a_rejected_answer_is_kept_as_the_server_sent_it(limits: Settings) -> None:
+    raw = 'data: {"choices": [\x00]}\n'
+    statuses: dict[str, Status] = {"a": "rejected", "b": "ok"}
+    for text, status in statuses.items():
+        unfit = result(job(text), status)
+        assert unfit.completion is not None
+        completion = msgspec.structs.replace(unfit.completion, raw=raw)
+        await keep(limits, Result(**{**_fields(unfit), "completion": completion}))
+    kept = rows(limits, "SELECT status, raw_answer FROM inference_result ORDER BY status DESC")
+    assert [(row["status"], row["raw_answer"]) for row in kept] == [
+        ("rejected", raw.replace("\x00", "\ufffd")),
+        ("ok", None),
+    ]
+
+
+async def test_a_claim_of_a_run_that_has_ended_holds_nothing_up(limits: Settings) -> None:
+    asked = list(jobs(10))
+    for each in asked:
+        execute(limits, f"INSERT INTO job_claim VALUES ('{each.job_id}', 12345)")
+    with FakeSlot() as fake:
+        report = await run_jobs(asked, settings=limits, slots=[fake.slot()])
+    assert report.ok == 10
+    assert rows(limits, "SELECT * FROM job_claim") == []
+
+
+async def test_a_run_that_is_cancelled_leaves_its_jobs_to_others(limits: Settings) -> None:
+    with FakeSlot(parallel=2) as fake:
+        first = asyncio.create_task(
+            run_jobs([job("!fault=hang,times=1!")], settings=limits, slots=[fake.slot()])
+        )
+        async with asyncio.timeout(10):
+            await until(lambda: fake.stats()["busy"] == 1)
+        second = asyncio.create_task(
+            run_jobs([job("!fault=hang,times=1!")], settings=limits, slots=[fake.slot()])
+        )
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        async with asyncio.timeout(10):
+            assert (await second).ok == 1
+        assert fake.stats()["requests"] == 2
+
+
+async def test_a_live_source_is_asked_as_it_comes(limits: Settings) -> None:
+    with FakeSlot() as fake:
+
+        async def source() -> AsyncIterator[Job]:
+            yield job("first")
+            async with asyncio.timeout(10):
+                await until(lambda: fake.stats()["requests"] == 1)
+            yield job("second")
+
+        report = await run_jobs(source(), settings=limits, slots=[fake.slot()])
+    assert report.ok == 2
