@@ -240,7 +240,10 @@ class Settings(BaseSettings):
         120.0, ge=0, description="When all slots of a role are dead for so long, its jobs fail."
     )
     inference_queue_jobs: int = Field(
-        1_000, ge=1, le=100_000, description="Jobs held at once; the rest stay in their source."
+        1_000,
+        ge=1,
+        le=100_000,
+        description="Jobs of a role and priority held at once; the rest stay in their source.",
     )
     inference_land_batch: int = Field(50, ge=1, le=10_000, description="Results per transaction.")
     inference_land_s: float = Field(1.0, gt=0, le=60, description="Longest wait to land a result.")

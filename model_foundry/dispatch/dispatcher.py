@@ -1,68 +1,60 @@
-"""The queue that keeps every slot full: which job goes to which slot, and when again.
+"""The queue that keeps every slot full: from a source of jobs to a result of each.
 
 Slots pull. Whenever a place of a slot is free, it takes the next job of the slot's roles; nothing
 is assigned ahead, so a slow slot gets less and no slot idles while a job of its role waits.
 
-- A failed attempt is repeated if it may succeed: at once on another slot of the role, or after a
-  wait on the same one. Being turned away for lack of room (429, 503) spends none of the job's
-  attempts; the place that met it rests, or the whole slot for as long as Retry-After says.
 - A slot has as many places as it works on at once, and `queue_ahead` more whose requests wait in
   the server's own queue. With leases they are shared with other runs (`leases`).
 - A job that has no answer by its deadline fails, and its attempt is cancelled.
 - An answer of the wrong shape is sent back once, as a further turn, to whichever slot is free.
-- A slot that does not answer is paused and looked at until its health returns. When all slots of
-  a role have been dead for too long, its jobs fail.
+- When no slot of a role can be asked, or everything fails alike, what waits fails with the reason.
 - Results are handed to `land` in batches, one batch at a time. What has finished is landed even
   if the dispatch is cancelled.
+- Whatever goes wrong with one job ends as that job's own result.
 
-Belongs here: attempts, pauses, deadlines. Does not: the order of the waiting (`queue`), HTTP
-(`client`), which places there are (`leases`), where results go (`landing`, `results`).
+Belongs here: the way of a job. Does not: which one a slot takes (`choosing`), what a failed attempt
+means (`blame`), slots that are away (`watching`), the source (`feeding`), HTTP (`client`), which
+places there are (`leases`), where results go (`landing`, `results`).
 """
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Callable,
-    Coroutine,
-    Iterable,
-    Mapping,
-    Sequence,
-)
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Final
 
+from model_foundry.dispatch import alike, deadlines, lengths
+from model_foundry.dispatch.alike import Alike
 from model_foundry.dispatch.announce import Announcer
+from model_foundry.dispatch.blame import Blame
+from model_foundry.dispatch.choosing import Choosing
+from model_foundry.dispatch.deadlines import Deadlines
+from model_foundry.dispatch.feeding import Feeding, Jobs
 from model_foundry.dispatch.landing import Land, Landing
 from model_foundry.dispatch.leases import Demand, Leases
-from model_foundry.dispatch.queue import Queue, Waiting
+from model_foundry.dispatch.queue import Waiting
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.dispatch.served_slot import ServedSlot
+from model_foundry.dispatch.shape import prompt_bytes, shape_of
+from model_foundry.dispatch.watching import watch
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.answers import Completion
 from model_foundry.slot.client import SlotClient
 from model_foundry.slot.errors import ErrorKind, SlotError
-from model_foundry.slot.jobs import Job, Priority
+from model_foundry.slot.jobs import Job
 from model_foundry.slot.outcome import Result, Status, judged, repair_turn, repaired, said
 
-PRIORITIES: Final[tuple[Priority, ...]] = ("interactive", "batch")
-TURNED_AWAY: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "unavailable"})
-UNASKABLE: Final[frozenset[ErrorKind]] = frozenset({"bad_request", "too_large"})
-PERHAPS_DEAD: Final[frozenset[ErrorKind]] = frozenset({"connection", "timeout", "unavailable"})
-# How many jobs of a plain iterable are taken before others get a turn.
-TAKEN_AT_ONCE: Final = 50
+UNASKABLE: Final[frozenset[ErrorKind]] = frozenset({"bad_request", "too_long", "too_large"})
 
 log = logging.getLogger(__name__)
 
 
 async def dispatch(
-    jobs: AsyncIterable[Job] | Iterable[Job],
+    jobs: Jobs,
     *,
     slots: Sequence[Slot],
     environment: Mapping[str, str],
@@ -71,11 +63,13 @@ async def dispatch(
     progress: Callable[[Progress], None] | None = None,
     leases: Leases | None = None,
     run_id: str | None = None,
+    live: bool = False,
 ) -> DispatchReport:
     """Ask every job on the slots of its role, and land each result once.
 
     Args:
-        jobs: taken as places come free, never all at once; each job_id at most once.
+        jobs: taken as there is room for them, never all at once; each job_id at most once. Of a
+            list, interactive jobs are taken first.
         slots: those to use; a job whose role none of them serves fails.
         environment: where the slots' endpoints and keys are looked up.
         land: keeps a batch of results. Called again with the same batch if it was cancelled, so
@@ -84,6 +78,7 @@ async def dispatch(
         progress: called every `inference_progress_s`, and at the end.
         leases: of these slots; without them no other run may use the slots meanwhile.
         run_id: Dagster's, for telemetry.
+        live: `jobs` come as time goes, so they are read as they come (`feeding`).
 
     Raises:
         FoundryError: a slot's endpoint or key is not set; leases cannot be held any more.
@@ -95,7 +90,8 @@ async def dispatch(
             await stack.enter_async_context(SlotClient(slot, environment, settings))
             for slot in slots
         ]
-        return await _Dispatch(clients, land, settings, progress, leases, run_id=run_id).run(jobs)
+        work = _Dispatch(clients, land, settings, progress, leases, run_id=run_id, live=live)
+        return await work.run(jobs)
 
 
 class _Dispatch:
@@ -108,28 +104,27 @@ class _Dispatch:
         leases: Leases | None,
         *,
         run_id: str | None,
+        live: bool,
     ) -> None:
         self._leases = leases
         self._served = [
-            ServedSlot(client, None if leases is None else leases.of(client.slot))
+            ServedSlot(client, None if leases is None else leases.of(client.slot), settings)
             for client in clients
         ]
-        self._by_role: dict[str, list[ServedSlot]] = {}
-        for served in self._served:
-            for role in served.slot.roles:
-                self._by_role.setdefault(role, []).append(served)
-        self._queues = {(role, rank): Queue() for role in self._by_role for rank in PRIORITIES}
+        self._choosing = Choosing(self._served)
+        self._blame = Blame(self._choosing, settings, self._later)
+        self._deadlines = Deadlines(settings.inference_deadline_s, self._expire)
         self._landing = Landing(land, settings, self._landed)
         self._settings = settings
         self._announcer = Announcer.where_wanted(settings, run_id)
         self._progress = progress
-        # A slot that gave no answer for so long, though every attempt had its time.
-        self._failing_limit_s = settings.inference_wait_s + settings.inference_idle_s
-        slots = [client.slot for client in clients]
-        places = sum(slot.parallel + slot.queue_ahead for slot in slots)
-        self._room = asyncio.Semaphore(
-            max(settings.inference_queue_jobs, 2 * places) + 2 * settings.inference_land_batch
-        )
+        places = sum(client.slot.parallel + client.slot.queue_ahead for client in clients)
+        room = max(settings.inference_queue_jobs, 2 * places) + 2 * settings.inference_land_batch
+        self._feeding = Feeding(room, live=live, idles=self._idles)
+        self._alike = Alike()
+        self._over: dict[alike.Of, str] = {}
+        self._ended: str | None = None
+        self._counting = asyncio.Semaphore(1)
         self._taken = self._open = self._unlanded = 0
         self._source_ended = False
         self._source_error: Exception | None = None
@@ -140,14 +135,24 @@ class _Dispatch:
         self._started = time.monotonic()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> DispatchReport:
+    async def run(self, jobs: Jobs) -> DispatchReport:
         for served in self._served:
             served.pause(self._started)
-            self._spawn(self._watch(served))
+            self._spawn(
+                watch(
+                    served,
+                    self._settings,
+                    self._announcer,
+                    still_away=self._give_up_what_is_dead,
+                    is_well=self._pump,
+                )
+            )
         if self._leases is not None:
             by_name = {served.slot.name: served for served in self._served}
             keep = self._leases.keep(
-                lambda name: self._demand(by_name[name]), self._pump, self._backlog
+                lambda name: self._demand(by_name[name], time.monotonic()),
+                self._pump,
+                self._choosing.backlog,
             )
             self._spawn(keep)
         self._spawn(self._feed(jobs))
@@ -164,6 +169,9 @@ class _Dispatch:
             await self._landing.land_rest()
         if self._progress is not None:
             self._progress(self._stand())
+        return self._report()
+
+    def _report(self) -> DispatchReport:
         return DispatchReport(
             asked=self._taken,
             cached=0,
@@ -175,6 +183,7 @@ class _Dispatch:
             output_tokens=self._output_tokens,
             wall_s=time.monotonic() - self._started,
             telemetry_dropped=None if self._announcer is None else self._announcer.dropped,
+            ended=self._ended,
             slots=tuple(
                 served.tally.figures(served.slot.name, served.slot.model) for served in self._served
             ),
@@ -192,31 +201,48 @@ class _Dispatch:
 
     # The source.
 
-    async def _feed(self, jobs: AsyncIterable[Job] | Iterable[Job]) -> None:
+    async def _feed(self, jobs: Jobs) -> None:
         try:
-            async with aclosing(one_by_one(jobs)) as source:
-                async for job in source:
-                    await self._room.acquire()
-                    self._taken += 1
-                    self._open += 1
-                    self._unlanded += 1
-                    waiting = Waiting(job, self._taken)
-                    self._set_deadline(waiting)
-                    self._put(waiting)
+            await self._feeding.feed(jobs, self._take)
         except Exception as error:
             self._source_error = error
         self._source_ended = True
         self._end_if_done()
 
+    def _take(self, job: Job) -> None:
+        self._taken += 1
+        self._open += 1
+        self._unlanded += 1
+        waiting = Waiting(job, self._taken)
+        self._deadlines.begin(waiting)
+        slots = self._choosing.by_role.get(job.role)
+        if slots is None:
+            roles = ", ".join(sorted(self._choosing.by_role))
+            why = f"no slot serves the role {job.role}; served: {roles}"
+            self._ended = self._ended or why
+            self._give_up(waiting, "no_slot", why)
+        elif (over := self._over.get(alike.of(job))) and job.priority == "batch":
+            self._give_up(waiting, "not_asked", over)
+        elif (served := lengths.in_doubt(waiting, slots)) is not None:
+            self._spawn(self._count_and_put(waiting, served))
+        else:
+            self._put(waiting)
+
+    async def _count_and_put(self, waiting: Waiting, served: ServedSlot) -> None:
+        async with self._counting:
+            await lengths.count(waiting, served)
+        expires_at = deadlines.expires_at(waiting)
+        if expires_at is not None and expires_at <= asyncio.get_running_loop().time():
+            self._give_up(waiting, "deadline", deadlines.missed(waiting))
+        else:
+            self._put(waiting)
+
     def _put(self, waiting: Waiting) -> None:
-        role = waiting.job.role
-        if role not in self._by_role:
-            served = ", ".join(sorted(self._by_role))
-            self._give_up(waiting, "no_slot", f"no slot serves the role {role}; served: {served}")
-            return
-        self._queues[role, waiting.job.priority].put(waiting)
-        self._pump()
-        self._give_up_if_dead(role)
+        if self._choosing.takers(waiting, time.monotonic()):
+            self._choosing.put(waiting)
+            self._pump()
+        else:
+            self._give_up_unasked(waiting)
 
     def _end_if_done(self) -> None:
         if not self._source_ended or self._end.done():
@@ -241,25 +267,25 @@ class _Dispatch:
         while started:
             started = False
             for served in sorted(self._served, key=ServedSlot.load):
-                if served.free(now) > 0 and (waiting := self._next_for(served, now)):
+                if served.free(now) > 0 and (waiting := self._choosing.next_for(served, now)):
                     served.busy += 1
                     served.interactive += waiting.job.priority == "interactive"
+                    if served.asked(waiting.shape):
+                        self._choosing.forget_takers()
                     self._spawn(self._attempt(served, waiting))
                     started = True
         if self._leases is not None:
-            self._look_for_places(self._leases)
+            self._look_for_places(self._leases, now)
+        self._feeding.look()
 
-    def _look_for_places(self, leases: Leases) -> None:
+    def _look_for_places(self, leases: Leases, now: float) -> None:
         for served in self._served:
-            if served.lease is not None and served.lease.needs_look(self._demand(served)):
+            if served.lease is not None and served.lease.needs_look(self._demand(served, now)):
                 leases.look()
 
-    def _demand(self, served: ServedSlot) -> Demand:
-        now = time.monotonic()
-        batch, interactive = (
-            sum(self._queues[role, rank].ready_for(served.slot, now) for role in served.slot.roles)
-            for rank in ("batch", "interactive")
-        )
+    def _demand(self, served: ServedSlot, now: float) -> Demand:
+        batch = self._choosing.ready(served, "batch", now)
+        interactive = self._choosing.ready(served, "interactive", now)
         wanted = served.busy + min(batch + interactive, served.open(now))
         return Demand(
             places=served.places,
@@ -268,25 +294,28 @@ class _Dispatch:
             interactive=min(wanted, served.interactive + interactive),
         )
 
-    def _backlog(self) -> dict[str, int]:
-        """How many jobs of each role wait."""
-        return {
-            role: sum(len(self._queues[role, rank]) for rank in PRIORITIES)
-            for role in self._by_role
-        }
+    def _idles(self) -> bool:
+        """Whether a slot has a place for which no job waits."""
+        now = time.monotonic()
+        return any(
+            served.open(now) > 0
+            and not self._choosing.ready(served, "batch", now)
+            and not self._choosing.ready(served, "interactive", now)
+            for served in self._served
+        )
 
-    def _next_for(self, served: ServedSlot, now: float) -> Waiting | None:
-        for priority in PRIORITIES:
-            first: tuple[Waiting, Queue] | None = None
-            for role in served.slot.roles:
-                queue = self._queues[role, priority]
-                waiting = queue.first_for(served.slot, now)
-                if waiting and (first is None or waiting.order < first[0].order):
-                    first = waiting, queue
-            if first is not None:
-                first[1].take(first[0])
-                return first[0]
-        return None
+    def _later(self, wait_s: float, served: ServedSlot | None) -> None:
+        """Look for work again after a wait; a place of `served` rests until then."""
+
+        def wake() -> None:
+            if served is not None:
+                served.resting -= 1
+            self._give_up_what_is_dead()
+            self._pump()
+
+        asyncio.get_running_loop().call_later(wait_s, wake)
+
+    # Attempts.
 
     async def _attempt(self, served: ServedSlot, waiting: Waiting) -> None:
         waiting.attempts += 1
@@ -294,12 +323,10 @@ class _Dispatch:
         waiting.asked_at = waiting.asked_at or datetime.now(UTC)
         served.tally.requests += 1
         started = time.monotonic()
-        expires_at = None if waiting.deadline is None else waiting.deadline.when()
+        answer: Completion | Exception
         try:
-            async with asyncio.timeout_at(expires_at):
-                answer: Completion | SlotError | Exception = await served.client.ask(
-                    waiting.job, waiting.repair
-                )
+            async with asyncio.timeout_at(deadlines.expires_at(waiting)):
+                answer = await served.client.ask(waiting.job, waiting.repair)
         except Exception as error:
             answer = error
         finally:
@@ -307,162 +334,111 @@ class _Dispatch:
             served.busy -= 1
             served.interactive -= waiting.job.priority == "interactive"
             served.tally.busy_s += elapsed_s
+        try:
+            self._attempted(served, waiting, answer, elapsed_s)
+        except Exception as error:
+            self._end_of_error(waiting, error)
+        self._pump()
+
+    def _attempted(
+        self,
+        served: ServedSlot,
+        waiting: Waiting,
+        answer: Completion | Exception,
+        elapsed_s: float,
+    ) -> None:
         if isinstance(answer, Completion):
             # The place goes on first; the bookkeeping is done while the server works.
             served.answers()
+            served.took(waiting.shape)
             self._pump()
             served.tally.add(answer.timings)
+            served.read(waiting.size_bytes, answer.timings.input_tokens)
             self._input_tokens += answer.timings.input_tokens or 0
             self._output_tokens += answer.timings.output_tokens or 0
             self._judge(waiting, answer)
         elif isinstance(answer, SlotError):
             if self._announcer is not None:
                 self._announcer.unanswered(waiting, answer.kind, elapsed_s)
-            self._blame(served, answer)
-            self._repeat_or_give_up(waiting, answer)
-            self._pump()
+            now = time.monotonic()
+            self._blame.slot(served, waiting, answer, now)
+            if self._blame.may_ask_again(served, waiting, answer, now):
+                self._put(waiting)
+            else:
+                self._give_up_asked(waiting, answer)
+            self._give_up_what_is_dead()
         elif isinstance(answer, TimeoutError):  # an attempt's own time limit is a SlotError
+            served.said_nothing(waiting.shape)
             if self._announcer is not None:
                 self._announcer.unanswered(waiting, "deadline", elapsed_s)
-            self._pump()
-            self._miss_deadline(waiting)
+            self._give_up(waiting, "deadline", deadlines.missed(waiting))
         else:
-            log.error("job %s: %s", waiting.job.job_id, answer, exc_info=answer)
-            self._give_up(waiting, "internal", f"{type(answer).__name__}: {answer}")
-            self._pump()
+            served.said_nothing(waiting.shape)
+            raise answer
 
-    # Attempts that failed.
-
-    def _blame(self, served: ServedSlot, error: SlotError) -> None:
-        """What a failed attempt means for its slot."""
-        now = time.monotonic()
-        served.tally.errors[error.kind] += 1
-        served.trouble = f"{error.kind}: {error}"
-        if error.kind == "refused":
-            served.refuses = True
-            served.cap = 0
-            log.error("slot %s refuses requests and is left alone: %s", served.slot.name, error)
-            for role in served.slot.roles:
-                self._give_up_if_dead(role)
-        elif not error.retryable:
-            served.answers()
-        if not error.retryable:
-            return
-        if served.failing_at is None or now - served.failed_at > self._failing_limit_s:
-            served.failing_at = now
-            served.failures = 0
-        served.failed_at = now
-        served.failures += 1
-        rounds = served.failures // served.slot.parallel
-        if error.retry_after_s is not None:
-            wait_s = min(error.retry_after_s, self._settings.inference_retry_after_max_s)
-            served.rested_at = max(served.rested_at, now + wait_s)
-            self._later(wait_s)
-        elif error.kind in TURNED_AWAY or rounds > 0:
-            served.resting += 1
-            self._later(self._backoff_s(max(rounds, 1)), served)
-        if error.kind in PERHAPS_DEAD:
-            served.pause(now)
-
-    def _repeat_or_give_up(self, waiting: Waiting, error: SlotError) -> None:
-        now = time.monotonic()
-        if error.kind in TURNED_AWAY:
-            waiting.turned_away_at = waiting.turned_away_at or now
-            spent = now - waiting.turned_away_at >= self._settings.inference_wait_s
-        else:
-            waiting.turned_away_at = None
-            # A slot that refuses all says nothing about the job: another one may take it.
-            waiting.spent += error.kind != "refused"
-            spent = waiting.spent >= self._settings.inference_max_attempts
-        if spent or not (error.retryable or error.kind == "refused"):
-            self._give_up(waiting, error.kind, str(error))
-            return
-        wait_s = self._backoff_s(waiting.attempts)
-        waiting.rested_at = now + wait_s
-        self._later(wait_s)
-        self._put(waiting)
-
-    def _backoff_s(self, times: int) -> float:
-        longest_s = self._settings.inference_backoff_max_s
-        wait_s = self._settings.inference_backoff_s * 2.0 ** min(times - 1, 30)
-        return min(longest_s, wait_s) * random.uniform(0.75, 1.0)  # noqa: S311
-
-    def _later(self, wait_s: float, served: ServedSlot | None = None) -> None:
-        """Look for work again after a wait; a place of `served` rests until then."""
-
-        def wake() -> None:
-            if served is not None:
-                served.resting -= 1
-            self._pump()
-
-        asyncio.get_running_loop().call_later(wait_s, wake)
-
-    # Deadlines.
-
-    def _set_deadline(self, waiting: Waiting) -> None:
-        deadline_s = waiting.job.deadline_s
-        if deadline_s is None:
-            deadline_s = self._settings.inference_deadline_s
-        if deadline_s is not None:
-            loop = asyncio.get_running_loop()
-            waiting.deadline = loop.call_later(deadline_s, self._expire, waiting)
+    def _end_of_error(self, waiting: Waiting, error: Exception) -> None:
+        """Whatever went wrong with one job is that job's own end."""
+        log.error("job %s: %s", waiting.job.job_id, error, exc_info=error)
+        queue = self._choosing.queue_of(waiting)
+        if waiting in queue:
+            queue.take(waiting)
+        self._settle(waiting, "failed", None, "internal", f"{type(error).__name__}: {error}")
 
     def _expire(self, waiting: Waiting) -> None:
         """End a job that waits; of one that is being asked, the attempt ends by itself."""
-        queue = self._queues[waiting.job.role, waiting.job.priority]
+        queue = self._choosing.queue_of(waiting)
         if waiting in queue:
             queue.take(waiting)
-            self._miss_deadline(waiting)
+            self._give_up(waiting, "deadline", deadlines.missed(waiting))
 
-    def _miss_deadline(self, waiting: Waiting) -> None:
-        last = "" if waiting.slot is None else f", last on slot {waiting.slot.name}"
-        asked = f"asked {waiting.attempts} times{last}" if waiting.attempts else "never asked"
-        self._give_up(waiting, "deadline", f"no answer by the job's deadline; {asked}")
+    # Jobs that nobody can answer.
 
-    # Slots that do not answer.
+    def _give_up_what_is_dead(self) -> None:
+        """What only slots could have answered that are away for good fails."""
+        for waiting in self._choosing.without_hope(time.monotonic()):
+            self._choosing.queue_of(waiting).take(waiting)
+            self._give_up_unasked(waiting)
 
-    async def _watch(self, served: ServedSlot) -> None:
-        while True:
-            await served.suspect.wait()
-            served.suspect.clear()
-            try:
-                cap = await served.client.capacity()
-            except SlotError as error:
-                if served.trouble != str(error):
-                    log.warning("slot %s is paused: %s", served.slot.name, error)
-                    if self._announcer is not None:
-                        self._announcer.paused(served.slot, error.kind)
-                served.trouble = str(error)
-                served.suspect.set()
-                for role in served.slot.roles:
-                    self._give_up_if_dead(role)
-                await asyncio.sleep(self._settings.inference_probe_s)
-            else:
-                if served.paused_at is not None and served.tally.requests:
-                    log.info("slot %s answers again", served.slot.name)
-                    if self._announcer is not None:
-                        self._announcer.answers_again(served.slot)
-                served.cap = 0 if served.refuses else cap
-                served.paused_at = None
-                self._pump()
-
-    def _give_up_if_dead(self, role: str) -> None:
-        now = time.monotonic()
-        slots = self._by_role[role]
-        if not all(self._dead(served, now) for served in slots):
+    def _give_up_unasked(self, waiting: Waiting) -> None:
+        """No slot can be asked any more."""
+        if waiting.barred and waiting.last_error is not None:
+            self._give_up_asked(waiting, waiting.last_error)
             return
-        troubles = "; ".join(f"{served.slot.name}: {served.trouble}" for served in slots)
-        for priority in PRIORITIES:
-            for waiting in self._queues[role, priority].take_all():
-                self._give_up(waiting, "no_slot", f"no slot of role {role} answers ({troubles})")
-
-    def _dead(self, served: ServedSlot, now: float) -> bool:
-        paused, failing = served.paused_at, served.failing_at
-        return (
-            served.refuses
-            or (paused is not None and now - paused >= self._settings.inference_slot_dead_s)
-            or (failing is not None and now - failing >= self._failing_limit_s)
+        role = waiting.job.role
+        troubles = "; ".join(
+            f"{served.slot.name}: {served.trouble}" for served in self._choosing.by_role[role]
         )
+        why = f"no slot of role {role} answers ({troubles})"
+        self._ended = self._ended or why
+        self._give_up(waiting, "no_slot", why)
+
+    def _give_up_asked(self, waiting: Waiting, error: SlotError) -> None:
+        """Every slot that could be asked was."""
+        now, role = time.monotonic(), waiting.job.role
+        slots = self._choosing.by_role[role]
+        if all(served.dead(waiting.shape.endpoint, now) for served in slots):
+            waiting.barred = frozenset()
+            self._give_up_unasked(waiting)
+        else:
+            self._give_up(waiting, error.kind, str(error))
+
+    def _stop_if_alike(
+        self, job: Job, status: Status, error_kind: str | None, error: str | None
+    ) -> None:
+        if not self._alike.settled(job, status, error_kind):
+            return
+        why = (
+            f"the first {alike.ENOUGH_JOBS} jobs of {job.recipe} for the role {job.role} failed "
+            f"alike, so no more are asked; the last: {error_kind}: {error}"
+        )
+        log.error("%s", why)
+        self._over[alike.of(job)] = why
+        self._ended = self._ended or why
+        for waiting in self._choosing.waiting(job.role):
+            batch = waiting.job.priority == "batch" and not waiting.attempts
+            if batch and alike.of(waiting.job) == alike.of(job):
+                self._choosing.queue_of(waiting).take(waiting)
+                self._give_up(waiting, "not_asked", why)
 
     # Results.
 
@@ -476,6 +452,8 @@ class _Dispatch:
         elif verdict.repairable and request.endpoint == "chat":
             waiting.sent_back = answer
             waiting.repair = repair_turn(request, answer, str(verdict.error))
+            waiting.size_bytes = prompt_bytes(waiting.repair)
+            waiting.shape = shape_of(waiting.repair, waiting.size_bytes)
             self._put(waiting)
             return
         self._settle(waiting, verdict.status, answer, verdict.error_kind, verdict.error)
@@ -499,8 +477,10 @@ class _Dispatch:
         error_kind: str | None,
         error: str | None,
     ) -> None:
-        if waiting.deadline is not None:
-            waiting.deadline.cancel()
+        if waiting.settled:
+            return
+        waiting.settled = True
+        self._deadlines.end(waiting)
         now = datetime.now(UTC)
         self._landing.add(
             Result(
@@ -514,18 +494,26 @@ class _Dispatch:
                 created_at=waiting.asked_at or now,
                 completed_at=now,
                 sent_back=said(waiting.sent_back) if waiting.sent_back else None,
+                longest_context_tokens=self._longest_context(waiting)
+                if error_kind == "too_long"
+                else None,
             )
         )
         self._open -= 1
         self._statuses[status] += 1
         if error_kind is not None:
             self._error_kinds[error_kind] += 1
+        self._stop_if_alike(waiting.job, status, error_kind, error)
         self._end_if_done()
 
-    def _landed(self, results: int) -> None:
-        self._unlanded -= results
-        for _ in range(results):
-            self._room.release()
+    def _longest_context(self, waiting: Waiting) -> int:
+        """Of the slots of the job's role."""
+        slots = self._choosing.by_role[waiting.job.role]
+        return max(served.slot.context_tokens for served in slots)
+
+    def _landed(self, results: Sequence[Result]) -> None:
+        self._unlanded -= len(results)
+        self._feeding.landed(result.job for result in results)
         self._end_if_done()
 
     # Progress.
@@ -552,15 +540,3 @@ class _Dispatch:
             places=sum(served.cap for served in self._served),
             eta_s=eta_s,
         )
-
-
-async def one_by_one(jobs: AsyncIterable[Job] | Iterable[Job]) -> AsyncGenerator[Job, None]:
-    """The jobs of either kind of source; a plain one lets others go on now and then."""
-    if isinstance(jobs, AsyncIterable):
-        async for job in jobs:
-            yield job
-        return
-    for number, job in enumerate(jobs, start=1):
-        yield job
-        if number % TAKEN_AT_ONCE == 0:
-            await asyncio.sleep(0)

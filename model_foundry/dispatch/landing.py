@@ -14,9 +14,11 @@ Land = Callable[[Sequence[Result]], Awaitable[None]]
 
 
 class Landing:
-    """The results that are not kept yet; `landed` is told of how many more are."""
+    """The results that are not kept yet; `landed` is told of those that are."""
 
-    def __init__(self, land: Land, settings: Settings, landed: Callable[[int], None]) -> None:
+    def __init__(
+        self, land: Land, settings: Settings, landed: Callable[[Sequence[Result]], None]
+    ) -> None:
         self._land = land
         self._landed = landed
         self._batch = settings.inference_land_batch
@@ -64,4 +66,4 @@ class Landing:
                 self._failed = True
                 raise
             del self._finished[: len(batch)]
-            self._landed(len(batch))
+            self._landed(batch)

@@ -29,6 +29,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from model_foundry.dispatch.backlog import Backlog
+from model_foundry.dispatch.presence import Presence
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
@@ -147,6 +148,7 @@ class Leases:
     ) -> None:
         self._leases = {slot.name: Lease(slot.url(environment), slot.model) for slot in slots}
         self._backlog = Backlog()
+        self.presence = Presence()
         self._settings = settings
         self._woken = asyncio.Event()
         self._looked_at = time.monotonic()
@@ -194,6 +196,7 @@ class Leases:
             for lease in self._leases.values():
                 lease.lose()
             self._backlog.lose()
+            self.presence.lose()
             away_s = time.monotonic() - self._looked_at
             if away_s > self._settings.inference_land_retry_s:
                 raise FoundryError(
@@ -219,6 +222,7 @@ class Leases:
             while True:
                 self._woken.clear()
                 async with asyncio.timeout(self._settings.connect_timeout_s):
+                    await self.presence.show(connection)
                     quiet = await self._look(connection, demand, changed, timed=timed)
                     await self._backlog.tell(connection, waiting())
                 wait_s = QUIET_LOOK_S if quiet else self._settings.inference_lease_s

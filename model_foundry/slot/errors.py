@@ -9,28 +9,35 @@ ErrorKind = Literal[
     "connection",
     "rate_limited",
     "unavailable",
+    "loading",  # a model is being loaded
     "server_error",
     "invalid_response",
+    "empty",
     "bad_request",
-    "too_large",
-    "refused",
+    "too_long",  # the prompt, for this slot's context
+    "too_large",  # the answer, for our limit
     "unauthorized",
     "forbidden",
     "not_found",
-    "loading",
-    "too_long",
-    "empty",
 ]
 RETRYABLE: Final[frozenset[ErrorKind]] = frozenset(
-    {"timeout", "connection", "rate_limited", "unavailable", "server_error", "invalid_response"}
+    {
+        "timeout",
+        "connection",
+        "rate_limited",
+        "unavailable",
+        "loading",
+        "server_error",
+        "invalid_response",
+        "empty",
+    }
 )
 
 
 class SlotError(Exception):
-    """An attempt that brought no answer.
+    """An attempt that brought no answer; `retry_after_s` is what the server asked for, if it did.
 
-    Kind `refused` means that the slot would refuse every job (wrong key, unknown model): the slot
-    is at fault, not the job. `retry_after_s` is what the server asked for, if it did.
+    What a kind means for the slot and for the job is the dispatcher's to say (`dispatch.blame`).
     """
 
     def __init__(self, kind: ErrorKind, detail: str, retry_after_s: float | None = None) -> None:
@@ -40,20 +47,25 @@ class SlotError(Exception):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may be answered later, or elsewhere."""
+        """Whether the same slot may answer the same request later."""
         return self.kind in RETRYABLE
 
 
 _KINDS: Final[Mapping[int, ErrorKind]] = {
-    401: "refused",
-    403: "refused",
-    404: "refused",
+    401: "unauthorized",
+    402: "forbidden",
+    403: "forbidden",
+    404: "not_found",
+    405: "not_found",
     408: "timeout",
-    413: "too_large",
+    410: "not_found",
+    413: "bad_request",
+    425: "unavailable",
     429: "rate_limited",
     502: "unavailable",
     503: "unavailable",
     504: "timeout",
+    529: "unavailable",
 }
 
 

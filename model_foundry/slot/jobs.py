@@ -6,7 +6,7 @@ model, no key. That is what makes `job_id` stable, and a re-run ask only what ha
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any, Literal, TypeVar, cast
@@ -102,9 +102,38 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def job_id(self) -> str:
-        """SHA-256, in hex, of recipe, source and request."""
-        key = (self.recipe, self.source_event_id, self.source_part, self.request)
+        """SHA-256, in hex, of recipe, source and request.
+
+        Of objects the order of keys means nothing, but for a schema's properties: a model writes
+        them in their order. Sorted ones add nothing to the key.
+        """
+        key: tuple[object, ...] = (
+            self.recipe,
+            self.source_event_id,
+            self.source_part,
+            self.request,
+        )
+        shapes = (self.request.response_format, self.request.tools)
+        orders = [order for shape in shapes for order in _orders(shape)]
+        if any(order != sorted(order) for order in orders):
+            key = (*key, orders)
         return hashlib.sha256(_CANONICAL.encode(key)).hexdigest()
+
+
+def _orders(schema: object) -> Iterator[list[str]]:
+    """The names of the properties of a schema and of all schemas in it, in their order."""
+    if isinstance(schema, Mapping):
+        for key in sorted(schema, key=str):
+            part = schema[key]
+            if key == "properties" and isinstance(part, Mapping):
+                yield [str(name) for name in part]
+                for name in sorted(part, key=str):
+                    yield from _orders(part[name])
+            else:
+                yield from _orders(part)
+    elif isinstance(schema, Sequence) and not isinstance(schema, str | bytes):
+        for part in schema:
+            yield from _orders(part)
 
 
 def storable(value: T) -> T:

@@ -29,6 +29,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     `slot` is the one that was asked last, None if none was; `created_at` is when the job was
     asked first, or given up unasked. `sent_back` is the answer that was to be repaired, if one was.
+    Of a prompt that no slot takes, `longest_context_tokens` is the most that one of them has.
     """
 
     job: Job
@@ -41,6 +42,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     completed_at: datetime
     sent_back: str | None = None
+    longest_context_tokens: int | None = None
 
 
 class Verdict(NamedTuple):

@@ -163,3 +163,25 @@ def test_without_postgres_a_run_ends_after_a_while(home: Path) -> None:
         with FakeSlot() as fake, pytest.raises(FoundryError, match="places of the slots") as told:
             asyncio.run(run(fake))
         assert "LAND_RETRY_S" in str(told.value)
+
+
+def test_jobs_of_three_runs_are_asked_by_one_though_one_is_killed(settings: Settings) -> None:
+    count = 500
+    with FakeSlot(parallel=PARALLEL, delay_ms=20) as fake:
+        killed = start(settings, fake, count=count)
+        until(lambda: landed(settings) >= 20)
+        others = [start(settings, fake, count=count) for _ in range(2)]
+        until(lambda: landed(settings) >= 150)
+        assert killed.poll() is None
+        killed.kill()
+        killed.communicate()
+        for process in others:
+            _, errors = process.communicate(timeout=2 * DEADLINE_S)
+            assert process.returncode == 0, errors
+        asked = fake.stats()["asked"].values()
+    assert landed(settings) == count
+    assert len(asked) == count
+    # What the dead run had asked and not landed.
+    twice = sum(times - 1 for times in asked)
+    assert twice <= PARALLEL + settings.inference_land_batch
+    assert rows(settings, "SELECT * FROM job_claim") == []

@@ -242,7 +242,7 @@ async def test_a_slot_that_refuses_the_key_is_left_alone(limits: Settings) -> No
         assert locked.stats()["requests"] <= 4
     assert landed.statuses() == {"failed": 40}
     assert {result.error_kind for result in landed} == {"no_slot"}
-    assert "locked: refused: HTTP 401" in str(landed[0].error)
+    assert "locked: unauthorized: HTTP 401" in str(landed[0].error)
     assert not any("sk-a-secret" in str(result.error) for result in landed)
 
 

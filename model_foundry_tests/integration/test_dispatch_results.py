@@ -1,18 +1,19 @@
 """From jobs to rows of `inference_result`, on a real PostgreSQL: what lands, and what is asked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from psycopg.errors import CheckViolation
+from psycopg.errors import UndefinedColumn
 
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot
-from model_foundry.results.landed import answered, land, run_jobs
+from model_foundry.results.landed import land, run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.answers import Completion
 from model_foundry.slot.jobs import Job, Request
@@ -21,7 +22,9 @@ from model_foundry.slot.timings import Timings
 from model_foundry.store import postgres
 from model_foundry_tests.asking import DAY, QUICK, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.line import rows
+from model_foundry_tests.line import execute, rows
+from model_foundry_tests.line import value as db
+from model_foundry_tests.told_slot import until
 
 SLOT = Slot(
     name="naughty",
@@ -107,6 +110,8 @@ async def test_a_row_holds_the_whole_job_and_its_figures(limits: Settings) -> No
         "slot_parallel": 3,
         "slot_price_per_hour": 0.5,
         "slot_watts": 300.0,
+        "raw_answer": None,
+        "longest_context_tokens": None,
         "sent_back_text": None,
         "response_text": "Answer to: Hi",
         "reasoning_text": None,
@@ -177,17 +182,67 @@ async def test_landing_again_changes_nothing(limits: Settings) -> None:
     await keep(limits, result(job("a"), "failed"), result(job("b"), text="other"), done)
     after = {row.pop("job_id"): row for row in rows(limits, query)}
     assert before == after
-    async with await postgres.connect_async(limits) as connection:
-        ids = [each.job.job_id for each in (done, rejected, failed)]
-        assert await answered(connection, [*ids, "unknown"]) == set(ids[:2])
 
 
-async def test_a_batch_lands_whole_or_not_at_all(limits: Settings) -> None:
-    impossible = result(job("b"))
-    broken = Result(**{**_fields(impossible), "attempts": -1})
-    with pytest.raises(CheckViolation):
-        await keep(limits, result(job("a")), broken, result(job("c")))
+async def test_a_row_that_postgres_refuses_lands_as_failed_and_the_others_as_they_are(
+    limits: Settings,
+) -> None:
+    broken = Result(**{**_fields(result(job("b"))), "attempts": -1})
+    asked = [job(f"n-{number}") for number in range(20)]
+    await keep(limits, *map(result, asked[:13]), broken, *map(result, asked[13:]))
+    landed = rows(limits, "SELECT job_id, status, error_kind, error FROM inference_result")
+    assert {row["job_id"] for row in landed if row["status"] == "ok"} == {
+        each.job_id for each in asked
+    }
+    (refused,) = (row for row in landed if row["status"] != "ok")
+    assert (refused["job_id"], refused["status"]) == (broken.job.job_id, "failed")
+    assert refused["error_kind"] == "check_violation"
+    assert "attempts" in refused["error"]
+
+
+async def test_a_fault_of_the_table_is_no_row_s(limits: Settings) -> None:
+    execute(limits, "ALTER TABLE inference_result RENAME COLUMN slot_watts TO watts")
+    with pytest.raises(UndefinedColumn):
+        await keep(limits, result(job("a")), result(job("b")))
     assert rows(limits, "SELECT * FROM inference_result") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source_row": {"at": "SELECT '10.1.2.3/8'::inet"}},
+        {"source_row": {"at": "SELECT '10.1.0.0/16'::cidr"}},
+        {"source_row": {"at": "SELECT 'NaN'::numeric"}},
+        {"source_row": {"at": "SELECT 'NaN'::float8"}},
+        {"source_row": {"at": "SELECT int8range(1, 5)"}},
+        {"source_row": {"at": "SELECT '{[1,3), [7,9)}'::int8multirange"}},
+        {"source_row": {"at": "SELECT '\\x00ff'::bytea"}},
+        {"source_row": {"at": "SELECT gen_random_uuid()"}},
+        {"source_row": {"at": "SELECT interval '1 day'"}},
+        {"source_row": {"at": "SELECT ARRAY['a', NULL]"}},
+        {"source_part": "SELECT NULL"},
+        {"source_part": "SELECT 5"},
+        {"correlation_id": "SELECT gen_random_uuid()"},
+        {"correlation_id": "SELECT 7"},
+        {"source_event_ids": ["SELECT gen_random_uuid()"]},
+    ],
+    ids=str,
+)
+async def test_whatever_a_source_row_holds_its_answer_lands(
+    limits: Settings, changes: dict[str, Any]
+) -> None:
+    def read(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: read(each) for name, each in value.items()}
+        return [read(each) for each in value] if isinstance(value, list) else db(limits, value)
+
+    odd = job("odd", **{name: read(value) for name, value in changes.items()})
+    await keep(limits, result(job("a")), result(odd), result(job("b")))
+    landed = rows(limits, "SELECT status, source_row FROM inference_result")
+    assert [row["status"] for row in landed] == ["ok"] * 3
+    if "source_row" in changes:
+        (kept,) = (row["source_row"] for row in landed if row["source_row"] is not None)
+        assert kept.keys() == {"at"}
 
 
 def _fields(of: Result) -> dict[str, Any]:
@@ -211,6 +266,7 @@ async def test_two_runs_of_the_same_jobs_give_one_row_each(limits: Settings) -> 
             run_jobs(reversed(list(jobs(100))), settings=limits, slots=[fake.slot()]),
         )
         assert fake.stats()["peak"] == 4
+        assert fake.stats()["requests"] == 100
     (row,) = rows(limits, "SELECT count(*) AS n FROM inference_result WHERE status = 'ok'")
     assert row["n"] == 100
 
@@ -258,3 +314,74 @@ async def test_the_profile_s_slots_are_asked_on_llama_cpp(
     assert (translated["slot"], translated["licence"]) == ("translator", "Gemma")
     second = await run_jobs(asked, settings=settings)
     assert (second.asked, second.cached) == (0, 9)
+
+
+async def test_what_is_too_long_for_every_slot_is_asked_again_when_one_is_longer(
+    limits: Settings,
+) -> None:
+    refused = result(job("long"), "failed")
+    fields = {**_fields(refused), "error_kind": "too_long", "longest_context_tokens": 4096}
+    await keep(limits, Result(**fields), result(job("later"), "failed"))
+    with FakeSlot() as fake:
+        for context_tokens, asked in ((4096, 1), (2048, 0), (8192, 1)):
+            todo = [job("long"), job("later")]
+            slots = [fake.slot(context_tokens=context_tokens)]
+            report = await run_jobs(todo, settings=limits, slots=slots)
+            assert (report.asked, report.cached) == (asked, 2 - asked)
+        assert fake.stats()["requests"] == 2
+
+
+async def test_a_rejected_answer_is_kept_as_the_server_sent_it(limits: Settings) -> None:
+    raw = 'data: {"choices": [\x00]}\n'
+    statuses: dict[str, Status] = {"a": "rejected", "b": "ok"}
+    for text, status in statuses.items():
+        unfit = result(job(text), status)
+        assert unfit.completion is not None
+        completion = msgspec.structs.replace(unfit.completion, raw=raw)
+        await keep(limits, Result(**{**_fields(unfit), "completion": completion}))
+    kept = rows(limits, "SELECT status, raw_answer FROM inference_result ORDER BY status DESC")
+    assert [(row["status"], row["raw_answer"]) for row in kept] == [
+        ("rejected", raw.replace("\x00", "\ufffd")),
+        ("ok", None),
+    ]
+
+
+async def test_a_claim_of_a_run_that_has_ended_holds_nothing_up(limits: Settings) -> None:
+    asked = list(jobs(10))
+    for each in asked:
+        execute(limits, f"INSERT INTO job_claim VALUES ('{each.job_id}', 12345)")
+    with FakeSlot() as fake:
+        report = await run_jobs(asked, settings=limits, slots=[fake.slot()])
+    assert report.ok == 10
+    assert rows(limits, "SELECT * FROM job_claim") == []
+
+
+async def test_a_run_that_is_cancelled_leaves_its_jobs_to_others(limits: Settings) -> None:
+    with FakeSlot(parallel=2) as fake:
+        first = asyncio.create_task(
+            run_jobs([job("!fault=hang,times=1!")], settings=limits, slots=[fake.slot()])
+        )
+        async with asyncio.timeout(10):
+            await until(lambda: fake.stats()["busy"] == 1)
+        second = asyncio.create_task(
+            run_jobs([job("!fault=hang,times=1!")], settings=limits, slots=[fake.slot()])
+        )
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        async with asyncio.timeout(10):
+            assert (await second).ok == 1
+        assert fake.stats()["requests"] == 2
+
+
+async def test_a_live_source_is_asked_as_it_comes(limits: Settings) -> None:
+    with FakeSlot() as fake:
+
+        async def source() -> AsyncIterator[Job]:
+            yield job("first")
+            async with asyncio.timeout(10):
+                await until(lambda: fake.stats()["requests"] == 1)
+            yield job("second")
+
+        report = await run_jobs(source(), settings=limits, slots=[fake.slot()])
+    assert report.ok == 2

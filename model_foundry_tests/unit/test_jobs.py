@@ -11,6 +11,10 @@ from model_foundry.slot.jobs import Request
 from model_foundry_tests.asking import job
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
+OLD_KEYS = (
+    "800e385f698ac7f5b375898b4aa592103000c2c98030853de982926d7b1d9a84",
+    "c4c42f38ffd44e6fb9b1d150e2d45857ed82c0227d11d8bf344a76f46eecceea",
+)
 
 
 def test_the_key_is_the_same_in_every_process_and_version() -> None:
@@ -39,6 +43,34 @@ def test_who_asks_and_in_which_spelling_does_not_change_the_key() -> None:
     same = Request(messages=({"content": "Hello", "role": "user"},), temperature=0.0, max_tokens=32)
     other = job(request=same, role="orchestrator", priority="interactive", correlation_id=None)
     assert other.job_id == job().job_id
+
+
+def schema_job(properties: dict[str, Any], *, tool: bool) -> str:
+    inner = {"type": "object", "properties": properties}
+    schema = {"type": "object", "properties": {"all": {"type": "array", "items": inner}}}
+    shape: dict[str, Any] = {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    }
+    if tool:
+        shape = {"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]}
+    return job(request=Request(messages=MESSAGES, **shape)).job_id
+
+
+@pytest.mark.parametrize("tool", [False, True])
+def test_the_order_of_a_schema_s_properties_is_part_of_the_key(*, tool: bool) -> None:
+    # The reasoning before the verdict is another question than the verdict before it.
+    a, b = {"type": "string", "description": "x"}, {"type": "string"}
+    ordered = schema_job({"reasoning": a, "verdict": b}, tool=tool)
+    assert schema_job({"verdict": b, "reasoning": a}, tool=tool) != ordered
+    respelled = {"description": "x", "type": "string"}
+    assert schema_job({"reasoning": respelled, "verdict": b}, tool=tool) == ordered
+
+
+def test_schemas_whose_properties_are_sorted_keep_the_key_that_they_had() -> None:
+    # As earlier versions computed it: a change would ask these jobs again.
+    properties = {"a": {"type": "string"}, "properties": {"type": "string", "description": "x"}}
+    assert schema_job(properties, tool=False) == OLD_KEYS[0]
+    assert schema_job(properties, tool=True) == OLD_KEYS[1]
 
 
 def test_the_body_is_what_openai_calls_it_and_names_no_model() -> None:

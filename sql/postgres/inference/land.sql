@@ -5,7 +5,7 @@ INSERT INTO inference_result (
     request_model, response_model, provider_name, licence, slot_parallel, slot_price_per_hour,
     slot_watts, sent_back_text, response_text, reasoning_text, tool_calls, finish_reason,
     input_tokens, output_tokens, cached_tokens, queue_ms, ttft_ms, total_ms, pp_tokens_per_s,
-    tg_tokens_per_s, timing_source, created_at, completed_at
+    tg_tokens_per_s, timing_source, raw_answer, longest_context_tokens, created_at, completed_at
 )
 VALUES (
     %(job_id)s, %(recipe)s, %(kind)s, %(role)s, %(slot)s, %(status)s, %(error_kind)s, %(error)s,
@@ -15,7 +15,8 @@ VALUES (
     %(slot_watts)s, %(sent_back_text)s, %(response_text)s,
     %(reasoning_text)s, %(tool_calls)s, %(finish_reason)s, %(input_tokens)s, %(output_tokens)s,
     %(cached_tokens)s, %(queue_ms)s, %(ttft_ms)s, %(total_ms)s, %(pp_tokens_per_s)s,
-    %(tg_tokens_per_s)s, %(timing_source)s, %(created_at)s, %(completed_at)s
+    %(tg_tokens_per_s)s, %(timing_source)s, %(raw_answer)s, %(longest_context_tokens)s,
+    %(created_at)s, %(completed_at)s
 )
 ON CONFLICT (job_id) DO UPDATE SET
     role = excluded.role,
@@ -49,6 +50,8 @@ ON CONFLICT (job_id) DO UPDATE SET
     pp_tokens_per_s = excluded.pp_tokens_per_s,
     tg_tokens_per_s = excluded.tg_tokens_per_s,
     timing_source = excluded.timing_source,
+    raw_answer = excluded.raw_answer,
+    longest_context_tokens = excluded.longest_context_tokens,
     created_at = excluded.created_at,
     completed_at = excluded.completed_at,
     landed_at = now()
