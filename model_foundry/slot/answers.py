@@ -91,6 +91,7 @@ class StreamedAnswer:
     def __init__(self) -> None:
         self._answer = _Answer()
         self._first_token_ms: float | None = None
+        self._last_token_ms: float | None = None
 
     def add(self, event: object, elapsed_ms: float) -> None:
         """One decoded event, and when it came, counted from the request's start.
@@ -101,6 +102,7 @@ class StreamedAnswer:
         """
         if self._answer.add(msgspec.convert(storable(event), _Body)):
             self._first_token_ms = self._first_token_ms or elapsed_ms
+            self._last_token_ms = elapsed_ms
 
     def completion(self, total_ms: float) -> Completion:
         """The whole answer.
@@ -110,7 +112,7 @@ class StreamedAnswer:
         """
         if self._answer.finish_reason is None:
             raise SlotError("connection", "the stream ended before the answer did")
-        return self._answer.completion(total_ms, self._first_token_ms)
+        return self._answer.completion(total_ms, self._first_token_ms, self._last_token_ms)
 
 
 class _Answer:
@@ -151,7 +153,12 @@ class _Answer:
         call["function"]["name"] += part.function.name or ""
         call["function"]["arguments"] += part.function.arguments or ""
 
-    def completion(self, total_ms: float, first_token_ms: float | None = None) -> Completion:
+    def completion(
+        self,
+        total_ms: float,
+        first_token_ms: float | None = None,
+        last_token_ms: float | None = None,
+    ) -> Completion:
         figures = self._figures
         return Completion(
             text="".join(self._text),
@@ -165,5 +172,6 @@ class _Answer:
                 llama_cpp=figures.timings,
                 vllm=figures.metrics,
                 first_token_ms=first_token_ms,
+                last_token_ms=last_token_ms,
             ),
         )
