@@ -228,6 +228,42 @@ def translate(
         )
 
 
+@app.command()
+def batch(  # noqa: PLR0917 - typer names them
+    file: Annotated[Path, typer.Argument(help="OpenAI's batch format; also .gz and .zst.")],
+    out: Annotated[Path, typer.Option(help="Where the answers go, in the file's order.")],
+    errors_to: Annotated[
+        Path | None,
+        typer.Option("--errors", help="Where lines without an answer go; else OUT.errors.jsonl."),
+    ] = None,
+    role: Annotated[str, typer.Option(help="Who is asked by a line that names no model.")] = (
+        "worker"
+    ),
+    any_model: Annotated[
+        bool, typer.Option("--any-model", help="Ask the role for models that no slot serves, too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Answer a file of requests; exit code 1: some lines have no answer.
+
+    A run that was stopped goes on where it was: start it again.
+    """
+    from model_foundry.cli.batch import run_batch
+
+    with _errors_shown():
+        raise typer.Exit(
+            run_batch(
+                Settings(),
+                file,
+                out=out,
+                errors_to=errors_to,
+                role=role,
+                any_model=any_model,
+                as_json=as_json,
+            )
+        )
+
+
 @fleet.command("check")
 def fleet_check(as_json: Json = False) -> None:
     """Memory plan and running slots; exit code 1: does not fit, or a server contradicts the fleet.

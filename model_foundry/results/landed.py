@@ -62,7 +62,7 @@ async def run_jobs(
         jobs: a job that comes twice is asked once.
         settings: the database, the fleet and its profile, the limits.
         slots: those to use instead of the profile's.
-        progress: see `dispatch`; it does not see what is cached.
+        progress: see `dispatch`; `cached` says how many had an answer so far.
         run_id: see `dispatch`.
 
     Raises:
@@ -78,6 +78,10 @@ async def run_jobs(
     async def keep(results: Sequence[Result]) -> None:
         await _patiently(settings, lambda connection: land(connection, results))
 
+    def tell(stand: Progress) -> None:
+        if progress is not None:
+            progress(msgspec.structs.replace(stand, cached=unanswered.cached))
+
     async with aclosing(unanswered.jobs()) as todo:
         report = await dispatch(
             todo,
@@ -86,7 +90,7 @@ async def run_jobs(
             land=keep,
             settings=settings,
             leases=Leases(slots, environment, settings),
-            progress=progress,
+            progress=progress and tell,
             run_id=run_id,
         )
     return msgspec.structs.replace(report, cached=unanswered.cached)
