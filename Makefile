@@ -65,7 +65,7 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	  model_foundry_tests/integration/test_flatten_fuzz.py --fuzz-examples 20000 \
 	  model_foundry_tests/unit/test_answers_fuzz.py \
 	  model_foundry_tests/integration/test_slot_answers.py --quirk-examples 5000 \
-	  --moments 20 --fault-events 50000 --race-rounds 200 --paragraphs 60 --timeout 3600
+	  --moments 20 --fault-events 50000 --race-rounds 200 --paragraphs 60 --batch-lines 10000 --timeout 3600
 
 lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmarks' peers anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

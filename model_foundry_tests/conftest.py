@@ -45,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--moments", type=int, default=2, help="Moments at which each drill strikes.")
     group.addoption("--fault-events", type=int, default=10_000, help="Events that a drill drains.")
+    group.addoption("--batch-lines", type=int, default=600, help="Of the file that is answered.")
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
     parser.addoption(

@@ -17,6 +17,7 @@ from deploy.grafana.panels import (
 ASKED = '{slot=~"$slot",model=~"$model"}'
 SLOT = '{slot=~"$slot"}'
 LEGEND = "{{slot}} {{model}}"
+MEASURED = f"{LEGEND} {{{{timing_source}}}}"
 
 
 def _per(by: str, metric: str, selector: str = ASKED) -> str:
@@ -58,12 +59,12 @@ NOW = [
 CALLERS = [
     single(
         "PP", "tok/s",
-        _speed("llm_prefill_tokens_total", "llm_prefill_seconds_total", "slot, model"), LEGEND,
-        description="Prompt processing of one request.",
+        _speed("llm_prefill_tokens_total", "llm_prefill_seconds_total", "slot, model, timing_source"), MEASURED,
+        description="Prompt processing of one request, without what the cache had. Measured by the client, it includes the wait.",
     ),
     single(
         "TG", "tok/s",
-        _speed("llm_decode_tokens_total", "llm_decode_seconds_total", "slot, model"), LEGEND,
+        _speed("llm_decode_tokens_total", "llm_decode_seconds_total", "slot, model, timing_source"), MEASURED,
         description="Token generation of one request.",
     ),
     single(

@@ -1,24 +1,21 @@
 """The commands, and how their errors are shown."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.plain import plain, plain_lines
+from model_foundry.cli.plain import plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
-from model_foundry.store.flat_refused import FlatRefused
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -162,46 +159,12 @@ def quarantine_list(
     as_json: Json = False,
 ) -> None:
     """List what was refused, newest first: messages at the door, events by a flat table."""
-    from model_foundry.intake.quarantine import list_quarantined
-    from model_foundry.store.flat_refused import is_for_tables, list_refused
+    from model_foundry.cli.quarantine import list_messages
 
     with _errors_shown():
-        with closing(postgres.connect(Settings())) as connection:
-            refused = list_refused(connection, reason=reason, table=flat_table, limit=limit)
-            only_tables = is_for_tables(reason, flat_table)
-            found = [] if only_tables else list_quarantined(connection, reason=reason, limit=limit)
-        if as_json:
-            for item in found:
-                sys.stdout.write(json.dumps({"refused_by": "door", **item.as_dict()}) + "\n")
-            for event in refused:
-                sys.stdout.write(json.dumps({"refused_by": "table", **event.as_dict()}) + "\n")
-            return
-        table = Table(
-            "id", "refused by", "reason", "subject or event", "seq", "received", "bytes", "detail"
+        list_messages(
+            Settings(), reason=reason, flat_table=flat_table, limit=limit, as_json=as_json
         )
-        for event in refused:
-            table.add_row(
-                str(event.refused_id),
-                event.table,
-                event.reason,
-                plain(event.event_id),
-                "",
-                str(event.day),
-                "",
-                plain(event.detail),
-            )
-        for item in found:
-            table.add_row(
-                str(item.quarantine_id),
-                "door",
-                plain(item.reason),
-                plain(item.subject),
-                str(item.stream_seq),
-                item.received_at.isoformat(timespec="seconds"),
-                str(item.raw_bytes),
-                plain(item.detail),
-            )
-        console.print(table if found or refused else "The quarantine is empty.")
 
 
 @quarantine.command("replay")
@@ -218,38 +181,30 @@ def quarantine_replay(  # noqa: PLR0917 - typer names them
     as_json: Json = False,
 ) -> None:
     """Try again what was refused, at the door and by flat tables: by id, reason, table, or all."""
-    from model_foundry.intake.quarantine import Replayed, replay_quarantined
-    from model_foundry.store.flat_refused import is_for_tables, replay_refused
+    from model_foundry.cli.quarantine import replay
 
     with _errors_shown():
-        given = [bool(quarantine_ids), reason is not None, flat_table is not None, everything]
-        if sum(given) != 1:
-            raise FoundryError("say which: ids, --reason REASON, --table TABLE, or --all")
-        settings, ids = Settings(), quarantine_ids or None
-        events = replay_refused(settings, refused_ids=ids, reason=reason, table=flat_table)
-        done = Replayed(0, 0, 0, 0)
-        if not is_for_tables(reason, flat_table):
-            done = replay_quarantined(
-                settings, quarantine_ids=ids, reason=reason, under_new_ids=under_new_ids
-            )
-        if as_json:
-            sys.stdout.write(json.dumps({**done._asdict(), "flat": events._asdict()}) + "\n")
-            return
-        if done.tried or not events.found:
-            console.print(
-                f"Tried {done.tried}: the inbox took {done.accepted}, it had {done.duplicates} "
-                f"already, {done.refused} stay refused."
-            )
-        if events.found:
-            console.print(
-                f"Tried {events.tried} of the flat tables: {events.accepted} have their rows now, "
-                f"{events.tried - events.accepted} stay refused."
-            )
-        if events.gone:
-            console.print(
-                f"{events.gone} are of days that PostgreSQL has dropped: the lake's event_inbox "
-                "has these events; publish them again under another event_id."
-            )
+        replay(
+            Settings(),
+            quarantine_ids,
+            reason=reason,
+            flat_table=flat_table,
+            everything=everything,
+            under_new_ids=under_new_ids,
+            as_json=as_json,
+        )
+
+
+@quarantine.command("show")
+def quarantine_show(
+    quarantine_id: Annotated[int, typer.Argument(min=1)],
+    raw: Annotated[bool, typer.Option("--raw", help="Only the message's bytes.")] = False,
+) -> None:
+    """Show a quarantined message, or an event that a flat table refused, with its reason."""
+    from model_foundry.cli.quarantine import show
+
+    with _errors_shown():
+        show(Settings(), quarantine_id, raw=raw)
 
 
 @app.command()
@@ -270,6 +225,42 @@ def translate(
     with _errors_shown():
         raise typer.Exit(
             translate_files(Settings(), files, to=to, source=source, out=out, as_json=as_json)
+        )
+
+
+@app.command()
+def batch(  # noqa: PLR0917 - typer names them
+    file: Annotated[Path, typer.Argument(help="OpenAI's batch format; also .gz and .zst.")],
+    out: Annotated[Path, typer.Option(help="Where the answers go, in the file's order.")],
+    errors_to: Annotated[
+        Path | None,
+        typer.Option("--errors", help="Where lines without an answer go; else OUT.errors.jsonl."),
+    ] = None,
+    role: Annotated[str, typer.Option(help="Who is asked by a line that names no model.")] = (
+        "worker"
+    ),
+    any_model: Annotated[
+        bool, typer.Option("--any-model", help="Ask the role for models that no slot serves, too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Answer a file of requests; exit code 1: some lines have no answer.
+
+    A run that was stopped goes on where it was: start it again.
+    """
+    from model_foundry.cli.batch import run_batch
+
+    with _errors_shown():
+        raise typer.Exit(
+            run_batch(
+                Settings(),
+                file,
+                out=out,
+                errors_to=errors_to,
+                role=role,
+                any_model=any_model,
+                as_json=as_json,
+            )
         )
 
 
@@ -312,17 +303,17 @@ def intake_replay(
     as_json: Json = False,
 ) -> None:
     """Read a stretch of the stream again and land what the inbox lacks."""
-    from model_foundry.intake.replay import Stretch, moment, replay
+    from model_foundry.cli.intake import replay
 
     with _errors_shown():
-        stretch = Stretch(
-            from_seq,
-            moment(from_time) if from_time is not None else None,
-            until_seq,
-            moment(until_time) if until_time is not None else None,
+        replay(
+            Settings(),
+            from_seq=from_seq,
+            from_time=from_time,
+            until_seq=until_seq,
+            until_time=until_time,
+            as_json=as_json,
         )
-        done = asyncio.run(replay(Settings(), stretch, report=errors.print))
-        _show_drained(done.as_dict(), as_json)
 
 
 @intake.command("import")
@@ -331,11 +322,10 @@ def intake_import(
     as_json: Json = False,
 ) -> None:
     """Land the events of a file through the same door; a second import lands nothing."""
-    from model_foundry.intake.archive import import_file
+    from model_foundry.cli.intake import import_file
 
     with _errors_shown():
-        done = asyncio.run(import_file(Settings(), file, report=errors.print))
-        _show_drained(done.as_dict(), as_json)
+        import_file(Settings(), file, as_json=as_json)
 
 
 @intake.command("reconcile")
@@ -348,24 +338,10 @@ def intake_reconcile(
     reason: Annotated[str, typer.Option(help="Why they may be missing; it is kept.")] = "",
 ) -> None:
     """Prove that each acknowledged message lies somewhere; exit code 1 names what does not."""
-    from model_foundry.intake.reconcile import accept, reconcile
+    from model_foundry.cli.intake import prove
 
     with _errors_shown():
-        settings = Settings()
-        with closing(postgres.connect(settings)) as connection:
-            if accepted is not None:
-                accept(settings, connection, *_sequences(accepted), reason)
-            found = reconcile(settings, connection, whole=whole)
-        console.print(plain_lines(found.explained()), markup=False, highlight=False)
-        raise typer.Exit(1 if found.missing else 0)
-
-
-def _sequences(text: str) -> tuple[int, int]:
-    first, dots, last = text.partition("..")
-    try:
-        return int(first), int(last if dots else first)
-    except ValueError:
-        raise FoundryError(f"--accept takes a sequence or a stretch A..B, not {text!r}") from None
+        raise typer.Exit(prove(Settings(), whole=whole, accepted=accepted, reason=reason))
 
 
 @app.command()
@@ -423,56 +399,3 @@ def report(
 
     with _errors_shown():
         run_report(Settings(), day.date(), out)
-
-
-def _show_drained(result: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(result) + "\n")
-        return
-    names = ("messages", "landed", "duplicates", "redelivered", "quarantined", "repaired")
-    console.print(", ".join(f"{result[name]} {name}" for name in names), highlight=False)
-
-
-@quarantine.command("show")
-def quarantine_show(
-    quarantine_id: Annotated[int, typer.Argument(min=1)],
-    raw: Annotated[bool, typer.Option("--raw", help="Only the message's bytes.")] = False,
-) -> None:
-    """Show a quarantined message, or an event that a flat table refused, with its reason."""
-    from model_foundry.intake.quarantine import show_quarantined
-    from model_foundry.store.flat_refused import list_refused, refused_event
-
-    with _errors_shown():
-        with closing(postgres.connect(Settings())) as connection:
-            if raw and sys.stdout.isatty():
-                raise FoundryError(
-                    "these bytes are not for a terminal: send them to a file or a pipe"
-                )
-            if refused := list_refused(connection, refused_ids=[quarantine_id]):
-                _show_refused(refused[0], refused_event(connection, quarantine_id), raw=raw)
-                return
-            item = show_quarantined(connection, quarantine_id)
-        if raw:
-            sys.stdout.buffer.write(item.raw)
-            return
-        for name, value in item.as_dict().items():
-            _print_field(name, value)
-
-
-def _show_refused(refused: FlatRefused, event: tuple[str, str] | None, *, raw: bool) -> None:
-    subject, payload = event or (None, "")
-    if raw:
-        sys.stdout.buffer.write(payload.encode())
-        return
-    for name, value in {**refused.as_dict(), "subject": subject, "payload": payload}.items():
-        _print_field(name, value)
-    if event is None:
-        console.print(
-            "PostgreSQL has dropped its day; the lake's event_inbox has the event.", highlight=False
-        )
-
-
-def _print_field(name: str, value: Any) -> None:
-    shown = json.dumps(value) if isinstance(value, dict) else str(value)
-    line = Text.assemble((name, "bold"), " ", plain_lines(shown))
-    console.print(line, highlight=False, soft_wrap=True)

@@ -51,10 +51,12 @@ class Announcer:
             error_kind=verdict.error_kind,
             prompt_tokens=timings.input_tokens,
             completion_tokens=timings.output_tokens,
+            cached_tokens=timings.cached_tokens,
             ttft_ms=timings.ttft_ms,
             duration_ms=timings.total_ms,
             pp_tokens_per_s=timings.pp_tokens_per_s,
             tg_tokens_per_s=timings.tg_tokens_per_s,
+            timing_source=timings.timing_source,
             response=said(answer) if self._sender.texts else None,
         )
 

@@ -1,6 +1,6 @@
 """What a dispatch says of itself while it runs, and when it is over: counts and speeds. Pure.
 
-Speeds weigh each answer by its tokens: all tokens over all the time that they took.
+The mean of speeds is that of `slot.timings`.
 """
 
 import statistics
@@ -9,11 +9,14 @@ from collections import Counter
 
 import msgspec
 
-from model_foundry.slot.timings import Timings
+from model_foundry.slot.timings import MeanSpeed, Timings
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a dispatch stands. `total` is final, and `eta_s` known, once the source has ended."""
+    """Where a dispatch stands. `total` is final, and `eta_s` known, once the source has ended.
+
+    `cached` jobs had an answer already, and are in no other number.
+    """
 
     done: int
     total: int
@@ -26,6 +29,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     busy: int
     places: int
     eta_s: float | None
+    cached: int = 0
 
     def __str__(self) -> str:
         more = "" if self.total_is_final else "+"
@@ -38,7 +42,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlotFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What one slot did. `busy_s` is the time of all its requests, those in parallel added up."""
+    """What one slot did. `busy_s` is the time of all its requests, those in parallel added up.
+
+    `timing_source` is who measured PP: `client` includes the wait, `mixed` is some of each.
+    """
 
     slot: str
     model: str
@@ -51,6 +58,7 @@ class SlotFigures(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float | None
     pp_tokens_per_s: float | None
     tg_tokens_per_s: float | None
+    timing_source: str | None
 
 
 class DispatchReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,17 +102,16 @@ class SlotTally:
         self._total_ms = array("d")
         self._input_tokens = 0
         self._output_tokens = 0
-        self._prompt = _Speed()
-        self._generation = _Speed()
+        self._prompt = MeanSpeed()
+        self._generation = MeanSpeed()
 
     def add(self, timings: Timings) -> None:
         """One answer's figures."""
         self._total_ms.append(timings.total_ms)
         self._input_tokens += timings.input_tokens or 0
         self._output_tokens += timings.output_tokens or 0
-        read = (timings.input_tokens or 0) - (timings.cached_tokens or 0)
-        self._prompt.add(read, timings.pp_tokens_per_s)
-        self._generation.add(timings.output_tokens or 0, timings.tg_tokens_per_s)
+        self._prompt.add(timings.read_tokens, timings.pp_tokens_per_s, timings.timing_source)
+        self._generation.add(timings.output_tokens, timings.tg_tokens_per_s)
 
     def figures(self, slot: str, model: str) -> SlotFigures:
         """The sums so far."""
@@ -118,22 +125,7 @@ class SlotTally:
             output_tokens=self._output_tokens,
             busy_s=self.busy_s,
             p50_ms=statistics.median(self._total_ms) if self._total_ms else None,
-            pp_tokens_per_s=self._prompt.mean(),
-            tg_tokens_per_s=self._generation.mean(),
+            pp_tokens_per_s=self._prompt.value(),
+            tg_tokens_per_s=self._generation.value(),
+            timing_source=self._prompt.source(),
         )
-
-
-class _Speed:
-    """A mean of speeds, each weighed by its tokens."""
-
-    def __init__(self) -> None:
-        self._tokens = 0
-        self._elapsed_s = 0.0
-
-    def add(self, tokens: int, tokens_per_s: float | None) -> None:
-        if tokens > 0 and tokens_per_s:
-            self._tokens += tokens
-            self._elapsed_s += tokens / tokens_per_s
-
-    def mean(self) -> float | None:
-        return self._tokens / self._elapsed_s if self._elapsed_s else None

@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from model_foundry.slot.timings import MeanSpeed, read_tokens
+
 WINDOW_S: Final = 60.0
 SESSIONS: Final = 12
 SHOWN_EVENTS: Final = 40
@@ -28,10 +30,12 @@ class Event(msgspec.Struct, frozen=True):
     slot: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
     ttft_ms: float | None = None
     duration_ms: float | None = None
     pp_tokens_per_s: float | None = None
     tg_tokens_per_s: float | None = None
+    timing_source: str | None = None
     error_kind: str | None = None
     recipe: str | None = None
     role: str | None = None
@@ -59,7 +63,10 @@ class Board:
         self._kept.extend(_Kept(now, event) for event in events)
 
     def slots(self) -> dict[str, dict[str, Any]]:
-        """By slot, of the last minute: requests, errors, PP and TG (tokens/s), median TTFT (ms)."""
+        """By slot, of the last minute: requests, errors, PP and TG (tokens/s), median TTFT (ms).
+
+        `pp_source` is who measured PP: server, client (it includes the wait), or mixed.
+        """
         since = time.monotonic() - WINDOW_S
         requests: dict[str, list[Event]] = {}
         for kept in self._kept:
@@ -111,17 +118,16 @@ class Board:
 
 def _figures(asked: Sequence[Event]) -> dict[str, Any]:
     ttft = [event.ttft_ms for event in asked if event.ttft_ms is not None]
+    pp, tg = MeanSpeed(), MeanSpeed()
+    for event in asked:
+        read = read_tokens(event.prompt_tokens, event.cached_tokens)
+        pp.add(read, event.pp_tokens_per_s, event.timing_source)
+        tg.add(event.completion_tokens, event.tg_tokens_per_s)
     return {
         "requests": len(asked),
         "errors": sum(event.status != "ok" for event in asked),
-        "pp": _speed([(event.prompt_tokens, event.pp_tokens_per_s) for event in asked]),
-        "tg": _speed([(event.completion_tokens, event.tg_tokens_per_s) for event in asked]),
+        "pp": pp.value(),
+        "pp_source": pp.source(),
+        "tg": tg.value(),
         "ttft_ms": statistics.median(ttft) if ttft else None,
     }
-
-
-def _speed(parts: Sequence[tuple[int | None, float | None]]) -> float | None:
-    """A mean of speeds, each weighed by its tokens."""
-    known = [(tokens, speed) for tokens, speed in parts if tokens and speed]
-    elapsed_s = sum(tokens / speed for tokens, speed in known)
-    return sum(tokens for tokens, _ in known) / elapsed_s if elapsed_s > 0 else None

@@ -121,11 +121,17 @@ class Weights(_Strict):
 
 
 class KvLayers(_Strict):
-    """Layers of one kind; each keeps K and V of every token, or of the last `window_tokens`."""
+    """Layers of one kind; each keeps K and V of every token, or of the last `window_tokens`.
+
+    Layers of latent attention (MLA) keep one vector of `latent_dim` for all heads instead.
+    """
 
     layers: int = Field(ge=1)
-    kv_heads: int = Field(ge=1)
-    head_dim: int = Field(ge=1)
+    kv_heads: int | None = Field(None, ge=1)
+    head_dim: int | None = Field(None, ge=1)
+    latent_dim: int | None = Field(
+        None, ge=1, description="Latent and rotary part together; DeepSeek, GLM, Kimi: 512 + 64."
+    )
     bytes_per_element: float = Field(2, gt=0, description="2: F16, BF16; 1: FP8; 1.0625: Q8_0.")
     window_tokens: int | None = Field(
         None,
@@ -133,11 +139,20 @@ class KvLayers(_Strict):
         description="Of a sliding window, where the server keeps no more: window and batch.",
     )
 
+    @model_validator(mode="after")
+    def _has_a_shape(self) -> Self:
+        heads = (self.kv_heads, self.head_dim)
+        if None in heads if self.latent_dim is None else heads != (None, None):
+            raise ValueError("give either kv_heads and head_dim, or latent_dim")
+        return self
+
 
 class KvCache(_Strict):
     """What a request keeps in memory: `bytes_per_token`, or the layers to compute it from."""
 
-    bytes_per_token: float | None = Field(None, gt=0)
+    bytes_per_token: float | None = Field(
+        None, gt=0, description="Of all GPUs together, on which it is taken to lie evenly."
+    )
     layers: tuple[KvLayers, ...] = ()
     bytes_per_request: int = Field(
         0, ge=0, description="Beside that, whatever the context: state of recurrent layers."
@@ -175,7 +190,9 @@ class Slot(Dialect):
     api_key: FromEnvironment | None = None
     host: str | None = None
     gpus: tuple[str, ...] = Field(
-        (), description="GPUs of the host that share weights and KV cache evenly; none: its CPU."
+        (),
+        description="GPUs of the host that share weights and KV cache: whole layers each on "
+        "llama.cpp, a part of every layer (tensor parallel) elsewhere; none: its CPU.",
     )
     weights: Weights | None = None
     kv_cache: KvCache | None = None

@@ -1,8 +1,10 @@
 """The memory plan: what weights and KV caches take of each GPU, and what still fits. Pure.
 
 A slot's need on a device is its weights there, and for each of its `parallel` requests the KV cache
-of a full context. A slot on several GPUs has an even share on each; one without a GPU, and
-what `weights.ram_gib` names, lies in the host's RAM. All sizes in GiB.
+of a full context. A slot on several GPUs has an even share of the weights on each. llama.cpp gives
+each GPU whole layers, so the KV cache is shared evenly too. Tensor parallelism, all others' way,
+cuts the heads of every layer: none below one head, and a latent cache not at all. A slot without a
+GPU, and what `weights.ram_gib` names, lies in the host's RAM. All sizes in GiB.
 """
 
 import math
@@ -11,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from model_foundry.fleet.file import Fleet, KvCache, Slot
+from model_foundry.fleet.file import Fleet, KvCache, KvLayers, Slot
 
 GIB: Final = 2**30
 
@@ -70,20 +72,30 @@ class _Share(NamedTuple):
         return self.weights_gib + self.kv_gib * self.slot.parallel
 
 
-def kv_bytes_per_request(cache: KvCache, context_tokens: int) -> float:
-    """What the KV cache of one request with a full context takes, in bytes."""
+def kv_bytes_per_request(
+    cache: KvCache, context_tokens: int, *, gpus: int = 1, tensor_parallel: bool = False
+) -> float:
+    """What the KV cache of one request with a full context takes on each of `gpus`, in bytes."""
     if cache.bytes_per_token is not None:
-        return cache.bytes_per_token * context_tokens + cache.bytes_per_request
-    keys_and_values = 2
-    return cache.bytes_per_request + sum(
-        keys_and_values
-        * group.layers
-        * group.kv_heads
-        * group.head_dim
+        return (cache.bytes_per_token * context_tokens + cache.bytes_per_request) / gpus
+    return cache.bytes_per_request / gpus + sum(
+        group.layers
+        * _elements(group, gpus, tensor_parallel=tensor_parallel)
         * group.bytes_per_element
         * min(context_tokens, group.window_tokens or context_tokens)
         for group in cache.layers
     )
+
+
+def _elements(group: KvLayers, gpus: int, *, tensor_parallel: bool) -> float:
+    """What a layer keeps of a token on each GPU."""
+    if group.kv_heads is None or group.head_dim is None:
+        elements = float(group.latent_dim or 0)
+        return elements if tensor_parallel else elements / gpus
+    keys_and_values = 2 * group.head_dim
+    if tensor_parallel:
+        return keys_and_values * math.ceil(group.kv_heads / gpus)
+    return keys_and_values * group.kv_heads / gpus
 
 
 def memory_plan(fleet: Fleet, slots: Iterable[Slot]) -> MemoryPlan:
@@ -108,18 +120,20 @@ def _shares(slot: Slot) -> Iterator[tuple[tuple[str, str | None], _Share]]:
         return
     size = slot.weights.size_gib if slot.weights else None
     in_ram = slot.weights.ram_gib if slot.weights else 0.0
-    kv = (
-        None
-        if slot.kv_cache is None
-        else kv_bytes_per_request(slot.kv_cache, slot.context_tokens) / GIB
-    )
     count = len(slot.gpus)
+    kv = None
+    if slot.kv_cache is not None:
+        tensor_parallel = slot.runtime != "llama.cpp"
+        kv_bytes = kv_bytes_per_request(
+            slot.kv_cache, slot.context_tokens, gpus=count or 1, tensor_parallel=tensor_parallel
+        )
+        kv = kv_bytes / GIB
     if count == 0:
         yield (slot.host, None), _Share(slot, size, kv)
         return
     for gpu in slot.gpus:
         weights = None if size is None else (size - in_ram) / count
-        yield (slot.host, gpu), _Share(slot, weights, None if kv is None else kv / count)
+        yield (slot.host, gpu), _Share(slot, weights, kv)
     if in_ram:
         yield (slot.host, None), _Share(slot, in_ram, 0.0)
 

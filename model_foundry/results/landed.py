@@ -62,7 +62,7 @@ async def run_jobs(
             in it; a plain one as there is room.
         settings: the database, the fleet and its profile, the limits.
         slots: those to use instead of the profile's.
-        progress: see `dispatch`; it does not see what is cached.
+        progress: see `dispatch`; `cached` says how many had an answer so far.
         run_id: see `dispatch`.
 
     Raises:
@@ -89,6 +89,10 @@ async def run_jobs(
         run = leases.presence.run
         unstored.extend(await patiently(lambda connection: land(connection, results, run)))
 
+    def tell(stand: Progress) -> None:
+        if progress is not None:
+            progress(msgspec.structs.replace(stand, cached=claims.cached))
+
     try:
         async with aclosing(claims.jobs()) as todo:
             report = await dispatch(
@@ -98,7 +102,7 @@ async def run_jobs(
                 land=keep,
                 settings=settings,
                 leases=leases,
-                progress=progress,
+                progress=progress and tell,
                 run_id=run_id,
                 live=isinstance(jobs, AsyncIterable),
             )

@@ -26,7 +26,8 @@ _CANONICAL = msgspec.json.Encoder(order="sorted")
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One question to a slot, in OpenAI's words; what is None is left to the server.
 
-    `thinking` is None for the model's own default. U+0000 and lone surrogates are replaced by
+    `thinking` is None for the model's own default; `extra` are further fields of the body, sent as
+    they are. U+0000 and lone surrogates are replaced by
     U+FFFD on construction, so that what is asked, hashed and stored is the same text.
 
     Raises:
@@ -45,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tools: Sequence[Mapping[str, Any]] | None = None
     tool_choice: str | Mapping[str, Any] | None = None
     thinking: bool | None = None
+    extra: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         asked = self.messages if self.endpoint == "chat" else self.prompt
@@ -63,7 +65,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The fields of OpenAI's request body, without `model` and without `thinking`."""
         fields = msgspec.structs.asdict(self)
         del fields["endpoint"], fields["thinking"]
-        return {name: value for name, value in fields.items() if value is not None}
+        extra = fields.pop("extra") or {}
+        return {name: value for name, value in fields.items() if value is not None} | extra
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):

@@ -1,25 +1,32 @@
-"""How fast an answer was, from the server's own figures where it gives them. Pure.
+"""How fast an answer was, from the server's own figures where it gives them; means of speeds. Pure.
 
 `ttft_ms` is the time to the first token: without the server's queue where the server measured
-it, with it where we did. PP and TG are tokens per second of prompt processing (without the
-tokens that came from the cache) and of generation. What is not known is None; a server's figures
-are taken as they come, so whatever is no finite number counts as not known.
+it, with it where we did (`timing_source` client). PP is tokens per second of prompt processing,
+without the tokens that came from the cache; measured by us, it includes the wait. TG is tokens
+per second of generation. What is not known is None; a server's figures are taken as they come, so
+whatever is no finite number, or no speed that a machine has, counts as not known.
+
+The mean of speeds is `MeanSpeed`, here, in SQL (`macros/speeds.sql`) and in Vector's program alike.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-_BIGINT = 2**63
+TimingSource = Literal["server", "client"]
+# Of one request; what claims to be faster was not measured.
+PP_MAX_TOKENS_PER_S: Final = 1e6
+TG_MAX_TOKENS_PER_S: Final = 5e4
+_BIGINT: Final = 2**63
 N = TypeVar("N", int, float)
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one answer. `total_ms` is ours: from the request's start to its last byte."""
 
-    timing_source: Literal["server", "client"]
+    timing_source: TimingSource
     total_ms: float
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -28,6 +35,46 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     ttft_ms: float | None = None
     pp_tokens_per_s: float | None = None
     tg_tokens_per_s: float | None = None
+
+    @property
+    def read_tokens(self) -> int | None:
+        """See `read_tokens`."""
+        return read_tokens(self.input_tokens, self.cached_tokens)
+
+
+class MeanSpeed:
+    """A mean of speeds: all tokens over all the time that they took.
+
+    Those of PP are the tokens of the prompt that were read, those of TG all of the answer's.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = 0
+        self._elapsed_s = 0.0
+        self._sources: set[str] = set()
+
+    def add(
+        self, tokens: int | None, tokens_per_s: float | None, source: str | None = None
+    ) -> None:
+        """One answer's; without tokens or a speed it has no weight."""
+        if tokens is not None and tokens > 0 and tokens_per_s is not None and tokens_per_s > 0:
+            self._tokens += tokens
+            self._elapsed_s += tokens / tokens_per_s
+            if source is not None:
+                self._sources.add(source)
+
+    def value(self) -> float | None:
+        """Tokens per second; None if nothing had a speed."""
+        return self._tokens / self._elapsed_s if self._elapsed_s > 0 else None
+
+    def source(self) -> str | None:
+        """Who measured: server, client, or mixed; None if nobody says."""
+        return "mixed" if len(self._sources) > 1 else next(iter(self._sources), None)
+
+
+def read_tokens(input_tokens: int | None, cached_tokens: int | None) -> int | None:
+    """How many tokens of a prompt had to be processed: not those that the cache had."""
+    return None if input_tokens is None else max(0, input_tokens - (cached_tokens or 0))
 
 
 def timings_of(
@@ -55,91 +102,81 @@ def timings_of(
     output_tokens = _count(counted.get("completion_tokens"))
     cached_tokens = _count(_mapping(counted.get("prompt_tokens_details")).get("cached_tokens"))
     ours, theirs = _mapping(llama_cpp), _mapping(vllm)
-    if ours:
-        prompt_n, cache_n = _count(ours.get("prompt_n")), _count(ours.get("cache_n"))
-        if input_tokens is None and prompt_n is not None:
-            input_tokens = prompt_n + (cache_n or 0)
-        if output_tokens is None:
-            output_tokens = _count(ours.get("predicted_n"))
-        prompt_ms = _number(ours.get("prompt_ms"))
-        return Timings(
-            timing_source="server",
-            total_ms=total_ms,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cached_tokens=cache_n if cached_tokens is None else cached_tokens,
-            ttft_ms=prompt_ms,
-            pp_tokens_per_s=_speed(prompt_n, prompt_ms),
-            tg_tokens_per_s=_speed(
-                _count(ours.get("predicted_n")), _number(ours.get("predicted_ms"))
-            ),
-        )
     queue_ms: float | None = None
-    if theirs:
-        queue_ms = _number(theirs.get("queue_time_ms"))
-        ttft_ms = _number(theirs.get("time_to_first_token_ms"))
-        generation_ms = _number(theirs.get("generation_time_ms"))
+    if ours:
+        read, cache_n = _count(ours.get("prompt_n")), _count(ours.get("cache_n"))
+        written = _count(ours.get("predicted_n"))
+        if input_tokens is None and read is not None:
+            input_tokens = read + (cache_n or 0)
+        output_tokens = written if output_tokens is None else output_tokens
+        cached_tokens = cache_n if cached_tokens is None else cached_tokens
+        ttft_ms = _number(ours.get("prompt_ms"))
+        generation_ms = _number(ours.get("predicted_ms"))
     else:
-        ended_ms = total_ms if last_token_ms is None else last_token_ms
-        ttft_ms = first_token_ms
-        generation_ms = None if first_token_ms is None else ended_ms - first_token_ms
-    read = None if input_tokens is None else input_tokens - (cached_tokens or 0)
-    # The first token belongs to the prompt: it took the TTFT, not generation time.
-    written = None if output_tokens is None else output_tokens - 1
+        if theirs:
+            queue_ms = _number(theirs.get("queue_time_ms"))
+            ttft_ms = _number(theirs.get("time_to_first_token_ms"))
+            generation_ms = _number(theirs.get("generation_time_ms"))
+        else:
+            ended_ms = total_ms if last_token_ms is None else last_token_ms
+            ttft_ms = first_token_ms
+            generation_ms = None if first_token_ms is None else ended_ms - first_token_ms
+        read = None if input_tokens is None else input_tokens - (cached_tokens or 0)
+        # The first token belongs to the prompt: it took the TTFT, not generation time.
+        written = None if output_tokens is None else output_tokens - 1
+    if input_tokens is not None and cached_tokens is not None and cached_tokens > input_tokens:
+        cached_tokens = None
     return Timings(
-        timing_source="server" if theirs else "client",
+        timing_source="server" if ours or theirs else "client",
         total_ms=total_ms,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cached_tokens=cached_tokens,
         queue_ms=queue_ms,
         ttft_ms=ttft_ms,
-        pp_tokens_per_s=_speed(read, ttft_ms),
-        tg_tokens_per_s=_speed(written, generation_ms),
+        pp_tokens_per_s=_speed(read, ttft_ms, PP_MAX_TOKENS_PER_S),
+        tg_tokens_per_s=_speed(written, generation_ms, TG_MAX_TOKENS_PER_S),
     )
 
 
 def together(first: Timings, last: Timings) -> Timings:
     """Figures of two answers that one result took: tokens and times added up.
 
-    Speeds weigh the answers by their tokens; the time to the first token is the last one's.
+    Speeds weigh the answers by their tokens; the time to the first token is the last one's. What
+    we timed in part counts as timed by us.
     """
-    read = [_less(each.input_tokens, each.cached_tokens) for each in (first, last)]
+    both = (first, last)
     return Timings(
-        timing_source=last.timing_source,
+        timing_source=first.timing_source
+        if first.timing_source == "client"
+        else last.timing_source,
         total_ms=first.total_ms + last.total_ms,
         input_tokens=_sum(first.input_tokens, last.input_tokens),
         output_tokens=_sum(first.output_tokens, last.output_tokens),
         cached_tokens=_sum(first.cached_tokens, last.cached_tokens),
         queue_ms=_sum(first.queue_ms, last.queue_ms),
         ttft_ms=last.ttft_ms,
-        pp_tokens_per_s=_mean_speed(
-            (read[0], first.pp_tokens_per_s), (read[1], last.pp_tokens_per_s)
-        ),
-        tg_tokens_per_s=_mean_speed(
-            (first.output_tokens, first.tg_tokens_per_s), (last.output_tokens, last.tg_tokens_per_s)
-        ),
+        pp_tokens_per_s=_mean((each.read_tokens, each.pp_tokens_per_s) for each in both),
+        tg_tokens_per_s=_mean((each.output_tokens, each.tg_tokens_per_s) for each in both),
     )
-
-
-def _less(tokens: int | None, cached: int | None) -> int | None:
-    return None if tokens is None else tokens - (cached or 0)
 
 
 def _sum(first: N | None, last: N | None) -> N | None:
     return last if first is None else first if last is None else first + last
 
 
-def _mean_speed(*parts: tuple[int | None, float | None]) -> float | None:
-    timed = [(tokens, speed) for tokens, speed in parts if tokens and tokens > 0 and speed]
-    elapsed_ms = sum(tokens / speed for tokens, speed in timed) * 1000
-    return _speed(sum(tokens for tokens, _ in timed), elapsed_ms)
+def _mean(parts: Iterable[tuple[int | None, float | None]]) -> float | None:
+    mean = MeanSpeed()
+    for tokens, tokens_per_s in parts:
+        mean.add(tokens, tokens_per_s)
+    return mean.value()
 
 
-def _speed(tokens: int | None, elapsed_ms: float | None) -> float | None:
+def _speed(tokens: int | None, elapsed_ms: float | None, most: float) -> float | None:
     if tokens is None or elapsed_ms is None or tokens <= 0 or elapsed_ms <= 0:
         return None
-    return _number(tokens * 1000 / elapsed_ms)
+    speed = tokens * 1000 / elapsed_ms
+    return speed if speed <= most else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -14,9 +14,9 @@ from model_foundry_tests.line import value
 DEADLINE_S = 30.0
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], *, deadline_s: float = DEADLINE_S) -> None:
     """Wait for it, and fail if it does not come."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

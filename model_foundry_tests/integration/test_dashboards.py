@@ -51,6 +51,7 @@ LLM = {
     "event": "llm", "service": "familiar", "correlation_id": "0193-a", "slot": "naughty",
     "model": "smollm2-135m-instruct", "backend": "llama.cpp", "prompt_tokens": 120,
     "completion_tokens": 81, "ttft_ms": 100, "duration_ms": 1700,
+    "pp_tokens_per_s": 1200, "tg_tokens_per_s": 50, "timing_source": "server",
 }  # fmt: skip
 EVENTS: list[dict[str, Any]] = [
     LLM,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from model_foundry.fleet.file import Fleet, KvCache, load_fleet
 from model_foundry.fleet.memory import (
@@ -161,6 +162,55 @@ def test_two_gpus_share_a_slot() -> None:
     # 5 + 20 × 0.5 on each.
     assert [device.used_gib for device in both] == [15, 15]
     assert [need(device, "slot-0").max_parallel for device in both] == [34, 34]
+
+
+def four_gpus(cache: dict[str, Any], runtime: str = "vllm") -> float | None:
+    """GiB a request on each of four GPUs, with 131,072 tokens of context."""
+    gpus = [f"GPU{number}" for number in range(4)]
+    slot = {"gpus": gpus, "runtime": runtime, "context_tokens": 131_072, "kv_cache": cache}
+    needs = [need(device, "slot-0") for device in plan_of(fleet(slot, gpus=4)).devices]
+    [kv] = {each.kv_gib_per_request for each in needs}
+    assert {each.weights_gib for each in needs} == {2.5}
+    return kv
+
+
+@pytest.mark.parametrize(
+    ("layers", "tensor", "by_layer"),
+    [
+        # 61 × 576 × 2 bytes × 131,072 tokens: DeepSeek's latent cache, of which nothing is cut.
+        ({"layers": 61, "latent_dim": 576}, 8.578125, 2.14453125),
+        # 2 heads of 128 in 24 layers are 3 GiB: one on each GPU, twice.
+        ({"layers": 24, "kv_heads": 2, "head_dim": 128}, 1.5, 0.75),
+        # 4 heads are one on each, 8 are two; of 6, somebody has two.
+        ({"layers": 24, "kv_heads": 4, "head_dim": 128}, 1.5, 1.5),
+        ({"layers": 24, "kv_heads": 8, "head_dim": 128}, 3.0, 3.0),
+        ({"layers": 24, "kv_heads": 6, "head_dim": 128}, 3.0, 2.25),
+    ],
+)
+def test_what_is_cut_over_four_gpus(layers: dict[str, Any], tensor: float, by_layer: float) -> None:
+    assert four_gpus({"layers": [layers]}) == tensor
+    assert four_gpus({"layers": [layers]}, "openai") == tensor
+    assert four_gpus({"layers": [layers]}, "llama.cpp") == by_layer
+
+
+def test_a_recurrent_state_is_shared_evenly() -> None:
+    cache = {"layers": [{"layers": 24, "kv_heads": 4, "head_dim": 128}], "bytes_per_request": GIB}
+    assert four_gpus(cache) == 1.75
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        {"layers": 1},
+        {"layers": 1, "kv_heads": 2},
+        {"layers": 1, "head_dim": 2},
+        {"layers": 1, "kv_heads": 2, "head_dim": 2, "latent_dim": 2},
+        {"layers": 1, "head_dim": 2, "latent_dim": 2},
+    ],
+)
+def test_layers_have_heads_or_a_latent(layers: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="either kv_heads and head_dim, or latent_dim"):
+        KvCache.model_validate({"layers": [layers]})
 
 
 def test_what_is_unknown_is_said_and_not_guessed() -> None:

@@ -31,6 +31,26 @@ def test_a_slot_that_answered_nothing_has_no_speed() -> None:
     assert (figures.p50_ms, figures.tg_tokens_per_s) == (None, None)
 
 
+def test_a_cached_prompt_weighs_what_was_read_and_who_measured_is_said() -> None:
+    tally = SlotTally()
+    for cached, pp in ((0, 3_000.0), (2_950, 500.0), (2_950, None)):
+        tally.add(
+            Timings(
+                timing_source="server" if pp else "client",
+                total_ms=5,
+                input_tokens=3_000,
+                cached_tokens=cached,
+                pp_tokens_per_s=pp,
+            )
+        )
+    figures = tally.figures("naughty", "model")
+    assert figures.pp_tokens_per_s == 3_050 / (1 + 50 / 500)
+    assert figures.timing_source == "server"  # what has no speed was measured by nobody
+    waited = Timings(timing_source="client", total_ms=5, input_tokens=10, pp_tokens_per_s=1.0)
+    tally.add(waited)
+    assert tally.figures("naughty", "model").timing_source == "mixed"
+
+
 def test_progress_reads_as_one_line() -> None:
     progress = Progress(
         done=3,

@@ -76,7 +76,8 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
         "response_model": TEXT, "slot_parallel": INT, "slot_price_per_hour": FLOAT,
         "slot_watts": FLOAT, "sent_back_text": TEXT, "input_tokens": INT, "output_tokens": INT,
         "cached_tokens": INT, "queue_ms": FLOAT, "ttft_ms": FLOAT, "total_ms": FLOAT,
-        "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT, "completed_at": TIME,
+        "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT, "timing_source": TEXT,
+        "completed_at": TIME,
     },
     "llm_request": {"event_id": TEXT, "kind": TEXT},
 }  # fmt: skip
@@ -110,8 +111,9 @@ _special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "slot_parallel": st.sampled_from([None, 1, 3]),
     "slot_price_per_hour": st.sampled_from([None, 0.0, 2.5]),
     "slot_watts": st.sampled_from([None, 600.0]),
-    "pp_tokens_per_s": st.sampled_from([None, 0.0, 1e-300, 0.5, 1500.0, -3.0]),
-    "tg_tokens_per_s": st.sampled_from([None, 0.0, 30.0]),
+    "pp_tokens_per_s": st.sampled_from([None, 0.0, 1e-300, 0.5, 1500.0, -3.0, 2e6]),
+    "tg_tokens_per_s": st.sampled_from([None, 0.0, 30.0, 59_903.0]),
+    "timing_source": st.sampled_from([None, "server", "client"]),
     "top_score": _score,
     "raw": st.binary(max_size=5),
     "event_id": st.sampled_from([f"event-{number}" for number in range(6)]),
@@ -357,19 +359,23 @@ def test_slot_throughput(connection: duckdb.DuckDBPyConnection, tables: Tables) 
 def _speeds(part: pd.DataFrame) -> Row:
     """All tokens over all the time that they took, from rows where both are known."""
     speeds: Row = {}
-    for name in ("pp", "tg"):
+    sources = set()
+    for name, most in (("pp", 1e6), ("tg", 5e4)):
         tokens, seconds = 0, 0.0
         for row in part.to_dict("records"):
             speed = row[f"{name}_tokens_per_s"]
             count = row["input_tokens"] if name == "pp" else row["output_tokens"]
-            if pd.isna(speed) or speed < 1e-9 or pd.isna(count):
+            if pd.isna(speed) or not 1e-9 <= speed <= most or pd.isna(count):
                 continue
             cached = row["cached_tokens"]
             if name == "pp":
                 count = max(count - (0 if pd.isna(cached) else cached), 0)
+                if count and row["origin"] == "jobs" and row["timing_source"] is not None:
+                    sources.add(row["timing_source"])
             tokens += count
             seconds += count / speed
         speeds[f"{name}_tokens_per_s"] = over(min(tokens, BIGINT), seconds)
+    speeds["timing_source"] = "mixed" if len(sources) > 1 else next(iter(sources), None)
     return speeds
 
 

@@ -52,7 +52,7 @@ def chat(**changes: Any) -> dict[str, Any]:
         "provider": "llama.cpp",
         "messages": [{"role": "user", "content": "a secret question"}],
         "response": {"content": "a secret answer"},
-        "usage": {"prompt_tokens": 12, "completion_tokens": 3},
+        "usage": {"prompt_tokens": 12, "completion_tokens": 3, "cached_tokens": 8},
         "timings": {"ttft_ms": 5.0, "duration_ms": 50.0, "predicted_per_second": 40.0},
         **changes,
     }
@@ -66,6 +66,7 @@ def test_an_exchange_tells_its_texts_only_where_that_is_switched_on(texts: bool)
     assert told["correlation_id"] == "s-1"
     assert (told["slot"], told["backend"]) == ("naughty", "llama.cpp")
     assert (told["prompt_tokens"], told["completion_tokens"], told["ttft_ms"]) == (12, 3, 5.0)
+    assert (told["cached_tokens"], told["tg_tokens_per_s"]) == (8, 40.0)
     assert ("secret" in str(told)) is texts
 
 
@@ -107,6 +108,26 @@ def test_the_board_forgets_the_oldest_and_weighs_speeds_by_tokens() -> None:
     assert board.slots()["a"]["errors"] == 1
     [session] = board.sessions()
     assert (session["events"], session["requests"], session["tokens"]) == (3, 2, 100)
+
+
+def test_the_board_counts_what_was_read_of_a_prompt_and_who_measured() -> None:
+    board = Board(events=100)
+    whole = Event(
+        "llm", "s", slot="a", prompt_tokens=3_000, pp_tokens_per_s=3_000.0, timing_source="server"
+    )
+    known = Event(
+        *("llm", "s"),
+        slot="a",
+        prompt_tokens=3_000,
+        cached_tokens=2_950,
+        pp_tokens_per_s=500.0,
+        timing_source="server",
+    )
+    board.add([whole, *[known] * 9])
+    assert board.slots()["a"]["pp"] == pytest.approx(3_450 / 1.9)  # not 30,000 / 55
+    assert board.slots()["a"]["pp_source"] == "server"
+    board.add([Event("llm", "s", slot="b", prompt_tokens=9, pp_tokens_per_s=3.0)])
+    assert board.slots()["b"]["pp_source"] is None
 
 
 def test_the_board_knows_which_nodes_run_now() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_foundry.slot.timings import Timings, timings_of
+from model_foundry.slot.timings import MeanSpeed, Timings, read_tokens, timings_of, together
 
 USAGE = {
     "prompt_tokens": 30,
@@ -69,6 +69,71 @@ def test_a_time_that_makes_no_sense_gives_no_speed(prompt_ms: object) -> None:
     timings = timings_of(200.0, usage=USAGE, llama_cpp=LLAMA_CPP | {"prompt_ms": prompt_ms})
     assert timings.pp_tokens_per_s is None
     assert timings.tg_tokens_per_s == 100
+
+
+def test_an_answer_in_one_piece_has_no_tg() -> None:
+    pieces: dict[str, Any] = {"usage": USAGE, "first_token_ms": 100.0}
+    one = timings_of(100.167, **pieces, last_token_ms=100.0)
+    assert (one.pp_tokens_per_s, one.tg_tokens_per_s) == (200, None)
+    # 10 tokens in 0.167 ms: nobody said when the last one came, and no machine is as fast.
+    assert timings_of(100.167, **pieces).tg_tokens_per_s is None
+
+
+def test_generation_ends_with_the_last_token_and_not_with_what_follows() -> None:
+    timings = timings_of(5_000.0, usage=USAGE, first_token_ms=100.0, last_token_ms=200.0)
+    assert timings.tg_tokens_per_s == 100
+
+
+@pytest.mark.parametrize(
+    ("figures", "pp", "tg"),
+    [
+        ({"predicted_n": 1, "predicted_ms": 0.001}, 400, None),  # llama.cpp of one token
+        ({"prompt_ms": 1e-9}, None, 100),
+        ({"prompt_n": 0}, None, 100),
+        ({"prompt_n": -20}, None, 100),
+        ({"predicted_ms": -110.0}, 400, None),
+        ({"predicted_n": 0, "predicted_ms": 0.0}, 400, None),
+        ({"predicted_ms": 1e-320}, 400, None),
+    ],
+)
+def test_a_speed_that_no_machine_has_is_none(
+    figures: dict[str, Any], pp: float | None, tg: float | None
+) -> None:
+    timings = timings_of(200.0, usage=USAGE, llama_cpp=LLAMA_CPP | figures)
+    assert (timings.pp_tokens_per_s, timings.tg_tokens_per_s) == (pp, tg)
+
+
+def test_a_cache_that_had_more_than_the_prompt_is_not_believed() -> None:
+    usage = USAGE | {"prompt_tokens_details": {"cached_tokens": 31}}
+    timings = timings_of(200.0, usage=usage, vllm=VLLM)
+    assert (timings.cached_tokens, timings.pp_tokens_per_s) == (None, None)
+
+
+def test_a_mean_is_all_tokens_over_all_their_time() -> None:
+    """A prompt of 3,000 tokens, and nine that found 2,950 of them in the cache."""
+    mean = MeanSpeed()
+    mean.add(read_tokens(3_000, 0), 3_000.0, "server")  # 1 s
+    for _ in range(9):
+        mean.add(read_tokens(3_000, 2_950), 500.0, "server")  # 0.1 s
+    mean.add(read_tokens(3_000, 3_000), 500.0)
+    mean.add(read_tokens(None, 5), 500.0)
+    mean.add(read_tokens(30, 31), 500.0)
+    mean.add(100, None)
+    assert mean.value() == pytest.approx(3_450 / 1.9)
+    assert mean.source() == "server"
+    mean.add(1_000, 500.0, "client")
+    assert mean.source() == "mixed"
+    assert (MeanSpeed().value(), MeanSpeed().source()) == (None, None)
+
+
+def test_two_answers_that_one_result_took_are_timed_by_whoever_timed_less_well() -> None:
+    ours = timings_of(200.0, usage=USAGE, first_token_ms=100.0)
+    theirs = timings_of(200.0, usage=USAGE, llama_cpp=LLAMA_CPP)
+    assert together(theirs, ours).timing_source == "client"
+    assert together(ours, theirs).timing_source == "client"
+    both = together(theirs, theirs)
+    assert both.timing_source == "server"
+    assert both.pp_tokens_per_s == pytest.approx(400)
 
 
 @given(usage=json_values, number=json_values, name=st.sampled_from([*LLAMA_CPP, *VLLM]))

@@ -19,6 +19,7 @@ TEXT = CONFIG.read_text(encoding="utf-8")
 PROGRAMS, TESTS = TEXT.split("\n[[tests]]", 1)
 BOUNDED_TAGS = {
     "event", "service", "status", "level", "reason", "slot", "model", "backend", "direction",
+    "timing_source",  # server, client, unknown
 }  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 --
 -- A request worked from `total_ms` before its end until its end (when its event says it happened,
 -- or when its result was complete); without a `total_ms` of at most a day it has no such time.
--- PP and TG weigh each request by its tokens: all tokens over all the time that they took.
+-- PP and TG weigh each request by its tokens (macros/speeds.sql). PP that the client measured
+-- includes the wait: `timing_source` says who measured; of traffic it is not known.
 WITH request AS NOT MATERIALIZED (
     SELECT
         occurred_on,
@@ -21,6 +22,7 @@ WITH request AS NOT MATERIALIZED (
         total_ms,
         pp_tokens_per_s,
         tg_tokens_per_s,
+        NULL::VARCHAR AS timing_source,
         epoch_us(occurred_at) AS finished_us
     FROM llm_chat
     WHERE occurred_on = $day
@@ -42,6 +44,7 @@ WITH request AS NOT MATERIALIZED (
         total_ms,
         pp_tokens_per_s,
         tg_tokens_per_s,
+        timing_source,
         epoch_us(completed_at) AS finished_us
     FROM inference_result
     WHERE occurred_on = $day
@@ -52,11 +55,8 @@ timed AS NOT MATERIALIZED (
     SELECT
         *,
         hash(origin, slot, model) AS what, -- one number is put in order faster than three texts
-        CASE
-            WHEN pp_tokens_per_s >= 1e-9 AND input_tokens IS NOT NULL
-                THEN greatest(input_tokens - coalesce(cached_tokens, 0), 0)
-        END AS pp_tokens,
-        CASE WHEN tg_tokens_per_s >= 1e-9 THEN output_tokens END AS tg_tokens,
+        pp_timed(input_tokens, cached_tokens, pp_tokens_per_s) AS pp_tokens,
+        tg_timed(output_tokens, tg_tokens_per_s) AS tg_tokens,
         CASE
             WHEN total_ms BETWEEN 0 AND 86400000
                 THEN finished_us - round(total_ms * 1000)::BIGINT
@@ -121,6 +121,10 @@ SELECT
     sum(tg_tokens / tg_tokens_per_s) AS tg_s,
     sum_of(pp_tokens) / nullif(pp_s, 0) AS pp_tokens_per_s,
     sum_of(tg_tokens) / nullif(tg_s, 0) AS tg_tokens_per_s,
+    CASE
+        WHEN count(DISTINCT timing_source) FILTER (WHERE pp_tokens > 0) > 1 THEN 'mixed'
+        ELSE any_value(timing_source) FILTER (WHERE pp_tokens > 0)
+    END AS timing_source, -- of PP: server, client, mixed
     sketch(queue_ms) AS queue_ms_sketch,
     sketch(ttft_ms) AS ttft_ms_sketch,
     sketch(total_ms) AS total_ms_sketch,

@@ -52,10 +52,13 @@ class Live:
             role=payload["role"],
             prompt_tokens=usage.get("prompt_tokens"),
             completion_tokens=usage.get("completion_tokens"),
+            cached_tokens=usage.get("cached_tokens"),
             ttft_ms=timings.get("ttft_ms"),
             duration_ms=timings.get("duration_ms"),
             pp_tokens_per_s=timings.get("prompt_per_second"),
             tg_tokens_per_s=timings.get("predicted_per_second"),
+            # Its own clock sees only whole answers, which give no speeds.
+            timing_source="server" if "prompt_per_second" in timings else None,
             **texts,
         )
 

@@ -6,8 +6,8 @@ SELECT
     quantile_cont(total_ms, 0.5) AS total_p50_ms,
     quantile_cont(total_ms, 0.95) AS total_p95_ms,
     quantile_cont(ttft_ms, 0.95) AS ttft_p95_ms,
-    sum(output_tokens) FILTER (WHERE tg_tokens_per_s > 0)
-    / sum(output_tokens / tg_tokens_per_s) FILTER (WHERE tg_tokens_per_s > 0) AS tg_tokens_per_s
+    sum_of(tg_timed(output_tokens, tg_tokens_per_s))
+    / sum(tg_timed(output_tokens, tg_tokens_per_s) / tg_tokens_per_s) AS tg_tokens_per_s
 FROM llm_chat
 WHERE
     occurred_on > (SELECT max(latest.occurred_on) FROM llm_chat AS latest) - 7

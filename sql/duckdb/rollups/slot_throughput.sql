@@ -21,6 +21,10 @@ CREATE OR REPLACE MACRO slot_throughput_by(period) AS TABLE (
             sum(worked_s) AS worked_s,
             sum(pp_s) AS pp_s,
             sum(tg_s) AS tg_s,
+            CASE
+                WHEN count(DISTINCT timing_source) > 1 THEN 'mixed'
+                ELSE any_value(timing_source)
+            END AS timing_source,
             merge_counts(list(error_kinds)) AS error_kinds,
             merge_counts(list(queue_ms_sketch)) AS queue_ms_sketch,
             merge_counts(list(ttft_ms_sketch)) AS ttft_ms_sketch,
