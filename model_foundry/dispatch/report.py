@@ -56,7 +56,8 @@ class SlotFigures(msgspec.Struct, frozen=True, kw_only=True):
 class DispatchReport(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the jobs: `asked` of them were sent on, `cached` had an answer already.
 
-    `telemetry_dropped` is None without telemetry.
+    `telemetry_dropped` is None without telemetry. `ended` is why no further job was asked, if none
+    was because all would have failed alike.
     """
 
     asked: int
@@ -70,6 +71,7 @@ class DispatchReport(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float
     slots: tuple[SlotFigures, ...]
     telemetry_dropped: int | None = None
+    ended: str | None = None
 
     @property
     def total(self) -> int:
