@@ -9,7 +9,6 @@ Belongs here: reading rows, and what they say of themselves. Does not: what is a
 """
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -69,10 +68,7 @@ class Origin(NamedTuple):
 
 def plain(value: Any) -> Any:
     """A column's value as JSON has it; what JSON has no form for is text."""
-    try:
-        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
-    except (OverflowError, ValueError):  # integers beyond 64 bits
-        return json.dumps(value, default=str)
+    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
 
 
 @contextlib.contextmanager
@@ -105,15 +101,12 @@ def source_rows(
 
 
 def _held(connection: Connection, statement: str, day: date) -> psycopg.ServerCursor[Row]:
-    cursor = connection.cursor("recipe_source", row_factory=dict_row, withhold=True)
+    # Declared apart from the cursor that reads: PostgreSQL computes the rows at the commit.
+    connection.execute(f"DECLARE recipe_source CURSOR WITH HOLD FOR {statement}", {"day": day})
+    connection.commit()
+    cursor = connection.cursor("recipe_source", row_factory=dict_row)
     for name, loader in _LOADERS.items():
         cursor.adapters.register_loader(name, loader)
-    try:
-        cursor.execute(statement, {"day": day})
-        connection.commit()
-    except psycopg.Error:
-        cursor.close()
-        raise
     return cursor
 
 
