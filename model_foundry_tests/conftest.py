@@ -51,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--postgres-bin", type=_absolute, help="PostgreSQL's programs; unset: those of the wheel."
     )
     group.addoption("--fuzz-examples", type=int, default=50, help="Payloads for each flat table.")
+    group.addoption("--request-examples", type=int, default=100, help="Request events of any JSON.")
 
 
 class _FoldersTogether(LoadFileScheduling):  # type: ignore[misc]  # of a package without types

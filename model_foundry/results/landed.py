@@ -33,6 +33,7 @@ from model_foundry.dispatch.leases import Leases
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot, settings_fleet
+from model_foundry.results.portions import portions
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, storable
 from model_foundry.slot.outcome import Result
@@ -42,8 +43,11 @@ from model_foundry.store.sql import load_sql
 
 # Jobs looked up in one query.
 LOOKUP_JOBS: Final = 500
+# How long the first of them waits for others.
+LOOKUP_WAIT_S: Final = 0.005
 
 Connection = psycopg.AsyncConnection[Any]
+Landed = Callable[[Sequence[Result]], Awaitable[None]]
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -54,15 +58,17 @@ async def run_jobs(
     settings: Settings,
     slots: Sequence[Slot] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    landed: Landed | None = None,
     run_id: str | None = None,
 ) -> DispatchReport:
     """Ask the jobs that have no answer yet, and keep every result; the rest is counted as cached.
 
     Args:
-        jobs: a job that comes twice is asked once.
+        jobs: a job that comes twice is asked once. An AsyncIterable may keep it waiting for more.
         settings: the database, the fleet and its profile, the limits.
         slots: those to use instead of the profile's.
         progress: see `dispatch`; it does not see what is cached.
+        landed: told of results that have just been kept; what it raises ends the dispatch.
         run_id: see `dispatch`.
 
     Raises:
@@ -77,6 +83,8 @@ async def run_jobs(
 
     async def keep(results: Sequence[Result]) -> None:
         await _patiently(settings, lambda connection: land(connection, results))
+        if landed is not None:
+            await landed(results)
 
     async with aclosing(unanswered.jobs()) as todo:
         report = await dispatch(
@@ -122,23 +130,30 @@ class _Unanswered:
         self.cached = 0
 
     async def jobs(self) -> AsyncGenerator[Job, None]:
-        chunk: dict[str, Job] = {}
+        async with aclosing(self._chunks()) as chunks:
+            async for chunk in chunks:
+                new = {job.job_id: job for job in chunk if job.job_id not in self._seen}
+                self._seen |= new.keys()
+                for each in await self._without_answer(new) if new else ():
+                    yield each
+
+    async def _chunks(self) -> AsyncGenerator[list[Job], None]:
+        if isinstance(self._source, AsyncIterable):
+            async with aclosing(portions(self._source, LOOKUP_JOBS, LOOKUP_WAIT_S)) as live:
+                async for chunk in live:
+                    yield chunk
+            return
+        chunk = []
         async with aclosing(one_by_one(self._source)) as source:
             async for job in source:
-                if job.job_id in self._seen:
-                    continue
-                self._seen.add(job.job_id)
-                chunk[job.job_id] = job
+                chunk.append(job)
                 if len(chunk) == LOOKUP_JOBS:
-                    for each in await self._without_answer(chunk):
-                        yield each
-                    chunk.clear()
-        for each in await self._without_answer(chunk):
-            yield each
+                    yield chunk
+                    chunk = []
+        if chunk:
+            yield chunk
 
     async def _without_answer(self, chunk: dict[str, Job]) -> list[Job]:
-        if not chunk:
-            return []
         done = await _patiently(
             self._settings, lambda connection: answered(connection, chunk.keys())
         )
