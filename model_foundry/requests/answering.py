@@ -46,6 +46,7 @@ RECHECK_S: Final = 10.0
 REPLIES: Final = 500
 
 Row = dict[str, Any]
+Connection = psycopg.AsyncConnection[Any]
 log = logging.getLogger(__name__)
 
 
@@ -71,7 +72,8 @@ async def answer(
         FoundryError: the fleet is wrong; PostgreSQL or NATS stays away: the requests wait.
     """
     answering = _Answering(kind, day, settings)
-    await answering.look()
+    async with await postgres.connect_async(settings) as connection:
+        await answering.look(connection)
     tasks = [asyncio.create_task(answering.listen()), asyncio.create_task(answering.reply())]
     try:
         async with aclosing(answering.jobs()) as jobs:
@@ -83,6 +85,7 @@ async def answer(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await answering.close()
     answering.check()
     return Answered(report, answering.statuses, answering.payloads)
 
@@ -115,6 +118,7 @@ class _Answering:
         self._done: deque[_Asked] = deque()
         self._looking = asyncio.Lock()
         self._changed, self._any_done = asyncio.Event(), asyncio.Event()
+        self._noting: Connection | None = None
         self._failed: Exception | None = None
         self._rechecked_at = time.monotonic()
 
@@ -131,7 +135,7 @@ class _Answering:
             self._changed.clear()
             if job := self._next():
                 yield job
-            elif self._asked or await self.look():
+            elif self._asked or await self._look_again():
                 await self._changed.wait()
             else:
                 return
@@ -145,9 +149,13 @@ class _Answering:
             return job
         return None
 
-    async def look(self) -> bool:
+    async def _look_again(self) -> bool:
+        async with await postgres.connect_async(self._settings) as connection:
+            return await self.look(connection)
+
+    async def look(self, connection: Connection) -> bool:
         """Take up the requests that have come; whether there are any."""
-        async with self._looking, await postgres.connect_async(self._settings) as connection:
+        async with self._looking:
             new: list[_Asked] = []
             for rank in RANKS:
                 rows = await _rows(connection, "open", self._wanted(rank))
@@ -177,7 +185,7 @@ class _Answering:
                     await connection.set_autocommit(True)
                     await connection.execute(f"LISTEN {CHANNEL}")
                     while True:
-                        await self.look()
+                        await self.look(connection)
                         async for _ in connection.notifies(timeout=LOOK_S, stop_after=1):
                             pass
             except (psycopg.OperationalError, FoundryError) as error:
@@ -282,29 +290,40 @@ class _Answering:
     async def _reply_to(self, portion: Sequence[_Asked]) -> None:
         events = [asked.row["event_id"] for asked in portion]
         wanted = {"recipe": RECIPE, "kind": self._kind, "event_ids": events}
+        connection = await self._connected()
         answers: dict[str, list[Row]] = {}
-        async with await postgres.connect_async(self._settings) as connection:
-            for found in await _rows(connection, "results", wanted):
-                answers.setdefault(found["source_event_id"], []).append(found)
-            replies = [self._reply(asked, answers) for asked in portion]
-            lines = [msgspec.json.encode(one) for one in replies]
-            await connection.commit()  # NATS may take its time
-            await asyncio.to_thread(publish_lines, self._settings, lines)
-            noted = [
-                {
-                    "kind": self._kind,
-                    "day": self._day,
-                    "event_id": one["causation_id"],
-                    "status": one["payload"]["status"],
-                }
-                for one in replies
-            ]
-            async with connection.cursor() as cursor:
-                await cursor.executemany(load_sql("postgres/requests/remember"), noted)
+        for found in await _rows(connection, "results", wanted):
+            answers.setdefault(found["source_event_id"], []).append(found)
+        replies = [self._reply(asked, answers) for asked in portion]
+        lines = [msgspec.json.encode(one) for one in replies]
+        await asyncio.to_thread(publish_lines, self._settings, lines)
+        noted = [
+            {
+                "kind": self._kind,
+                "day": self._day,
+                "event_id": one["causation_id"],
+                "status": one["payload"]["status"],
+            }
+            for one in replies
+        ]
+        async with connection.transaction(), connection.cursor() as cursor:
+            await cursor.executemany(load_sql("postgres/requests/remember"), noted)
         for one in replies:
             self.statuses[one["payload"]["status"]] += 1
             if len(self.payloads) < self._settings.preview_rows:
                 self.payloads.append(one["payload"])
+
+    async def _connected(self) -> Connection:
+        """The connection that replies are noted on; a new one if it was lost."""
+        if self._noting is None or self._noting.closed:
+            self._noting = await postgres.connect_async(self._settings)
+            await self._noting.set_autocommit(True)
+        return self._noting
+
+    async def close(self) -> None:
+        """Close the connection that replies are noted on."""
+        if self._noting is not None:
+            await self._noting.close()
 
     def _reply(self, asked: _Asked, answers: Mapping[str, list[Row]]) -> dict[str, Any]:
         results = answers.get(asked.row["event_id"], [])
@@ -316,9 +335,7 @@ class _Answering:
             return reply(self._kind, asked.row, [], refusal=refusal)
 
 
-async def _rows(
-    connection: psycopg.AsyncConnection[Any], name: str, parameters: Mapping[str, Any]
-) -> list[Row]:
+async def _rows(connection: Connection, name: str, parameters: Mapping[str, Any]) -> list[Row]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(load_sql(f"postgres/requests/{name}"), parameters)
         return await cursor.fetchall()
