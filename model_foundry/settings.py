@@ -200,7 +200,7 @@ class Settings(BaseSettings):
         1024, ge=1, description="Of an answer to a request event that names no limit."
     )
     request_batch: int = Field(
-        10_000, ge=1, description="Request events that one run answers; the next takes the rest."
+        10_000, ge=1, description="Request events of a priority that a run has under way."
     )
     inference_idle_s: float = Field(
         120.0,

@@ -236,7 +236,11 @@ class _Server:
     ) -> None:
         job_id = headers.get("x-job-id", "")
         self.asked[job_id] += 1
-        prompt = body.get("prompt") or body["messages"][-1]["content"]
+        try:
+            prompt = str(body.get("prompt") or body["messages"][-1]["content"])
+        except (KeyError, IndexError, TypeError):
+            send(writer, 400, {"error": {"message": "no messages", "code": 400}})
+            return
         fault, retry_after = self.fault, None
         match = FAULT.search(prompt)
         if match and self.asked[job_id] <= int(match["times"] or sys.maxsize):

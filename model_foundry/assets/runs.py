@@ -18,6 +18,7 @@ _UNFINISHED: Final = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _RETRY_AFTER: Final = timedelta(minutes=5)
+PART_TAG: Final = "model_foundry/part"
 _PARTITION_TAG: Final = "dagster/partition"
 
 
@@ -68,14 +69,18 @@ def _some(keys: list[str]) -> str:
     return ", ".join([*keys[:5], *(["…"] if len(keys) > 5 else [])])
 
 
-def unfinished_partitions(instance: dg.DagsterInstance, job: str) -> set[str]:
-    """Partitions (or "") of a job's runs that wait or run now."""
+def unfinished_partitions(
+    instance: dg.DagsterInstance, job: str, part: str | None = None
+) -> set[str]:
+    """Partitions (or "") of a job's runs that wait or run now, of those with a part of the job."""
     runs = instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=_UNFINISHED))
-    return {run.tags.get(_PARTITION_TAG, "") for run in runs}
+    return _partitions(runs, part)
 
 
-def failed_lately(instance: dg.DagsterInstance, job: str, now: datetime) -> set[str]:
-    """Partitions of a job's runs that failed within the last minutes."""
+def failed_lately(
+    instance: dg.DagsterInstance, job: str, now: datetime, part: str | None = None
+) -> set[str]:
+    """Likewise of a job's runs that failed within the last minutes."""
     runs = instance.get_runs(
         filters=dg.RunsFilter(
             job_name=job,
@@ -83,4 +88,13 @@ def failed_lately(instance: dg.DagsterInstance, job: str, now: datetime) -> set[
             updated_after=now - _RETRY_AFTER,
         )
     )
-    return {run.tags.get(_PARTITION_TAG, "") for run in runs}
+    return _partitions(runs, part)
+
+
+def _partitions(runs: Iterable[dg.DagsterRun], part: str | None) -> set[str]:
+    """A run without the tag has all parts."""
+    return {
+        run.tags.get(_PARTITION_TAG, "")
+        for run in runs
+        if part is None or run.tags.get(PART_TAG, part) == part
+    }

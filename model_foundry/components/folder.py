@@ -10,13 +10,25 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from model_foundry.errors import FoundryError
 from model_foundry.slot.schemas import check_schema
 
-_TEMPLATES: Final = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+# CPU time; a recipe's own schema may be large, and is looked at once.
+SCHEMA_CHECK_S: Final = 10.0
+
+
+def _no_null(value: Any) -> Any:
+    if value is None:
+        raise ValueError("it prints a NULL")
+    return value
+
+
+_TEMPLATES: Final = SandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=False, finalize=_no_null
+)
 
 
 class Folder:
@@ -51,7 +63,9 @@ class Folder:
         if not (self.path / file).exists():
             return None
         try:
-            return Prompt(self, file, _TEMPLATES.from_string(self.text(file)))
+            text = self.text(file)
+            columns = meta.find_undeclared_variables(_TEMPLATES.parse(text))
+            return Prompt(self, file, _TEMPLATES.from_string(text), columns)
         except TemplateSyntaxError as error:
             raise self.wrong(f"{file}:{error.lineno}", str(error.message)) from error
 
@@ -76,7 +90,7 @@ class Folder:
         file = declared if isinstance(declared, str) else "defs.yaml"
         schema = self.document(declared) if isinstance(declared, str) else declared
         try:
-            check_schema(schema)
+            check_schema(schema, SCHEMA_CHECK_S)
         except ValueError as error:
             raise self.wrong(file, f"no JSON schema: {error}") from error
         return dict(schema)
@@ -100,7 +114,7 @@ class Folder:
             if function["name"] in tools:
                 raise self.wrong(file, f"two tools are named {function['name']}")
             try:
-                check_schema(function.get("parameters", {"type": "object"}))
+                check_schema(function.get("parameters", {"type": "object"}), SCHEMA_CHECK_S)
             except ValueError as error:
                 raise self.wrong(
                     file, f"parameters of tool {function['name']} are no JSON schema: {error}"
@@ -112,21 +126,30 @@ class Folder:
 class Prompt:
     """A prompt file: Jinja, filled with a source row's columns."""
 
-    def __init__(self, folder: Folder, file: str, template: Template) -> None:
+    def __init__(self, folder: Folder, file: str, template: Template, columns: set[str]) -> None:
         self._folder = folder
         self._file = file
         self._template = template
+        self._columns = columns
 
     def filled(self, row: Mapping[str, Any]) -> str:
         """The prompt for one row.
 
         Raises:
-            FoundryError: it uses a column that source.sql does not give, or cannot be filled.
+            FoundryError: it uses a column that source.sql does not give.
+            ValueError: it cannot be filled with what this row holds.
         """
         try:
             return self._template.render(row).strip()
-        except TemplateError as error:
-            columns = ", ".join(row)
-            raise self._folder.wrong(
-                self._file, f"{error.message}; source.sql gives: {columns}"
-            ) from error
+        except Exception as error:  # a template computes with whatever the row holds
+            lacks = [f"'{name}' is undefined" for name in self._columns - row.keys()]
+            if isinstance(error, UndefinedError) and error.message in lacks:
+                given = ", ".join(row)
+                raise self._folder.wrong(
+                    self._file, f"{error.message}; source.sql gives: {given}"
+                ) from error
+            nulls = ", ".join(
+                name for name in sorted(self._columns & row.keys()) if row[name] is None
+            )
+            told = f"{self._file}: {error}" + (f"; NULL: {nulls}" if nulls else "")
+            raise ValueError(told) from error

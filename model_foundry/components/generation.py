@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from model_foundry.components.folder import Folder
 from model_foundry.components.recipe import Asked, Asking, Recipe, described
 from model_foundry.settings import Settings
-from model_foundry.slot.jobs import Request
+from model_foundry.slot.jobs import Accept, Request
 
 TOOL_CHOICES: Final = ("auto", "required", "none")
 
@@ -40,6 +40,13 @@ class Output(dg.Model, dg.Resolvable):
             "`response_format`, and the answer is checked against it."
         ),
     ]
+    accept: Annotated[
+        Accept,
+        described(
+            "strict: the answer's text is the JSON. unfence: it may stand in a Markdown fence, or "
+            "in the reasoning of an answer without text."
+        ),
+    ] = "strict"
 
 
 class GenerationRecipe(Recipe):
@@ -96,11 +103,13 @@ class GenerationRecipe(Recipe):
             ]
             messages = [
                 *(message for role, message in said if role == "system"),
-                *(row.get("messages") or ()),
+                *_conversation(row),
                 *(message for role, message in said if role == "user"),
             ]
-            if not any(message.get("role") != "system" for message in messages):
-                raise folder.wrong("prompt.md", "is missing, and the row has no messages")
+            if all(message.get("role") == "system" for message in messages):
+                if "messages" not in row:
+                    raise folder.wrong("prompt.md", "is missing, and the rows have no messages")
+                raise ValueError("there is no prompt.md, and the row has no messages")
             for sample in range(1, self.samples + 1):
                 yield (
                     _part(row["source_part"], sample),
@@ -118,6 +127,9 @@ class GenerationRecipe(Recipe):
 
         return ask
 
+    def accepts(self) -> Accept:
+        return "strict" if self.output is None else self.output.accept
+
     def _shape(self, folder: Folder) -> dict[str, Any]:
         """The parts of the request that say what the answer must look like."""
         if self.output is not None:
@@ -134,6 +146,15 @@ class GenerationRecipe(Recipe):
                 raise folder.wrong("defs.yaml", f"tool_choice is {choice!r}; known: {known}")
             choice = {"type": "function", "function": {"name": choice}}
         return {"tools": list(tools.values()), "tool_choice": choice}
+
+
+def _conversation(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    messages = row.get("messages")
+    if messages is None:
+        return []
+    if not isinstance(messages, list) or not all(isinstance(one, Mapping) for one in messages):
+        raise ValueError("messages is no list of objects")
+    return messages
 
 
 def _part(part: str, sample: int) -> str:

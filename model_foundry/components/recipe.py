@@ -1,5 +1,10 @@
-"""What every recipe is: rows of a source SQL turned into jobs, asked, landed, checked, per day."""
+"""What every recipe is: rows of a source SQL turned into jobs, asked, landed, checked, per day.
 
+A row that no job can be made of becomes a failed result of its own (`source_row`), and the others
+are asked.
+"""
+
+import difflib
 import re
 from abc import abstractmethod
 from collections import Counter
@@ -9,8 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import dagster as dg
+import msgspec
 import yaml
-from psycopg.rows import dict_row
 from pydantic import Field
 
 from model_foundry.assets import metadata, results
@@ -18,12 +23,16 @@ from model_foundry.assets.partitions import NIGHTLY, days, evaluated
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.results import Kept
 from model_foundry.components.folder import Folder
+from model_foundry.components.source import Origin, Row, plain, source_rows
 from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.report import DispatchReport, Progress
+from model_foundry.errors import FoundryError
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.paths import PACKAGE
 from model_foundry.results.landed import run_jobs
+from model_foundry.results.left_out import LeftOutRow, keep_left_out
 from model_foundry.settings import Settings
-from model_foundry.slot.jobs import Job, Kind, Request
+from model_foundry.slot.jobs import Accept, Job, Kind, Request
 
 CHECK = "every_job_answered"
 # (part of the source row, request)
@@ -32,13 +41,15 @@ Asking = Callable[[Mapping[str, Any], Settings], Iterator[Asked]]
 
 _SOURCE_COLUMNS: Final = ("source_event_id", "source_part", "correlation_id")
 _REMEDIES: Final = {
-    "finish_reason": "raise max_tokens, or ask for less",
+    "length": "raise max_tokens, or ask for less",
+    "content_filter": "the server's filter cut it off: ask otherwise, or use slots without one",
     "empty": "look at the prompt and at the stop texts",
     "invalid_json": "use slots that enforce response_format, or a simpler schema",
     "schema_mismatch": "use slots that enforce response_format, or a simpler schema",
     "unknown_tool": "describe the tools better, or name one in tool_choice",
     "invalid_arguments": "describe the tools' parameters better",
     "no_tool_call": "use slots that enforce tool_choice",
+    "invalid_schema": "mend the schema: nothing can be checked against it",
 }
 
 
@@ -82,9 +93,14 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         """`thinking` as a request says it."""
         return None if self.thinking == "default" else self.thinking
 
+    def accepts(self) -> Accept:
+        """Whether JSON may stand in a Markdown fence."""
+        return "strict"
+
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The recipe's daily asset, with the check that every job has an answer."""
         folder = Folder(context.path)
+        _check_role(self.role, folder, Settings())
         asset_name = f"{self.kind}_{folder.recipe}"
         source = folder.text("source.sql")
         asking = self.asking(folder)
@@ -141,46 +157,104 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         day: date,
     ) -> DispatchReport:
         settings = foundry.settings
+        left_out: list[LeftOutRow] = []
 
         def log(progress: Progress) -> None:
             context.log.info(str(progress))
 
-        with (
-            foundry.postgres() as connection,
-            connection.cursor("recipe_source", row_factory=dict_row, withhold=True) as cursor,
-        ):
-            cursor.execute(source, {"day": day})
-            connection.commit()  # the rows are held; a long dispatch holds no transaction open
-            jobs = self._jobs(folder, asking, cursor, day, settings)
-            return run_interruptibly(
-                run_jobs(jobs, settings=settings, progress=log, run_id=context.run.run_id)
+        with foundry.postgres() as connection:
+            with source_rows(connection, source, day, self.sources) as (rows, unreadable):
+                left_out += unreadable
+                jobs = self._jobs(folder, asking, rows, day, left_out=left_out, settings=settings)
+                report = run_interruptibly(
+                    run_jobs(jobs, settings=settings, progress=log, run_id=context.run.run_id)
+                )
+            keep_left_out(
+                connection,
+                left_out,
+                recipe=folder.recipe,
+                kind=self.kind,
+                role=self.role,
+                day=day,
             )
+            connection.commit()
+        if report.ended is not None:
+            raise dg.Failure(f"The run of {day} was ended: {report.ended}")
+        return _with_left_out(report, len(left_out))
 
     def _jobs(
         self,
         folder: Folder,
         asking: Asking,
-        rows: Iterator[dict[str, Any]],
+        rows: Iterator[Row],
         day: date,
+        *,
+        left_out: list[LeftOutRow],
         settings: Settings,
     ) -> Iterator[Job]:
+        """The jobs of all rows; one that none can be made of is left out, whole."""
         for row in rows:
             missing = [name for name in (*_SOURCE_COLUMNS, *self.keep) if name not in row]
             if missing:
                 raise folder.wrong("source.sql", f"gives no column {', '.join(missing)}")
-            for part, request in asking(row, settings):
-                yield Job(
-                    recipe=folder.recipe,
-                    kind=self.kind,
-                    role=self.role,
-                    occurred_on=day,
-                    source_event_id=row["source_event_id"],
-                    source_event_ids=row.get("source_event_ids") or (),
-                    source_part=part,
-                    source_row={name: row[name] for name in self.keep} or None,
-                    correlation_id=row["correlation_id"],
-                    request=request,
-                )
+            source = Origin.of(row)
+            try:
+                jobs = [
+                    Job(
+                        recipe=folder.recipe,
+                        kind=self.kind,
+                        role=self.role,
+                        occurred_on=day,
+                        source_event_id=source.event_id,
+                        source_event_ids=source.event_ids,
+                        source_part=part,
+                        source_row={name: plain(row[name]) for name in self.keep} or None,
+                        correlation_id=source.correlation_id,
+                        accept=self.accepts(),
+                        request=request,
+                    )
+                    for part, request in asking({**row, "source_part": source.part}, settings)
+                ]
+                for job in jobs:
+                    _ = job.job_id  # which fails where the request holds what JSON cannot
+            except FoundryError:
+                raise
+            except Exception as error:  # whatever the row holds is no fault of the others
+                left_out.append(source.left_out(f"{type(error).__name__}: {error}"))
+            else:
+                yield from jobs
+
+
+def _check_role(role: str, folder: Folder, settings: Settings) -> None:
+    """Find that no slot can answer, before a night does.
+
+    Raises:
+        FoundryError: no slot of the profile serves the role.
+    """
+    try:
+        slots = settings_fleet(settings).in_profile(settings.profile)
+    except FoundryError:
+        return  # whoever uses the fleet says what is wrong with it
+    served = sorted({each for slot in slots for each in slot.roles})
+    if role not in served:
+        meant = difflib.get_close_matches(role, served, 1)
+        raise folder.wrong(
+            "defs.yaml",
+            f"role is {role!r}, which no slot of the profile {settings.profile} serves"
+            + (f"; did you mean {meant[0]!r}?" if meant else f"; served: {', '.join(served)}"),
+        )
+
+
+def _with_left_out(report: DispatchReport, rows: int) -> DispatchReport:
+    """A report that counts source rows which could not be asked about as failed jobs."""
+    if not rows:
+        return report
+    return msgspec.structs.replace(
+        report,
+        asked=report.asked + rows,
+        failed=report.failed + rows,
+        error_kinds={**report.error_kinds, "source_row": rows},
+    )
 
 
 def _metadata(report: DispatchReport, kept: Kept) -> dict[str, object]:
@@ -198,6 +272,7 @@ def _metadata(report: DispatchReport, kept: Kept) -> dict[str, object]:
 
 def _check(reports: Mapping[str, DispatchReport], kept: Iterable[Kept]) -> dg.AssetCheckResult:
     failed = {key: report.failed for key, report in reports.items() if report.failed}
+    unanswered = [key for key, report in reports.items() if 0 < report.total == report.failed]
     rejected: Counter[str] = Counter()
     for row in (row for each in kept for row in each.unfit if row["status"] == "rejected"):
         rejected[row["error_kind"]] += row["jobs"]
@@ -208,6 +283,8 @@ def _check(reports: Mapping[str, DispatchReport], kept: Iterable[Kept]) -> dg.As
             "See not_ok, or inference_result.error; materialize these days again: only what has "
             "no answer is asked."
         )
+    if unanswered:
+        said.append(f"Nothing at all was answered on {', '.join(unanswered)}.")
     if rejected:
         counted = "; ".join(
             f"{n} {kind} ({_REMEDIES[kind]})" if kind in _REMEDIES else f"{n} {kind}"
@@ -220,7 +297,7 @@ def _check(reports: Mapping[str, DispatchReport], kept: Iterable[Kept]) -> dg.As
     return dg.AssetCheckResult(
         check_name=CHECK,
         passed=not failed,
-        severity=dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if unanswered else dg.AssetCheckSeverity.WARN,
         description=" ".join(said) or None,
         metadata={
             "jobs": sum(report.total for report in reports.values()),

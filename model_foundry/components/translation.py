@@ -43,6 +43,8 @@ class TranslationRecipe(Recipe):
         def ask(row: Mapping[str, Any], settings: Settings) -> Iterator[Asked]:
             if "text" not in row:
                 raise folder.wrong("source.sql", "gives no column text")
+            if not isinstance(row["text"], str):
+                raise ValueError("text is NULL, or no text")  # noqa: TRY004 (of a row's content)
             prompt_format = settings_fleet(settings).prompt_format_of(self.role, settings.profile)
             for segment in Document(row["text"], marks=keeps_marks(prompt_format)).segments:
                 if not written_in(segment.text, self.source_language):

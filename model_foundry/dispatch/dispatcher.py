@@ -46,7 +46,15 @@ from model_foundry.slot.answers import Completion
 from model_foundry.slot.client import SlotClient
 from model_foundry.slot.errors import ErrorKind, SlotError
 from model_foundry.slot.jobs import Job
-from model_foundry.slot.outcome import Result, Status, judged, repair_turn, repaired, said
+from model_foundry.slot.outcome import (
+    Result,
+    Status,
+    as_accepted,
+    judged,
+    repair_turn,
+    repaired,
+    said,
+)
 
 UNASKABLE: Final[frozenset[ErrorKind]] = frozenset({"bad_request", "too_long", "too_large"})
 
@@ -444,6 +452,7 @@ class _Dispatch:
 
     def _judge(self, waiting: Waiting, answer: Completion) -> None:
         request = waiting.job.request
+        answer = as_accepted(answer, waiting.job)
         verdict = judged(answer, request)
         if self._announcer is not None:
             self._announcer.answered(waiting, answer, verdict)

@@ -28,10 +28,10 @@ class Landing:
         self._failed = False
 
     def add(self, result: Result) -> None:
-        """One more; a whole batch is landed without waiting for others."""
+        """One more; a whole batch, and what somebody waits for, is landed without waiting."""
         self._finished.append(result)
         self._any.set()
-        if len(self._finished) >= self._batch:
+        if len(self._finished) >= self._batch or result.job.priority == "interactive":
             self._now.set()
 
     def hurry(self) -> None:

@@ -1,7 +1,7 @@
 """Requests that come as events: from a payload to jobs, and from their results to the reply.
 
 Belongs here: what a request may say, and what its reply says; docs/events.md tells it to producers.
-Does not: when they are answered (`defs.requests`), how (`dispatch`).
+Does not: when they are answered (`answering`), how (`dispatch`).
 """
 
 import hashlib
@@ -15,11 +15,16 @@ from model_foundry.events.subjects import RESULTS
 from model_foundry.fleet.file import Fleet
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, Kind, Priority, Request
+from model_foundry.slot.schemas import check_schema
 from model_foundry.translation.document import Document
 from model_foundry.translation.languages import written_in
 from model_foundry.translation.prompts import translation_request
 
 RECIPE: Final = "request"
+# CPU time, apart from the event loop.
+SCHEMA_CHECK_S: Final = 0.2
+# NATS takes a mebibyte unless its `max_payload` says otherwise.
+REPLY_MAX_BYTES: Final = 1_000_000
 Status = Literal["ok", "rejected", "failed", "refused"]
 
 
@@ -54,7 +59,8 @@ def jobs_of(
     """The jobs that answer a row of llm_request: one, or one a line that is to be translated.
 
     Raises:
-        ValueError: the payload is no such request, or no slot serves its role; the text says why.
+        ValueError: the payload is no such request, cannot be judged by its own schemas, or no slot
+            serves its role; the text says why.
         FoundryError: the fleet is wrong, which is no fault of the request.
     """
     asked: _Generation | _Translation
@@ -67,6 +73,7 @@ def jobs_of(
             if name not in {"role", "priority", "deadline_s", "max_tokens"}
         }
         limit = generation.max_tokens or settings.request_max_tokens
+        _check_schemas(generation)
         parts = [("", Request(**fields, max_tokens=limit))]
     else:
         asked = translation = msgspec.convert(row["request"], _Translation)
@@ -103,6 +110,27 @@ def jobs_of(
     ]
 
 
+def _check_schemas(asked: _Generation) -> None:
+    """Find, before anything is spent, that no answer could be measured."""
+    schemas = []
+    if (wanted := asked.response_format) is not None and wanted.get("type") == "json_schema":
+        declared = wanted.get("json_schema")
+        schema = declared.get("schema") if isinstance(declared, Mapping) else None
+        if not isinstance(schema, Mapping):
+            raise ValueError("response_format.json_schema.schema is no object")
+        schemas.append(("response_format.json_schema.schema", schema))
+    for number, tool in enumerate(asked.tools or ()):
+        function = tool.get("function", tool)
+        parameters = function.get("parameters") if isinstance(function, Mapping) else None
+        if parameters is not None:
+            schemas.append((f"tools[{number}]: parameters", parameters))
+    for where, schema in schemas:
+        try:
+            check_schema(schema, SCHEMA_CHECK_S)
+        except ValueError as error:
+            raise ValueError(f"{where}: no JSON schema: {error}") from None
+
+
 def _check_role(role: str, fleet: Fleet, settings: Settings) -> None:
     known = {each for slot in fleet.in_profile(settings.profile) for each in slot.roles}
     if role not in known:
@@ -126,6 +154,10 @@ def reply(
         payload |= {"status": "refused", "error": refusal}
     else:
         payload |= _answer(kind, row["request"], results)
+        if len(msgspec.json.encode(payload)) > REPLY_MAX_BYTES:
+            told = f"the answer has more than {REPLY_MAX_BYTES} bytes; it is in inference_result"
+            payload |= {"status": "failed", "error": f"too_large: {told}", "text": None}
+            payload |= {"reasoning": None, "tool_calls": None}
     return {
         "event_id": f"result-{digest}",
         "subject": RESULTS[kind],
@@ -143,7 +175,7 @@ def _answer(
     status: Status = bad["status"] if bad else "ok"
     answer: dict[str, Any] = {
         "status": status,
-        "error": f"{bad['error_kind']}: {bad['error']}" if bad else None,
+        "error": f"{bad['error_kind']}: {bad['error']}" if bad else _unchecked(results),
         "model": next((result["response_model"] for result in results), None),
         "slots": sorted({result["slot"] for result in results if result["slot"]}),
         "usage": {
@@ -156,7 +188,9 @@ def _answer(
         if refusal and status == "ok":
             answer |= {"status": "rejected", "error": refusal}
         return {**answer, "text": text}
-    [result] = results
+    if not results:
+        return {**answer, "status": "failed", "error": "no_result: nothing has landed"}
+    result = results[0]
     return {
         **answer,
         "text": result["response_text"],
@@ -172,6 +206,11 @@ def _answer(
     }
 
 
+def _unchecked(results: Sequence[Mapping[str, Any]]) -> str | None:
+    """What of answers that are ok could not be checked."""
+    return "; ".join(result["error"] for result in results if result["error"]) or None
+
+
 def _put_back(text: str, results: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     """The text with each segment that has a translation replaced, and why one could not be."""
     document = _document(text)
@@ -179,7 +218,7 @@ def _put_back(text: str, results: Sequence[Mapping[str, Any]]) -> tuple[str, str
     translations = {}
     refusal = None
     for result in results:
-        if result["status"] != "ok":
+        if result["status"] != "ok" or result["source_part"] not in segments:
             continue
         segment = segments[result["source_part"]]
         translation = result["response_text"]

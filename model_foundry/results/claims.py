@@ -9,7 +9,15 @@ lands (`landed`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import aclosing
 from typing import Any, Final, Protocol, TypeVar
 
@@ -19,13 +27,14 @@ from model_foundry.dispatch import presence
 from model_foundry.dispatch.feeding import Jobs, one_by_one
 from model_foundry.dispatch.leases import REHOLD_S
 from model_foundry.dispatch.presence import Presence
+from model_foundry.fleet.file import Slot
 from model_foundry.slot.jobs import Job
 from model_foundry.store.sql import load_sql
 
 # Jobs looked up in one query.
 LOOKUP_JOBS: Final = 500
 # How long a live source may pause before what it gave is looked up.
-PATIENCE_S: Final = 0.02
+PATIENCE_S: Final = 0.005
 # Between two looks at jobs that other runs are asking.
 LOOK_AGAIN_S: Final = 0.5
 
@@ -46,7 +55,7 @@ class Claims:
     """
 
     def __init__(
-        self, source: Jobs, shown: Presence, patiently: Patiently, contexts: dict[str, int]
+        self, source: Jobs, shown: Presence, patiently: Patiently, contexts: Mapping[str, int]
     ) -> None:
         self._source = source
         self._presence = shown
@@ -110,16 +119,12 @@ class Claims:
         if not jobs:
             return []
         # A claim that others cannot see the holder of would be taken for a dead run's.
-        values = {
-            "run": await self._presence.wait(),
-            "job_ids": list(jobs),
-            "contexts": [self._contexts.get(job.role) for job in jobs.values()],
-        }
+        values = {"run": await self._presence.wait(), **_asked(jobs.values(), self._contexts)}
 
         async def work(connection: Connection) -> tuple[set[str], set[str]]:
             claimed = await _ids(connection, "claim", values)
             # Looked up after it was claimed: what landed in between had been another's.
-            return claimed, await _ids(connection, "answered", values)
+            return claimed, await answered(connection, jobs.values(), self._contexts)
 
         claimed, done = await self._patiently(work)
         self.cached += len(done)
@@ -127,6 +132,30 @@ class Claims:
             (job_id, job) for job_id, job in jobs.items() if job_id not in claimed | done
         )
         return [job for job_id, job in jobs.items() if job_id in claimed - done]
+
+
+async def answered(
+    connection: Connection, jobs: Iterable[Job], contexts: Mapping[str, int]
+) -> set[str]:
+    """The ids of those that need not be asked again, where a role's slots take so many tokens."""
+    return await _ids(connection, "answered", _asked(jobs, contexts))
+
+
+def _asked(jobs: Iterable[Job], contexts: Mapping[str, int]) -> dict[str, Any]:
+    found = [(job.job_id, contexts.get(job.role)) for job in jobs]
+    return {
+        "job_ids": [job_id for job_id, _ in found],
+        "contexts": [context for _, context in found],
+    }
+
+
+def longest_contexts(slots: Iterable[Slot]) -> dict[str, int]:
+    """The tokens that the slots of each role take at most."""
+    contexts: dict[str, int] = {}
+    for slot in slots:
+        for role in slot.roles:
+            contexts[role] = max(contexts.get(role, 0), slot.context_tokens)
+    return contexts
 
 
 async def _ids(connection: Connection, name: str, values: dict[str, Any]) -> set[str]:

@@ -28,7 +28,7 @@ from model_foundry.dispatch.leases import Leases
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot, settings_fleet
-from model_foundry.results.claims import Claims
+from model_foundry.results.claims import Claims, longest_contexts
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import storable
 from model_foundry.slot.outcome import Result
@@ -41,6 +41,7 @@ _ERROR_MAX_CHARS: Final = 500
 _JSON: Final = msgspec.json.Encoder(enc_hook=str)
 
 Connection = psycopg.AsyncConnection[Any]
+Landed = Callable[[Sequence[Result]], Awaitable[None]]
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ async def run_jobs(
     settings: Settings,
     slots: Sequence[Slot] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    landed: Landed | None = None,
     run_id: str | None = None,
 ) -> DispatchReport:
     """Ask the jobs that have no answer yet, and keep every result; the rest is counted as cached.
@@ -63,6 +65,7 @@ async def run_jobs(
         settings: the database, the fleet and its profile, the limits.
         slots: those to use instead of the profile's.
         progress: see `dispatch`; `cached` says how many had an answer so far.
+        landed: told of results that have just been kept; what it raises ends the dispatch.
         run_id: see `dispatch`.
 
     Raises:
@@ -74,20 +77,18 @@ async def run_jobs(
         pass  # the error comes now, and at once
     environment = settings.environment()
     leases = Leases(slots, environment, settings)
-    contexts: dict[str, int] = {}
-    for slot in slots:
-        for role in slot.roles:
-            contexts[role] = max(contexts.get(role, 0), slot.context_tokens)
 
     async def patiently(work: Callable[[Connection], Awaitable[T]]) -> T:
         return await _patiently(settings, work)
 
-    claims = Claims(jobs, leases.presence, patiently, contexts)
+    claims = Claims(jobs, leases.presence, patiently, longest_contexts(slots))
     unstored: list[Unstored] = []
 
     async def keep(results: Sequence[Result]) -> None:
         run = leases.presence.run
         unstored.extend(await patiently(lambda connection: land(connection, results, run)))
+        if landed is not None:
+            await landed(results)
 
     def tell(stand: Progress) -> None:
         if progress is not None:

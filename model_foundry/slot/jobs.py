@@ -16,6 +16,7 @@ import msgspec
 Kind = Literal["generation", "translation"]
 Priority = Literal["interactive", "batch"]
 Endpoint = Literal["chat", "completion"]
+Accept = Literal["strict", "unfence"]
 T = TypeVar("T")
 
 # What JSON can carry and PostgreSQL's jsonb and text cannot.
@@ -75,7 +76,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `source_event_id` and `source_part` ("" or e.g. "message/2") say what that was;
     `source_event_ids` names all of the events, if there were several. `source_row` is what is kept
     of the source row beside the result. `deadline_s` is counted from when the job is taken from its
-    source; None for the setting `inference_deadline_s`.
+    source; None for the setting `inference_deadline_s`. `accept` says whether JSON may stand in a
+    Markdown fence (`outcome.as_accepted`); it is no part of the job's identity.
     """
 
     recipe: str
@@ -90,6 +92,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     correlation_id: str | None = None
     priority: Priority = "batch"
     deadline_s: float | None = None
+    accept: Accept = "strict"
 
     def __post_init__(self) -> None:
         if not self.source_event_ids and self.source_event_id is not None:

@@ -1,9 +1,11 @@
 """What an answer is worth, how an unfit one is sent back, and what became of a job. Pure.
 
 An answer is measured by its own request: the JSON schema of `response_format`, the tools, the
-`tool_choice`.
+`tool_choice`. All of these come from outside and may have any shape: what is not
+understood demands nothing, and a judgement raises nothing.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -12,12 +14,14 @@ import msgspec
 
 from model_foundry.fleet.file import Slot
 from model_foundry.slot.answers import Completion
+from model_foundry.slot.fences import json_within
 from model_foundry.slot.jobs import Job, Request
-from model_foundry.slot.schemas import mismatch
+from model_foundry.slot.schemas import checked
 from model_foundry.slot.timings import together
 
 Status = Literal["ok", "rejected", "failed"]
-FINISHED_WELL: Final = frozenset({"stop", "tool_calls"})
+# How an answer ends that is not whole; any other word, also a new one, is an end.
+CUT_OFF: Final = frozenset({"length", "content_filter"})
 # Answers of the wrong shape: worth another turn.
 REPAIRABLE: Final = frozenset(
     {"invalid_json", "schema_mismatch", "unknown_tool", "invalid_arguments", "no_tool_call"}
@@ -46,7 +50,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(NamedTuple):
-    """What an answer is worth; `error_kind` and `error` say why it is not ok."""
+    """What an answer is worth; `error_kind` and `error` say why it is not ok.
+
+    With ok, `error` says what of the answer could not be checked.
+    """
 
     status: Status
     error_kind: str | None = None
@@ -60,17 +67,31 @@ class Verdict(NamedTuple):
 
 def judged(completion: Completion, request: Request) -> Verdict:
     """Whether an answer is whole and of the shape that its request asks for."""
-    if completion.finish_reason not in FINISHED_WELL:
-        return _rejected("finish_reason", f"finish_reason is {completion.finish_reason}")
+    if completion.finish_reason in CUT_OFF:
+        kind = str(completion.finish_reason)
+        return _rejected(kind, f"finish_reason is {kind}")
     if completion.tool_calls:
         return _judged_calls(completion.tool_calls, request)
     if not completion.text.strip():
         return _rejected("empty", "the answer has no text and no tool call")
-    if request.tool_choice == "required" or isinstance(request.tool_choice, Mapping):
+    if request.tool_choice == "required" or _chosen(request) is not None:
         return _rejected("no_tool_call", "the answer calls no tool")
-    if request.response_format is not None:
-        return _judged_json(completion.text, request.response_format)
-    return Verdict("ok")
+    wants_json, schema = _wanted_json(request)
+    return _judged_json(completion.text, schema) if wants_json else Verdict("ok")
+
+
+def as_accepted(completion: Completion, job: Job) -> Completion:
+    """An answer as the job's recipe takes it: JSON that was asked for is taken out of a Markdown
+    fence, or of the reasoning of an answer without text, if `accept` is unfence."""
+    wants_json, _ = _wanted_json(job.request)
+    if job.accept == "strict" or not wants_json or completion.tool_calls:
+        return completion
+    text = completion.text if completion.text.strip() else completion.reasoning or ""
+    found = json_within(text)
+    if found is None or found == completion.text:
+        return completion
+    reasoning = completion.reasoning if completion.text.strip() else None
+    return msgspec.structs.replace(completion, text=found, reasoning=reasoning)
 
 
 def repair_turn(request: Request, unfit: Completion, error: str) -> Request:
@@ -92,7 +113,7 @@ def said(completion: Completion) -> str:
     """An answer as one text: what it says, or the calls that it makes as JSON."""
     if completion.tool_calls and not completion.text.strip():
         calls = [call.get("function") for call in completion.tool_calls]
-        return msgspec.json.encode(calls).decode()
+        return json.dumps(calls, ensure_ascii=False, default=str)
     return completion.text
 
 
@@ -105,44 +126,75 @@ def _rejected(error_kind: str, error: str) -> Verdict:
     return Verdict("rejected", error_kind, error)
 
 
-def _judged_json(text: str, response_format: Mapping[str, Any]) -> Verdict:
-    if response_format.get("type") not in ("json_schema", "json_object"):
-        return Verdict("ok")
+def _measured(value: object, schema: object, error_kind: str, where: str = "") -> Verdict:
+    finding = checked(value, schema)
+    if finding.fault is not None:
+        return _rejected("invalid_schema", f"{where}the schema is wrong: {finding.fault}")
+    if finding.mismatch is not None:
+        return _rejected(error_kind, where + finding.mismatch)
+    return Verdict("ok", None, finding.unchecked and where + finding.unchecked)
+
+
+def _judged_json(text: str, schema: object) -> Verdict:
     try:
         value = msgspec.json.decode(text)
     except (ValueError, RecursionError) as error:
         return _rejected("invalid_json", f"the answer is not JSON: {error}")
-    declared = response_format.get("json_schema")
-    schema = declared.get("schema") if isinstance(declared, Mapping) else None
-    wrong = mismatch(value, schema) if isinstance(schema, Mapping) else None
-    return _rejected("schema_mismatch", wrong) if wrong else Verdict("ok")
+    return _measured(value, schema, "schema_mismatch")
 
 
-def _judged_calls(calls: Sequence[Mapping[str, Any]], request: Request) -> Verdict:
+def _judged_calls(calls: Sequence[Any], request: Request) -> Verdict:
     tools = _tools(request)
+    unchecked = []
     for call in calls:
-        name, arguments = call["function"]["name"], call["function"]["arguments"]
-        if name not in tools:
+        function = _mapping(_mapping(call).get("function"))
+        name, arguments = function.get("name"), function.get("arguments")
+        if not isinstance(name, str) or name not in tools:
             known = ", ".join(tools) or "none"
             return _rejected("unknown_tool", f"there is no tool {name!r}; known: {known}")
         try:
             value = msgspec.json.decode(arguments or "{}")
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             return _rejected("invalid_arguments", f"arguments of {name} are not JSON: {error}")
-        if wrong := mismatch(value, tools[name]):
-            return _rejected("invalid_arguments", f"arguments of {name}: {wrong}")
-    return Verdict("ok")
+        verdict = _measured(value, tools[name], "invalid_arguments", f"arguments of {name}: ")
+        if verdict.status != "ok":
+            return verdict
+        unchecked += [verdict.error] if verdict.error else []
+    return Verdict("ok", None, "; ".join(unchecked) or None)
 
 
-def _tools(request: Request) -> dict[str, Mapping[str, Any]]:
+# What a request asks for, in any shape that it may have.
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _wanted_json(request: Request) -> tuple[bool, object]:
+    """Whether the answer must be JSON, and its schema."""
+    declared = _mapping(request.response_format)
+    match declared.get("type"):
+        case "json_schema":
+            return True, _mapping(declared.get("json_schema")).get("schema", {})
+        case "json_object":
+            return True, {}
+    return False, {}
+
+
+def _tools(request: Request) -> dict[str, object]:
     """The schemas of the arguments of the tools that may be called, by the tools' names."""
-    functions = [tool.get("function") for tool in request.tools or ()]
-    tools = {
-        str(function.get("name")): function.get("parameters") or {"type": "object"}
-        for function in functions
-        if isinstance(function, Mapping)
-    }
-    if isinstance(request.tool_choice, Mapping):
-        chosen = (request.tool_choice.get("function") or {}).get("name")
-        return {name: schema for name, schema in tools.items() if name == chosen}
-    return tools
+    tools = {}
+    for tool in request.tools or ():
+        function = _mapping(_mapping(tool).get("function", tool))
+        if isinstance(name := function.get("name"), str):
+            tools[name] = function.get("parameters") or {"type": "object"}
+    chosen = _chosen(request)
+    return tools if chosen is None else {name: tools[name] for name in tools if name == chosen}
+
+
+def _chosen(request: Request) -> str | None:
+    """The one tool that must be called, if one is named."""
+    choice = _mapping(request.tool_choice)
+    function = choice.get("function", choice)
+    name = function.get("name") if isinstance(function, Mapping) else function
+    return name if isinstance(name, str) else None

@@ -164,7 +164,7 @@ async def test_a_hang_costs_one_time_limit(tmp_path: Path) -> None:
         ("cut", "failed", "connection", 4),
         ("400", "failed", "bad_request", 1),
         ("huge", "failed", "too_large", 1),
-        ("length", "rejected", "finish_reason", 1),
+        ("length", "rejected", "length", 1),
         ("empty", "rejected", "empty", 1),
     ],
 )

@@ -134,7 +134,7 @@ async def test_a_second_run_asks_only_what_has_no_answer(limits: Settings) -> No
         first = await run_jobs(asked, settings=limits, slots=[fake.slot()])
         assert (first.asked, first.cached, first.ok) == (1_202, 0, 1_200)
         assert (first.rejected, first.failed) == (1, 1)
-        assert first.error_kinds == {"finish_reason": 1, "bad_request": 1}
+        assert first.error_kinds == {"length": 1, "bad_request": 1}
         more = [*asked, *jobs(3, "new")]
         second = await run_jobs(more, settings=limits, slots=[fake.slot()])
         stats = fake.stats()

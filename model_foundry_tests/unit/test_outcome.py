@@ -1,14 +1,14 @@
 """What an answer is worth by its own request, and how an unfit one is sent back."""
 
-import socket
+from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from model_foundry.slot.answers import Completion
-from model_foundry.slot.jobs import Request
-from model_foundry.slot.outcome import judged, repair_turn, repaired
-from model_foundry.slot.schemas import check_schema, mismatch
+from model_foundry.slot.jobs import Job, Request
+from model_foundry.slot.outcome import as_accepted, judged, repair_turn, repaired
 from model_foundry.slot.timings import Timings
 
 MESSAGES = [{"role": "user", "content": "How good is it?"}]
@@ -123,7 +123,15 @@ def test_a_call_that_was_not_asked_for_or_did_not_come_is_rejected() -> None:
 
 def test_what_was_cut_off_is_not_sent_back() -> None:
     verdict = judged(answer('{"score', finish_reason="length"), asking_score())
-    assert (verdict.error_kind, verdict.repairable) == ("finish_reason", False)
+    assert (verdict.error_kind, verdict.repairable) == ("length", False)
+    filtered = judged(answer("I ", finish_reason="content_filter"), asking())
+    assert (filtered.error_kind, filtered.repairable) == ("content_filter", False)
+
+
+@pytest.mark.parametrize("word", ["stop", "eos", "pause_turn", "", None])
+def test_a_word_that_is_new_is_an_end(word: Any) -> None:
+    assert judged(answer("Yes.", finish_reason=word), asking()).status == "ok"
+    assert judged(answer(" ", finish_reason=word), asking()).error_kind == "empty"
 
 
 def test_a_repair_turn_is_the_conversation_and_what_is_wrong() -> None:
@@ -161,37 +169,93 @@ def test_a_repaired_answer_has_the_figures_of_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "what"),
+    ("schema", "said"),
     [
+        ({"$schema": 5}, "no text"),
+        ({"$dynamicRef": "#nowhere"}, "#nowhere"),
+        ({"$ref": "http://127.0.0.1:9/a.json"}, "127.0.0.1"),
+        ({"type": "strnig"}, "strnig"),
         ([], "object"),
-        ({"type": "strnig"}, r"\$\.type"),
-        ({"properties": {"a": {"minimum": "x"}}}, r"\$\.properties\.a\.minimum"),
-        ({"$ref": "#/$defs/missing"}, "missing"),
-        ({"properties": {"a": {"$ref": "http://127.0.0.1:9/a.json"}}}, "127.0.0.1"),
+        (7, "object"),
     ],
 )
-def test_a_schema_that_is_wrong_says_where(schema: Any, what: str) -> None:
-    with pytest.raises(ValueError, match=what):
-        check_schema(schema)
+def test_an_answer_to_a_schema_that_is_wrong_is_not_sent_back(schema: Any, said: str) -> None:
+    verdict = judged(answer("{}"), asking_score(schema))
+    assert (verdict.status, verdict.error_kind) == ("rejected", "invalid_schema")
+    assert not verdict.repairable
+    assert said in str(verdict.error)
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema or 1}}
+    assert judged(answer("", ("f", "{}")), asking(tools=[tool])).error_kind == "invalid_schema"
 
 
-def test_a_schema_may_refer_to_its_own_parts_and_fetches_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_could_not_be_checked_is_said_of_an_answer_that_is_ok() -> None:
+    verdict = judged(answer('"ab"'), asking_score({"pattern": "^(?=a)"}))
+    assert (verdict.status, verdict.error_kind) == ("ok", None)
+    assert verdict.error == "the pattern '^(?=a)' is not checked"
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "function", "function": {"name": "now"}},
+        {"type": "function", "function": "now"},
+        {"type": "function", "name": "now"},
+    ],
+)
+def test_a_tool_may_be_named_in_several_ways(choice: Any) -> None:
+    request = asking(tools=[SEARCH, NOW], tool_choice=choice)
+    assert judged(answer("It is noon."), request).error_kind == "no_tool_call"
+    assert judged(answer("", ("now", "{}")), request).status == "ok"
+    assert judged(answer("", ("search", '{"query": "x"}')), request).error_kind == "unknown_tool"
+
+
+@pytest.mark.parametrize("choice", [{}, {"type": "function"}, {"function": 5}, {"function": None}])
+def test_a_choice_that_names_no_tool_demands_none(choice: Any) -> None:
+    assert judged(answer("It is noon."), asking(tools=[NOW], tool_choice=choice)).status == "ok"
+
+
+FENCED = '```json\n{"score": 3}\n```'
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "taken"),
+    [
+        (FENCED, "Hm.", '{"score": 3}'),
+        ("```\n[1]\n```", None, "[1]"),
+        ("~~~ JSON\n[1]\n~~~\n", None, "[1]"),
+        ("Here it is:\n\n  ```json\n  [1]\n  ```\nWell?", None, "  [1]"),
+        ("```json\n[1]", None, "[1]"),
+        ("```json [1]```", None, " [1]"),
+        ('````\n"```"\n````', None, '"```"'),
+        ('{"a": "```json\\n1\\n```"}', None, '{"a": "```json\\n1\\n```"}'),
+        ("```\n1\n```\n```\n2\n```", None, "```\n1\n```\n```\n2\n```"),
+        ("```\nno\n```", None, "```\nno\n```"),
+        ("", '{"score": 3}', '{"score": 3}'),
+        (" \n", FENCED, '{"score": 3}'),
+        ("", "I think so.", ""),
+        ("Yes.", '{"score": 3}', "Yes."),
+    ],
+)
+def test_a_recipe_may_take_json_out_of_a_fence_or_of_the_reasoning(
+    text: str, reasoning: str | None, taken: str
 ) -> None:
-    def refuse(*_: Any) -> None:
-        raise AssertionError("a schema was fetched")
+    given = msgspec.structs.replace(answer(text), reasoning=reasoning)
+    request = asking(response_format={"type": "json_object"})
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    tree = {
-        "$defs": {"node": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
-        "$ref": "#/$defs/node",
-    }
-    check_schema(tree)
-    assert mismatch([[], [[]]], tree) is None
-    assert mismatch([[], [1]], tree) is not None
-    deep: list[Any] = []
-    for _ in range(5_000):
-        deep = [deep]
-    assert mismatch(deep, tree) == "it is nested too deeply"
-    foreign = {"$ref": "http://127.0.0.1:9/a.json"}
-    assert judged(answer("{}"), asking_score(foreign)).error_kind == "schema_mismatch"
+    def job(accept: Any, asked: Request) -> Job:
+        return Job(
+            recipe="r",
+            kind="generation",
+            role="worker",
+            occurred_on=date(2026, 11, 20),
+            request=asked,
+            accept=accept,
+        )
+
+    read = as_accepted(given, job("unfence", request))
+    assert read.text == taken
+    moved = not text.strip() and text != taken
+    assert read.reasoning == (None if moved else reasoning)
+    assert as_accepted(given, job("strict", request)) == given
+    assert as_accepted(given, job("unfence", asking())) == given
+    assert job("strict", request).job_id == job("unfence", request).job_id

@@ -117,7 +117,7 @@ async def test_what_is_cut_off_is_rejected_by_either(limits: Settings) -> None:
     found = answers(limits)
     assert {row["slot"] for row in found} == {"naughty", "kindergarten"}
     for row in found:
-        assert (row["finish_reason"], row["error_kind"]) == ("length", "finish_reason")
+        assert (row["finish_reason"], row["error_kind"]) == ("length", "length")
         assert row["output_tokens"] == 6
 
 

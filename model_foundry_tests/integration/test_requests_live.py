@@ -1,0 +1,269 @@
+"""Requests that come while a run works, and requests of any shape: each gets its one reply."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from model_foundry.intake.drain import drain
+from model_foundry.requests.answering import Answered, answer
+from model_foundry.settings import Settings
+from model_foundry.slot.jobs import Kind
+from model_foundry_tests.asking import QUICK
+from model_foundry_tests.fake_slot import FakeSlot
+from model_foundry_tests.line import execute, rows, value
+from model_foundry_tests.recipes import with_slots
+
+DAY = date(2026, 11, 20)
+ASKED = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 12}
+ANSWER_S = 0.25
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeSlot]:
+    with FakeSlot(parallel=4) as slot:
+        yield slot
+
+
+@pytest.fixture
+def line(settings: Settings, fake: FakeSlot) -> Settings:
+    """The fake slot as the fleet, for both roles, and the day's tables."""
+    execute(settings, "SELECT ensure_day_partition('llm_request', %s)", DAY)
+    changed = with_slots(settings, fake.slot(roles=["worker", "translator"]))
+    return changed.model_copy(update=QUICK)
+
+
+def ask(
+    settings: Settings, *event_ids: str, kind: Kind = "generation", payload: Any = None
+) -> None:
+    """Requests of one payload, as they lie in llm_request."""
+    request = ASKED if payload is None else payload
+    ask_each(settings, dict.fromkeys(event_ids, request), kind)
+
+
+def ask_each(settings: Settings, payloads: Mapping[str, Any], kind: Kind = "generation") -> None:
+    """Requests by their ids."""
+    execute(
+        settings,
+        "INSERT INTO llm_request (event_id, occurred_at, occurred_on, kind, priority, request, "
+        "batch_id) SELECT asked.event_id, %s, %s, %s, asked.request ->> 'priority', "
+        "asked.request, 1 FROM unnest(%s::text[], %s::jsonb[]) AS asked (event_id, request)",
+        DAY, DAY, kind, [*payloads], [json.dumps(each) for each in payloads.values()],
+    )  # fmt: skip
+
+
+def replies(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What has been published, by the request's id; each once."""
+    asyncio.run(drain(settings))
+    found = rows(
+        settings,
+        "SELECT causation_id, payload FROM event_inbox WHERE subject LIKE 'llm.%%.result'",
+    )
+    by_request = {row["causation_id"]: row["payload"] for row in found}
+    assert len(by_request) == len(found)
+    return by_request
+
+
+def answered(settings: Settings, kind: Kind = "generation") -> Answered:
+    return asyncio.run(answer(kind, DAY, settings=settings))
+
+
+async def replied(settings: Settings, event_id: str) -> float:
+    """When the reply was published and noted."""
+    query = "SELECT count(*) FROM request_reply WHERE request_event_id = %s"
+    while not await asyncio.to_thread(value, settings, query, event_id):
+        pass
+    return time.monotonic()
+
+
+def test_an_interactive_request_joins_a_run_and_waits_for_no_batch(
+    line: Settings, fake: FakeSlot
+) -> None:
+    fake.tell(delay_ms=ANSWER_S * 1000)
+    batch = [f"b{number}" for number in range(1_200)]  # more than a dispatch holds at once
+    ask(line, *batch, payload={**ASKED, "priority": "batch"})
+    noted = "SELECT count(*) FROM request_reply"
+
+    async def work() -> tuple[float, int]:
+        run = asyncio.create_task(answer("generation", DAY, settings=line))
+        await replied(line, "b0")
+        began = time.monotonic()
+        await asyncio.to_thread(ask, line, "now")
+        took_s = await replied(line, "now") - began
+        before = await asyncio.to_thread(value, line, noted)
+        await asyncio.to_thread(fake.tell, delay_ms=0)
+        await run
+        return took_s, before
+
+    took_s, before = asyncio.run(work())
+    print(f"replied to after {took_s * 1000:.0f} ms, of answers that take {ANSWER_S * 1000:.0f} ms")
+    assert before < 600
+    # Two answers: the one whose place it takes, and its own. The rest is a busy machine's.
+    assert took_s < 2 * ANSWER_S + 3
+    assert value(line, noted) == 1_201
+    assert fake.stats()["requests"] == 1_201
+
+
+def test_requests_that_are_answered_already_are_replied_to_and_not_asked(
+    line: Settings, fake: FakeSlot
+) -> None:
+    ask(line, "one", "two")
+    answered(line)
+    execute(line, "DELETE FROM request_reply WHERE request_event_id = 'one'")
+    assert answered(line).statuses == {"ok": 1}
+    assert fake.stats()["requests"] == 2
+    assert replies(line).keys() == {"one", "two"}
+    assert answered(line).statuses == {}
+
+
+def test_a_translation_is_replied_to_when_its_last_part_has_landed(line: Settings) -> None:
+    text = "First one.\n\n    code\n\nSecond one.\n"
+    ask(line, "t", kind="translation", payload={"text": text, "from": "en", "to": "de"})
+    ask(line, "nothing", kind="translation", payload={"text": "42", "from": "en", "to": "de"})
+    assert answered(line, "translation").statuses == {"ok": 2}
+    found = replies(line)
+    assert found["nothing"]["text"] == "42"
+    assert found["t"]["text"].count("Answer to") == 2
+    assert "    code" in found["t"]["text"]
+
+
+SCHEMAS: dict[str, Any] = {
+    "schema": {"$schema": 5},
+    "dynamic": {"$dynamicRef": "#nowhere"},
+    "nested": {"$id": "http://a/b", "items": {"$id": "c", "$ref": "#/$defs/d"}},
+    "fetched": {"$ref": "http://127.0.0.1:9/x.json"},
+    "list": [],
+    "number": 5,
+    "none": None,
+}
+
+
+def test_a_request_whose_answer_could_not_be_measured_is_refused_with_the_reason(
+    line: Settings, fake: FakeSlot
+) -> None:
+    for name, schema in SCHEMAS.items():
+        wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        ask(line, name, payload={**ASKED, "response_format": wanted})
+        tool = {"type": "function", "function": {"name": "f", "parameters": schema or 5}}
+        ask(line, f"{name} tool", payload={**ASKED, "tools": [tool]})
+    answered(line)
+    found = replies(line)
+    assert len(found) == 2 * len(SCHEMAS)
+    assert {one["status"] for one in found.values()} == {"refused"}
+    assert "response_format.json_schema.schema" in found["schema"]["error"]
+    assert "tools[0]: parameters: no JSON schema: " in found["dynamic tool"]["error"]
+    assert fake.stats()["requests"] == 0
+
+
+def test_odd_requests_are_answered_by_what_is_understood_of_them(
+    line: Settings, fake: FakeSlot
+) -> None:
+    tool = {"type": "function", "function": {"name": "x"}}
+    odd: dict[str, dict[str, Any]] = {
+        "named": {"tool_choice": {"type": "function", "function": "x"}, "tools": [tool]},
+        "pattern": {"response_format": schema_format({"pattern": "^(a+)+$"})},
+        "multiple": {"response_format": schema_format({"multipleOf": 0.1})},
+        "format": {"response_format": {"type": 5, "json_schema": "x"}},
+        "tools": {"tools": [{}, {"function": 5}, {"name": "x"}, {"function": {"name": []}}]},
+        "choice": {"tool_choice": {"type": "allowed_tools"}},
+    }
+    fake.tell(say=["1" * 400])
+    for name, fields in odd.items():
+        ask(line, name, payload={**ASKED, **fields})
+    answered(line)
+    fake.tell(say=['"text"'])
+    looks_ahead = {**ASKED, "response_format": schema_format({"pattern": "^(?=t)"})}
+    ask(line, "lookahead", payload=looks_ahead)
+    answered(line)
+    found = replies(line)
+    statuses = {name: one["status"] for name, one in found.items()}
+    assert statuses == {
+        **dict.fromkeys([*odd, "lookahead"], "ok"),
+        "named": "rejected",
+    }
+    assert found["named"]["error"].startswith("no_tool_call")
+    assert found["lookahead"]["error"] == "the pattern '^(?=t)' is not checked"
+    assert found["multiple"]["error"] is None
+
+
+def schema_format(schema: Any) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+
+def test_an_answer_that_no_reply_can_carry_is_told_of(line: Settings, fake: FakeSlot) -> None:
+    fake.tell(say=["x" * 1_100_000])
+    ask(line, "large")
+    assert answered(line).statuses == {"failed": 1}
+    assert "it is in inference_result" in replies(line)["large"]["error"]
+    assert value(line, "SELECT length(response_text) FROM inference_result") == 1_100_000
+
+
+TEXT = st.text(max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT
+    | st.sampled_from(["user", "function", "json_schema", "#", "^(a+)+$", "object"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT | st.sampled_from(
+        ["type", "function", "name", "parameters", "json_schema", "schema", "properties", "items",
+         "pattern", "patternProperties", "$ref", "$id", "$schema", "$dynamicRef", "multipleOf",
+         "enum", "const", "required", "unevaluatedProperties", "anyOf", "role", "content"]
+    ), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+MESSAGE = st.fixed_dictionaries({"role": st.just("user"), "content": TEXT})
+REQUEST = st.fixed_dictionaries(
+    {"messages": st.lists(MESSAGE, min_size=1, max_size=2) | JSON},
+    optional={
+        "response_format": JSON | st.fixed_dictionaries(
+            {"type": st.just("json_schema"), "json_schema": st.fixed_dictionaries({"schema": JSON})}
+        ),
+        "tools": JSON | st.lists(JSON, max_size=2),
+        "tool_choice": JSON,
+        "temperature": JSON,
+        "max_tokens": JSON,
+        "stop": JSON,
+        "priority": st.sampled_from(["batch", "interactive", "low"]) | JSON,
+        "deadline_s": JSON,
+        "thinking": JSON,
+    },
+) | JSON  # fmt: skip
+
+
+def storable(payload: Any) -> bool:
+    text = json.dumps(payload)
+    return "\\u0000" not in text and "\\ud" not in text
+
+
+def test_any_json_as_a_request_gets_one_reply(
+    line: Settings, fake: FakeSlot, pytestconfig: pytest.Config
+) -> None:
+    wanted: int = pytestconfig.getoption("--request-examples")
+    portion = 50
+    number = iter(range(10**9))
+
+    @examples(
+        max_examples=max(1, wanted // portion),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.lists(REQUEST.filter(storable), min_size=portion, max_size=portion),
+        st.lists(JSON, min_size=1, max_size=3),
+    )
+    def each_gets_one(payloads: list[Any], said: list[Any]) -> None:
+        fake.tell(say=[each if isinstance(each, str) else json.dumps(each) for each in said])
+        names = [f"any-{next(number)}" for _ in payloads]
+        ask_each(line, dict(zip(names, payloads, strict=True)))
+        done = answered(line)
+        assert done.statuses.total() == portion
+        which = "SELECT count(*) FROM request_reply WHERE request_event_id = any(%s)"
+        assert value(line, which, names) == portion
+
+    each_gets_one()
+    assert len(replies(line)) == value(line, "SELECT count(*) FROM request_reply")
