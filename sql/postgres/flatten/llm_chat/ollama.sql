@@ -35,20 +35,20 @@ SELECT
                     END,
                     CASE jsonb_typeof(told.reply) WHEN 'string' THEN told.reply END
                 ),
-                'reasoning_content', told.reply -> 'thinking'
+                'reasoning_content', json_best(told.reply -> 'thinking', event.p -> 'thinking')
             )
         )
     END AS answer,
     told.reply -> 'done_reason' AS finish_reason,
     json_first(
-        event.p -> 'usage',
+        json_filled(event.p -> 'usage'),
         jsonb_build_object(
             'prompt_tokens', told.reply -> 'prompt_eval_count',
             'completion_tokens', told.reply -> 'eval_count'
         )
     ) AS usage,
     json_first(
-        event.p -> 'timings',
+        json_filled(event.p -> 'timings'),
         jsonb_build_object(
             'ttft_ms',
             json_first(
@@ -90,13 +90,16 @@ SELECT
 FROM (
     -- generate's answer is a member `response`, which is no pair's.
     SELECT
-        CASE jsonb_typeof(event.p -> 'response')
-            WHEN 'object' THEN pair.response
-            ELSE CASE
-                WHEN pair.has_request AND jsonb_typeof(pair.response) = 'object'
-                    THEN pair.response
-                ELSE event.p
-            END
+        CASE
+            WHEN
+                jsonb_typeof(pair.response) = 'object'
+                AND (
+                    pair.has_request
+                    OR jsonb_typeof(event.p -> 'response') IS DISTINCT FROM 'string'
+                    OR NOT event.p ?| '{done,done_reason,eval_count,total_duration}'::text[]
+                )
+                THEN pair.response
+            ELSE event.p
         END AS reply
 ) AS told
 WHERE recognized.shape = 'ollama'

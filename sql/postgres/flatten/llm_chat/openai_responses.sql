@@ -30,11 +30,16 @@ SELECT
     CASE
         WHEN pair.response #>> '{incomplete_details,reason}' IS NOT NULL
             THEN pair.response #> '{incomplete_details,reason}'
-        WHEN pair.response -> 'output' @> '[{"type": "function_call"}]'
+        -- Calls that whoever asked is to make.
+        WHEN
+            pair.response @? '$.output[*].type ? (
+                @ == "function_call" || @ == "custom_tool_call" || @ == "local_shell_call"
+                || @ == "shell_call" || @ == "computer_call" || @ == "apply_patch_call"
+            )'
             THEN '"tool_calls"'::jsonb
         WHEN pair.response ->> 'status' = 'completed' THEN '"stop"'::jsonb
     END AS finish_reason,
-    json_first(event.p -> 'usage', pair.response -> 'usage') AS usage,
+    json_merged(event.p -> 'usage', pair.response -> 'usage') AS usage,
     event.p -> 'timings' AS timings,
     json_said(
         jsonb_build_object(
