@@ -178,7 +178,6 @@ CROSS JOIN LATERAL (
             WHEN
                 jsonb_typeof(event.p -> 'response') = 'object'
                 AND NOT raw.response ?| '{chunks,events}'::text[]
-                AND NOT event.p ? 'standard_logging_object'
                 AND raw.response #> '{choices,1}' IS NULL
                 AND raw.response #> '{candidates,1}' IS NULL
                 AND coalesce(jsonb_typeof(raw.response -> 'choices'), 'array') = 'array'
@@ -302,7 +301,8 @@ CROSS JOIN LATERAL (
         json_first(reading.about -> 'slot', event.p -> 'slot') AS slot,
         event.p -> 'role' AS role,
         json_first(
-            reading.about -> 'provider', event.p -> 'provider', event.p -> 'provider_name'
+            reading.about -> 'provider', nullif(event.p -> 'provider', '""'::jsonb),
+            nullif(event.p -> 'provider_name', '""'::jsonb)
         ) AS provider,
         json_first(
             reading.about -> 'request_model', nullif(event.p -> 'model', '""'::jsonb),
@@ -314,13 +314,13 @@ CROSS JOIN LATERAL (
         ) AS response_model,
         json_first(
             reading.about -> 'user_id',
-            json_first(event.p -> 'user_id', pair.request -> 'user_id'),
+            json_first(nullif(event.p -> 'user_id', '""'::jsonb), pair.request -> 'user_id'),
             json_first(pair.request -> 'user', pair.request -> 'safety_identifier'),
             event.p -> 'user'
         ) AS user_id,
         json_first(
             reading.about -> 'client',
-            json_first(event.p -> 'client', event.p -> 'user_agent'),
+            json_first(nullif(event.p -> 'client', '""'::jsonb), event.p -> 'user_agent'),
             pair.request -> 'client'
         ) AS client,
         json_first(

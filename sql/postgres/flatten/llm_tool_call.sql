@@ -84,7 +84,9 @@ CROSS JOIN LATERAL (
                 AND otel_attributes(event.p)::text LIKE '%%"gen_ai.tool.%%'
                 THEN 'opentelemetry'
             WHEN
-                event.p ?| '{function,function_call,tool_call,call,call_id,custom}'::text[]
+                event.p ?| '{
+                    function,function_call,tool_call,tool_calls,call,call_id,custom
+                }'::text[]
                 OR event.p ->> 'type' IN ('function', 'function_call', 'custom_tool_call', 'custom')
                 OR event.p ->> 'role' = 'tool'
                 THEN 'openai'

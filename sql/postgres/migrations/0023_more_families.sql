@@ -57,6 +57,11 @@ RETURN (
     WHERE member.name = any(names) AND member.value <> 'null'::jsonb
 );
 
+-- Figures that stand directly in a payload, or in its response.
+CREATE FUNCTION chat_figures(p jsonb, response jsonb, names text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN json_merged(json_picked(p, names), json_picked(response, names));
+
 -- A list whose elements were sent as JSON text.
 CREATE FUNCTION json_opened_list(list jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -927,7 +932,6 @@ RETURN CASE
     WHEN
         jsonb_typeof(payload -> 'response') = 'object'
         AND NOT payload -> 'response' ?| '{chunks,events}'::text[]
-        AND NOT payload ? 'standard_logging_object'
         AND coalesce(
             jsonb_typeof(
                 json_first(

@@ -817,6 +817,9 @@ RETURN CASE
             || @.stop.type() == "boolean" && @.content.type() == "string" && !exists (@.role)
         )'
         THEN 'lines'
+    -- Nothing but an error came.
+    WHEN events @? '$[*] ? (@.type == "error" && @.error.type() == "object")' THEN 'anthropic'
+    WHEN events @? '$[*].error ? (@.message.type() == "string")' THEN 'openai'
 END;
 
 -- Whether this is the list of a stream's events.

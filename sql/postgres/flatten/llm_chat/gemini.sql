@@ -22,7 +22,10 @@ SELECT
     END || openai_messages(
         CASE
             WHEN choices.choice_no = 0
-                THEN json_best(pair.request -> 'contents', event.p -> 'contents')
+                THEN json_best(
+                    pair.request -> 'contents', event.p -> 'contents',
+                    pair.request -> 'messages', event.p -> 'messages'
+                )
         END
     ) AS messages,
     response_answer(
@@ -32,7 +35,7 @@ SELECT
     json_first(
         told.candidate -> 'finishReason', told.candidate -> 'finish_reason'
     ) AS finish_reason,
-    jsonb_build_object(
+    json_merged(jsonb_build_object(
         'prompt_tokens',
         json_sum(
             json_first(told.usage -> 'promptTokenCount', told.usage -> 'prompt_token_count'),
@@ -56,7 +59,7 @@ SELECT
         ),
         'reasoning_tokens',
         json_first(told.usage -> 'thoughtsTokenCount', told.usage -> 'thoughts_token_count')
-    ) AS usage,
+    ), event.p -> 'usage') AS usage,
     event.p -> 'timings' AS timings,
     CASE
         WHEN jsonb_typeof(told.config) = 'object'

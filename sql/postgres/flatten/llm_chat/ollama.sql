@@ -72,13 +72,14 @@ SELECT
         )
     ) AS timings,
     CASE
+        WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
         WHEN jsonb_typeof(pair.request) = 'object'
             THEN json_said(
                 pair.request - '{
                     messages,tools,prompt,system,images,options,response,message,context,usage,
                     timings,done,done_reason,created_at,total_duration,load_duration,thinking,
                     prompt_eval_count,prompt_eval_duration,eval_count,eval_duration,error,
-                    session_id,slot,role,provider,user_id,client,tags,status
+                    session_id,slot,role,provider,user_id,client,tags,status,chunks,events
                 }'::text[]
             )
             || CASE jsonb_typeof(pair.request -> 'options')

@@ -112,12 +112,14 @@ FROM (
         CASE
             WHEN
                 event.p ?| '{prompt_tokens,completion_tokens,input_tokens,output_tokens}'::text[]
+                OR pair.response
+                ?| '{prompt_tokens,completion_tokens,input_tokens,output_tokens}'::text[]
                 THEN json_merged(
                     json_merged(
                         json_opened(event.p -> 'usage'), json_opened(pair.response -> 'usage')
                     ),
-                    json_picked(
-                        event.p,
+                    chat_figures(
+                        event.p, pair.response,
                         '{prompt_tokens,completion_tokens,input_tokens,output_tokens,
                         cached_tokens,reasoning_tokens}'
                     )
@@ -134,12 +136,14 @@ FROM (
         CASE
             WHEN
                 event.p ?| '{ttft_ms,prompt_per_second,predicted_per_second,predicted_ms}'::text[]
+                OR pair.response
+                ?| '{ttft_ms,duration_ms,prompt_per_second,predicted_per_second}'::text[]
                 THEN json_merged(
                     json_merged(
                         json_opened(event.p -> 'timings'), json_opened(pair.response -> 'timings')
                     ),
-                    json_picked(
-                        event.p,
+                    chat_figures(
+                        event.p, pair.response,
                         '{ttft_ms,duration_ms,prompt_per_second,predicted_per_second,prompt_n,
                         prompt_ms,predicted_n,predicted_ms,cache_n}'
                     )

@@ -20,7 +20,11 @@ SELECT
                 jsonb_build_object('role', 'system', 'content', told.instructions)
             )
         ELSE openai_messages(told.instructions)
-    END || openai_messages(pair.request -> 'input') AS messages,
+    END || openai_messages(
+        json_best(
+            pair.request -> 'input', pair.request -> 'messages', event.p -> 'messages'
+        )
+    ) AS messages,
     response_answer(
         CASE
             WHEN jsonb_typeof(pair.response -> 'output') IN ('array', 'string') THEN pair.response
@@ -52,7 +56,8 @@ SELECT
     )
     || CASE
         WHEN pair.has_request AND jsonb_typeof(pair.request) = 'object'
-            THEN json_said(pair.request - '{input,instructions,tools}'::text[])
+            THEN json_said(pair.request - '{input,instructions,tools,messages}'::text[])
+        WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
         ELSE '{}'::jsonb
     END AS parameters,
     openai_tools(

@@ -4,7 +4,10 @@ SELECT
     openai_messages(
         CASE
             WHEN choices.choice_no = 0
-                THEN json_first(event.p -> 'prompt', pair.request -> 'prompt')
+                THEN json_best(
+                    event.p -> 'prompt', pair.request -> 'prompt', pair.request -> 'messages',
+                    event.p -> 'messages'
+                )
         END
     ) AS messages,
     json_said(
@@ -69,7 +72,7 @@ SELECT
             jsonb_typeof(pair.request) = 'object'
             AND (pair.has_request OR pair.request ?| '{max_tokens,n_predict,temperature}'::text[])
             THEN pair.request - '{
-                id,object,created,prompt,response,usage,timings,metrics,choices,error,
+                id,object,created,prompt,messages,response,usage,timings,metrics,choices,error,
                 session_id,slot,role,provider,user_id,client,tags,status
             }'::text[]
     END AS parameters,

@@ -19,7 +19,8 @@ SELECT
 FROM (
     SELECT
         sides.request,
-        json_opened(json_best(event.p -> 'params', sides.request -> 'params')) AS params,
+        json_opened(json_best(event.p -> 'params', sides.request -> 'params', sides.request))
+            AS params,
         json_opened(
             json_best(sides.response -> 'result', event.p -> 'result', event.p -> 'output')
         ) AS result,

@@ -41,8 +41,13 @@ FROM (
             openai_call(wrapped.call) AS call,
             wrapped.call ->> 'type' IN ('custom', 'custom_tool_call') AS is_custom
         FROM (
-            SELECT json_opened(json_best(event.p -> 'tool_call', event.p -> 'call', event.p))
-                AS call
+            SELECT
+                json_opened(
+                    json_best(
+                        event.p -> 'tool_call', event.p -> 'call',
+                        json_opened(event.p -> 'tool_calls') -> 0, event.p
+                    )
+                ) AS call
         ) AS wrapped
     ) AS told
 ) AS called
