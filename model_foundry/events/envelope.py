@@ -174,8 +174,8 @@ def renamed_by_time(event: Event) -> Event:
 def _read(fields: dict[str, msgspec.Raw], was_repaired: bool) -> _Read:
     """An envelope by its form: one that `is_cloud_event`, or the homelab's."""
     if "specversion" in fields:
-        said = (name for name, raw in fields.items() if bytes(raw) != b"null")
-        if is_cloud_event(_kept_text(fields, "specversion"), said):
+        names = (name for name, raw in fields.items() if bytes(raw) != b"null")
+        if is_cloud_event(_kept_text(fields, "specversion"), names):
             return _structured(fields, was_repaired)
     payload = fields.pop("payload", None)
     if payload is None:

@@ -117,8 +117,13 @@ RETURN (
             nullif(json_text(listed.choice -> 'finish_reason'), '') AS finish_reason
         FROM chunk
         CROSS JOIN LATERAL
-            jsonb_array_elements(json_opened_list(chunk.body -> 'choices')) AS listed (choice)
-        WHERE jsonb_typeof(json_opened(chunk.body -> 'choices')) = 'array'
+            jsonb_array_elements(
+                CASE jsonb_typeof(chunk.body -> 'choices')
+                    WHEN 'array' THEN chunk.body -> 'choices'
+                    WHEN 'string' THEN array_or_empty(json_opened(chunk.body -> 'choices'))
+                    ELSE '[]'::jsonb
+                END
+            ) AS listed (choice)
     ),
 
     called AS (
@@ -140,6 +145,7 @@ RETURN (
             CROSS JOIN LATERAL
                 jsonb_array_elements(array_or_empty(json_opened(choice.delta -> 'tool_calls')))
                 WITH ORDINALITY AS listed (part, part_no)
+            WHERE choice.delta ? 'tool_calls'
             UNION ALL
             SELECT
                 choice.choice_index,
@@ -149,44 +155,75 @@ RETURN (
                     'function', json_opened(choice.delta -> 'function_call')
                 ) AS said
             FROM choice
-            WHERE jsonb_typeof(json_opened(choice.delta -> 'function_call')) = 'object'
+            WHERE
+                choice.delta ? 'function_call'
+                AND jsonb_typeof(json_opened(choice.delta -> 'function_call')) = 'object'
         ) AS part
         WHERE jsonb_typeof(part.said) = 'object'
         GROUP BY part.choice_index
     ),
 
-    piece AS (
+    said AS (
         SELECT
             choice.choice_index,
-            string_agg(
-                listed.part ->> 'text', '' ORDER BY choice.chunk_no, listed.part_no
-            ) AS words,
-            string_agg(
-                listed.part ->> 'reasoning', '' ORDER BY choice.chunk_no, listed.part_no
-            ) AS reasoning
-        FROM choice
-        CROSS JOIN LATERAL (
-            SELECT
-                0 AS part_no,
-                jsonb_build_object(
-                    'reasoning',
-                    content_text(
+            choice.chunk_no,
+            CASE
+                WHEN
+                    jsonb_typeof(choice.delta -> 'content') = 'string'
+                    AND choice.choice_text IS NULL
+                    THEN choice.delta -> 'content'
+                ELSE json_best(choice.delta -> 'content', choice.choice_text)
+            END AS content,
+            CASE
+                WHEN choice.delta ?| '{reasoning_content,reasoning,thinking}'::text[]
+                    THEN content_text(
                         json_best(
                             choice.delta -> 'reasoning_content', choice.delta -> 'reasoning',
                             choice.delta -> 'thinking'
                         )
                     )
-                ) AS part
-            UNION ALL
-            SELECT
-                said.part_no,
-                message_part(said.part) AS part
-            FROM
-                jsonb_array_elements(
-                    json_list(json_best(choice.delta -> 'content', choice.choice_text))
-                ) WITH ORDINALITY AS said (part, part_no)
-        ) AS listed
-        GROUP BY choice.choice_index
+            END AS reasoning
+        FROM choice
+    ),
+
+    piece AS (
+        SELECT
+            said.choice_index,
+            string_agg(
+                CASE jsonb_typeof(said.content)
+                    WHEN 'string' THEN said.content #>> '{}'
+                    WHEN 'array'
+                        THEN (
+                            SELECT
+                                string_agg(
+                                    message_part(listed.part) ->> 'text', ''
+                                    ORDER BY listed.part_no
+                                )
+                            FROM
+                                jsonb_array_elements(said.content)
+                                WITH ORDINALITY AS listed (part, part_no)
+                        )
+                END, '' ORDER BY said.chunk_no
+            ) AS words,
+            string_agg(
+                CASE
+                    WHEN coalesce(said.reasoning, '') <> '' THEN said.reasoning
+                    WHEN jsonb_typeof(said.content) = 'array'
+                        THEN (
+                            SELECT
+                                string_agg(
+                                    message_part(listed.part) ->> 'reasoning', ''
+                                    ORDER BY listed.part_no
+                                )
+                            FROM
+                                jsonb_array_elements(said.content)
+                                WITH ORDINALITY AS listed (part, part_no)
+                        )
+                    ELSE said.reasoning
+                END, '' ORDER BY said.chunk_no
+            ) AS reasoning
+        FROM said
+        GROUP BY said.choice_index
     ),
 
     whole AS (
@@ -250,15 +287,14 @@ RETURN (
                             CASE
                                 WHEN jsonb_typeof(chunk.body) = 'object'
                                     THEN CASE jsonb_typeof(chunk.body #> '{x_groq,usage}')
-                                        WHEN 'object' THEN chunk.body -> 'x_groq'
-                                        ELSE '{}'::jsonb
-                                    END || chunk.body
+                                        WHEN 'object' THEN (chunk.body -> 'x_groq') || chunk.body
+                                        ELSE chunk.body
+                                    END
                             END
                         ) AS member (name, value)
+                    WHERE member.name IN ('model', 'usage', 'timings', 'metrics', 'error')
                 ) AS figure
-                WHERE
-                    figure.name IN ('model', 'usage', 'timings', 'metrics', 'error')
-                    AND figure.value NOT IN ('null', '""')
+                WHERE figure.value NOT IN ('null', '""')
             ),
             '{}'::jsonb
         )
