@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
@@ -21,7 +21,14 @@ MAX_ID_CHARS = 512
 IMPORT_PREFIX: Final = "import-"
 _DIGEST_BYTES: Final = 16
 _sha256: Final = hashlib.sha256
-_TRACE_ID: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+# Version ff is none, 00 ends with its flags, and ids that are all zeros name nothing.
+_TRACE_ID: Final = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
+_CLOUD_EVENTS: Final = re.compile(r"(0\.[1-3]|1\.0)([.-].*)?")
+# What every CloudEvent has; some producers leave one out, which does no harm without a `payload`.
+_REQUIRED: Final = frozenset({"id", "source", "type"})
+_NEVER_THEIRS: Final = frozenset({"event_id", "correlation_id", "causation_id", "occurred_at"})
 _MESSAGE_ID: Final = "nats-msg-id"
 _MARKER: Final = "nats-marker-reason"
 
@@ -138,6 +145,21 @@ def is_delete_marker(message: Message) -> bool:
     )
 
 
+def is_cloud_event(version: object, names: Iterable[str]) -> bool:
+    """Whether an envelope is a CloudEvent, by its `specversion` and the fields that say something.
+
+    A homelab event may have a `specversion` of its own, and even `data` beside its `payload`.
+    """
+    if not isinstance(version, str) or not _CLOUD_EVENTS.fullmatch(version):
+        return False
+    said = set(names)
+    return "payload" not in said or (
+        said >= _REQUIRED
+        and said.isdisjoint(_NEVER_THEIRS)
+        and not said.isdisjoint(("data", "data_base64"))
+    )
+
+
 def renamed_by_content(event: Event) -> Event:
     """The event under another id, the same whenever it is asked for again."""
     return msgspec.structs.replace(event, event_id=f"{event.event_id}~{event.digest.hex()[:12]}")
@@ -150,12 +172,11 @@ def renamed_by_time(event: Event) -> Event:
 
 
 def _read(fields: dict[str, msgspec.Raw], was_repaired: bool) -> _Read:
-    """An envelope by its form: a CloudEvent says `specversion`; of the other, that is no field."""
-    form = fields.get("specversion")
-    is_cloud_event = form is not None and bytes(form)[:1] == b'"'
-    has_data = any(bytes(fields.get(name, _NULL)) != b"null" for name in _DATA)
-    if is_cloud_event and (has_data or "payload" not in fields):
-        return _structured(fields, was_repaired)
+    """An envelope by its form: one that `is_cloud_event`, or the homelab's."""
+    if "specversion" in fields:
+        names = (name for name, raw in fields.items() if bytes(raw) != b"null")
+        if is_cloud_event(_kept_text(fields, "specversion"), names):
+            return _structured(fields, was_repaired)
     payload = fields.pop("payload", None)
     if payload is None:
         raise RefusalError(Reason.NO_PAYLOAD, "the envelope has no `payload`")
@@ -169,10 +190,6 @@ def _read(fields: dict[str, msgspec.Raw], was_repaired: bool) -> _Read:
         occurred_at=_moment(fields, "occurred_at"),
     )
     return _Read(said, was_repaired, _kept_text(fields, "traceparent"), fields)
-
-
-_DATA: Final = ("data", "data_base64")
-_NULL: Final = msgspec.Raw(b"null")
 
 
 def _structured(fields: dict[str, msgspec.Raw], was_repaired: bool) -> _Read:
@@ -391,4 +408,4 @@ def _scoped_id(source: str | None, identifier: str | None) -> str | None:
 def _trace_id(traceparent: str | None) -> str | None:
     """The trace id of a W3C traceparent: `00-<trace id>-<span id>-<flags>`."""
     found = _TRACE_ID.fullmatch(traceparent.strip().lower()) if traceparent else None
-    return found[1] if found and found[1].strip("0") else None
+    return found[1] if found else None

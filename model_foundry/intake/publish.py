@@ -13,6 +13,7 @@ from nats.js.api import PubAck
 from nats.js.client import JetStreamContext
 
 from model_foundry.errors import FoundryError
+from model_foundry.events.envelope import is_cloud_event
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.lines import body_of
 from model_foundry.settings import Settings
@@ -22,6 +23,8 @@ _ID_HEADER: Final = "Nats-Msg-Id"
 _ID_CHARS: Final = 32
 # The header counts as a part of the message.
 _HEADER_BYTES: Final = len(f"NATS/1.0\r\n{_ID_HEADER}: {'':{_ID_CHARS}}\r\n\r\n")
+
+_NOTHING: Final = (None, msgspec.Raw(), msgspec.Raw(b"null"))
 
 
 class Published(NamedTuple):
@@ -36,9 +39,13 @@ class _Address(msgspec.Struct):
 
     subject: Any = None
     event_id: Any = None
+    payload: msgspec.Raw = msgspec.Raw()
     specversion: Any = None
     type: Any = None
     id: Any = None
+    source: Any = None
+    data: msgspec.Raw = msgspec.Raw()
+    data_base64: msgspec.Raw = msgspec.Raw()
 
 
 def publish_lines(settings: Settings, lines: Iterable[bytes]) -> Published:
@@ -139,7 +146,8 @@ class _Publisher:
             line = msgspec.json.decode(body, type=_Address)
         except (msgspec.DecodeError, RecursionError) as error:
             raise FoundryError(f"line {number} is not a JSON event: {error}") from None
-        field = "subject" if line.specversion is None else "type"
+        said = (name for name in line.__struct_fields__ if getattr(line, name) not in _NOTHING)
+        field = "type" if is_cloud_event(line.specversion, said) else "subject"
         subject = getattr(line, field)
         if not isinstance(subject, str) or not _is_subject(subject):
             raise FoundryError(
@@ -150,7 +158,7 @@ class _Publisher:
                 f"line {number}: stream {self._settings.nats_stream} does not take "
                 f"{subject[:200]!r}; it takes {', '.join(self._patterns) or 'nothing'}"
             )
-        has_id = (line.event_id if line.specversion is None else line.id) not in (None, "")
+        has_id = (line.id if field == "type" else line.event_id) not in (None, "")
         size = len(body) + (_HEADER_BYTES if has_id else 0)
         if size > self._max_payload:
             raise FoundryError(

@@ -95,17 +95,19 @@ def test_odd_lines_and_ids_are_published(settings: Settings) -> None:
         "subject": "not this",
         "data": {},
     }
+    own = {"specversion": "3", "data": {}, "type": 5, "payload": {}}
     content = [
         b"\xef\xbb\xbf" + line(1) + b"\r\n",
         b"\r\n",
         b"  \n",
         b'{"subject": "llm.tool_call", "event_id": 42, "id": 43, "type": 44, "payload": {}}\n',
         json.dumps(cloud).encode(),
+        json.dumps({"subject": "llm.tool_call", **own}).encode(),
         b'{"subject": "llm.tool_call", "payload": {}}',
         b'{"subject": "llm.tool_call", "payload": {}}',
     ]
-    assert publish_lines(settings, content) == Published(5, 0)
-    assert in_stream(settings) == 5
+    assert publish_lines(settings, content) == Published(6, 0)
+    assert in_stream(settings) == 6
 
 
 def test_the_same_line_is_a_duplicate_and_another_under_its_id_is_not(settings: Settings) -> None:

@@ -83,6 +83,78 @@ def test_trace_parent_correlates_an_event_without_correlation_id() -> None:
     assert event.correlation_id == trace
 
 
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "expected"),
+    [
+        (f"01-{TRACE}-{SPAN}-01", TRACE),
+        (f"01-{TRACE}-{SPAN}-01-what-a-later-version-adds", TRACE),
+        (f" 00-{TRACE.upper()}-{SPAN}-00 ", TRACE),
+        (f"ff-{TRACE}-{SPAN}-01", None),
+        (f"FF-{TRACE}-{SPAN}-01", None),
+        (f"00-{TRACE}-{SPAN}-01-", None),
+        (f"00-{TRACE}-{SPAN}-01-more", None),
+        (f"00-{'0' * 32}-{SPAN}-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{'0' * 32}-{'0' * 16}-00", None),
+        (f"00-{TRACE[1:]}-{SPAN}-01", None),
+        (f"0g-{TRACE}-{SPAN}-01", None),
+    ],
+)
+def test_only_a_valid_trace_parent_correlates(traceparent: str, expected: str | None) -> None:
+    assert read({"payload": {}, "traceparent": traceparent}).correlation_id == expected
+    assert read({"payload": {}}, traceparent=traceparent).correlation_id == expected
+    binary = read({}, ce_id="1", ce_traceparent=traceparent)
+    assert binary.correlation_id == expected
+
+
+def test_an_invalid_trace_parent_hides_no_valid_one() -> None:
+    event = read(
+        {"payload": {}, "traceparent": f"ff-{TRACE}-{SPAN}-01"},
+        traceparent=f"00-{TRACE}-{SPAN}-01",
+    )
+    assert event.correlation_id == TRACE
+
+
+@pytest.mark.parametrize(
+    ("version", "fields"),
+    [
+        ("3", {}),
+        ("", {}),
+        ("2026-11-20", {}),
+        ("v1.0", {}),
+        ("10.0", {}),
+        (1.0, {}),
+        (None, {}),
+        ("1.0", {}),
+        ("1.0", {"id": "7", "source": "s"}),
+        ("1.0", {"event_id": "e", "id": "7", "source": "s", "type": "of its own"}),
+        ("3", {"id": "7", "source": "s", "type": "of its own"}),
+    ],
+)
+def test_a_homelab_event_may_have_a_specversion_and_data(
+    version: object, fields: dict[str, str]
+) -> None:
+    own = {"specversion": version, "data": {"of": "its own"}, **fields}
+    event = read({"payload": {"tool_name": "x"}, **own})
+    assert json.loads(event.payload) == {"tool_name": "x"}
+    assert event.event_id == fields.get("event_id", "S:7")
+    kept = {name: said for name, said in own.items() if name not in {"event_id", "source"}}
+    assert json.loads(event.envelope or b"") == {"fields": kept}
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.0.2", "0.3", "0.3-wip", "0.2"])
+def test_versions_of_cloudevents(version: str) -> None:
+    structured = {"specversion": version, "id": "9", "source": "s", "type": "llm.tool_call"}
+    assert read({**structured, "data": {"a": 1}}).event_id == "s#9"
+    beside = read({**structured, "data": {"a": 1}, "payload": "an extension"})
+    assert (beside.event_id, json.loads(beside.payload)) == ("s#9", {"a": 1})
+    bare = read({"specversion": version, "data": {"a": 1}, "payload": None})
+    assert json.loads(bare.payload) == {"a": 1}
+
+
 def test_cloudevent_structured() -> None:
     event = read(
         {

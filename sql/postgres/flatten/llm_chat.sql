@@ -25,10 +25,9 @@ SELECT
     CASE
         -- Nothing could be read, or nothing of what was answered.
         WHEN
-            choices.choice_no = 0
-            AND content_text(said.content) IS NULL AND said.reasoning IS NULL
+            choices.choice_no = 0 AND said.output_tokens IS NULL AND said.reasoning IS NULL
             AND said.refusal IS NULL AND said.tool_calls IS NULL AND said.error IS NULL
-            AND said.output_tokens IS NULL
+            AND content_text(said.content) IS NULL
             AND (
                 said.messages = '[]'::jsonb AND said.input_tokens IS NULL AND said.content IS NULL
                 OR jsonb_typeof(event.p -> 'response') = 'array'
@@ -55,11 +54,18 @@ SELECT
     END,
     json_text(said.error_kind),
     jsonb_array_length(said.messages),
-    media_count(said.messages),
+    CASE
+        WHEN said.messages @? '$[*] ? (@.content.type() == "array")'
+            THEN media_count(said.messages)
+        ELSE 0
+    END,
     last_message_text(said.messages, 'user'),
     said.messages,
-    content_text(said.content),
-    content_text(said.reasoning),
+    CASE jsonb_typeof(said.content)
+        WHEN 'string' THEN said.content #>> '{}'
+        WHEN 'array' THEN content_text(said.content)
+    END,
+    CASE WHEN said.reasoning IS NOT NULL THEN content_text(said.reasoning) END,
     json_text(said.refusal),
     jsonb_array_length(array_or_empty(said.tool_calls)),
     said.tool_calls,
@@ -83,35 +89,101 @@ SELECT
     said.tools
 FROM (
     SELECT
-        inbox.event_id,
-        inbox.correlation_id,
-        inbox.causation_id,
-        inbox.source,
-        inbox.occurred_at,
-        inbox.occurred_on,
-        inbox.batch_id,
-        json_present(event_payload(inbox.payload)) AS p
-    FROM event_inbox AS inbox
-    WHERE
-        inbox.occurred_on = %(day)s
-        AND inbox.subject = 'llm.chat.persist'
-        AND inbox.batch_id = any(%(batches)s)
-        AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s))
-    OFFSET 0 -- what is computed here, and in those below, is computed once
+        told.*,
+        CASE WHEN told.is_foreign THEN json_ready(told.body) ELSE told.body END AS p
+    FROM (
+        SELECT
+            taken.*,
+            jsonb_typeof(taken.body) <> 'object' OR taken.body ?| '{
+                gen_ai.system,gen_ai.provider.name,gen_ai.operation.name,gen_ai.request.model,
+                gen_ai.response.model,gen_ai.input.messages,gen_ai.output.messages,attributes,
+                call_type,hidden_params,standard_logging_object,model_parameters,usage_details,
+                modelParameters,usageDetails,type,conversations,chunks,events,
+                prompt_eval_count,eval_count,done_reason
+            }'::text[] AS is_foreign
+        FROM (
+            SELECT
+                inbox.event_id,
+                inbox.correlation_id,
+                inbox.causation_id,
+                inbox.source,
+                inbox.occurred_at,
+                inbox.occurred_on,
+                inbox.batch_id,
+                json_present(event_payload(inbox.payload)) AS body
+            FROM event_inbox AS inbox
+            WHERE
+                inbox.occurred_on = %(day)s
+                AND inbox.subject = 'llm.chat.persist'
+                AND inbox.batch_id = any(%(batches)s)
+                AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s))
+            OFFSET 0 -- what is computed here, and in those below, is computed once
+        ) AS taken
+        OFFSET 0
+    ) AS told
+    OFFSET 0
 ) AS event
 CROSS JOIN LATERAL (
     SELECT
-        CASE coalesce(jsonb_typeof(event.p -> 'request'), 'null')
-            WHEN 'object' THEN json_present(event.p -> 'request')
-            WHEN 'null' THEN event.p
-            ELSE json_present(chat_request(event.p))
+        coalesce(event.p -> 'request', event.p) AS request,
+        coalesce(event.p -> 'response', event.p) AS response
+    OFFSET 0
+) AS raw
+CROSS JOIN LATERAL (
+    -- Most chats say nothing that only other families say: those are read as they are.
+    SELECT
+        NOT event.is_foreign
+        AND jsonb_typeof(raw.request) = 'object'
+        AND jsonb_typeof(raw.response) = 'object'
+        AND NOT raw.request ?| '{
+            contents,input,instructions,options,anthropic_version,system,prompt
+        }'::text[]
+        AND NOT raw.response ?| '{
+            chunks,events,tokens_evaluated,tokens_predicted,candidates,promptFeedback,
+            usageMetadata,usage_metadata,output,prompt_eval_count,eval_count,done_reason,done,
+            total_duration,type,stop_reason,stop_sequence
+        }'::text[]
+        AND coalesce(raw.response ->> 'object', 'chat.completion') = 'chat.completion'
+        AND coalesce(jsonb_typeof(raw.response -> 'choices'), 'array') = 'array'
+        AND coalesce(jsonb_typeof(raw.response -> 'choices' -> 0), 'object') = 'object'
+        AND raw.response -> 'choices' -> 1 IS NULL
+        AND raw.response -> 'choices' -> 0 -> 'text' IS NULL
+        AND raw.request -> 'tools' -> 0 -> 'input_schema' IS NULL
+        AND NOT coalesce(
+            raw.response -> 'usage'
+            ?| '{cache_creation_input_tokens,cache_read_input_tokens}'::text[],
+            FALSE
+        ) AS is_plain
+    OFFSET 0
+) AS known
+CROSS JOIN LATERAL (
+    SELECT
+        CASE
+            WHEN
+                known.is_plain
+                THEN CASE
+                    WHEN raw.request @? '$.* ? (@ == null)' THEN json_said(raw.request)
+                    ELSE raw.request
+                END
+            WHEN jsonb_typeof(event.p -> 'request') = 'object' THEN json_ready(raw.request)
+            ELSE json_ready(chat_request(event.p))
         END AS request,
         CASE
             WHEN
+                known.is_plain
+                THEN CASE
+                    WHEN raw.response @? '$.* ? (@ == null)' THEN json_said(raw.response)
+                    ELSE raw.response
+                END
+            WHEN
                 jsonb_typeof(event.p -> 'response') = 'object'
-                AND NOT event.p -> 'response' ? 'chunks'
-                THEN json_present(event.p -> 'response')
-            ELSE json_present(chat_response(event.p))
+                AND NOT raw.response ?| '{chunks,events}'::text[]
+                AND raw.response #> '{choices,1}' IS NULL
+                AND raw.response #> '{candidates,1}' IS NULL
+                AND coalesce(jsonb_typeof(raw.response -> 'choices'), 'array') = 'array'
+                AND coalesce(jsonb_typeof(raw.response -> 'candidates'), 'array') = 'array'
+                THEN json_ready(raw.response)
+            ELSE chat_response(event.p)
         END AS response,
         jsonb_typeof(event.p -> 'request') IN ('object', 'array', 'string') AS has_request,
         jsonb_typeof(event.p -> 'response') <> 'null' AS has_response
@@ -120,28 +192,25 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT
         CASE
-            -- Those that record others' exchanges, by what only they say of them.
             WHEN
-                event.p ?| '{gen_ai.system,gen_ai.provider.name,gen_ai.operation.name}'::text[]
-                OR event.p ?| '{gen_ai.request.model,gen_ai.response.model}'::text[]
-                OR event.p ?| '{gen_ai.input.messages,gen_ai.output.messages}'::text[]
-                OR event.p ?| '{attributes,events}'::text[]
-                AND (
-                    otel_attributes(event.p)::text LIKE '%%"gen_ai.%%'
-                    OR event.p #>> '{events,0,name}' LIKE 'gen_ai.%%'
-                )
-                THEN 'opentelemetry'
+                known.is_plain
+                THEN CASE
+                    WHEN
+                        jsonb_typeof(pair.response -> 'choices') = 'array'
+                        OR pair.has_request AND pair.request ? 'messages'
+                        OR event.p
+                        ?| '{temperature,max_tokens,max_completion_tokens,stream}'::text[]
+                        AND NOT event.p ?| '{session_id,slot}'::text[]
+                        THEN 'openai_chat'
+                    ELSE 'familiar'
+                END
+            -- Those that record others' exchanges, by what only they say of them.
+            WHEN is_gen_ai(event.p) THEN 'opentelemetry'
             WHEN
                 event.p ?| '{call_type,hidden_params,standard_logging_object}'::text[]
                 AND event.p ?| '{model_parameters,startTime,standard_logging_object}'::text[]
                 THEN 'litellm'
-            WHEN
-                event.p ?| '{modelParameters,usageDetails,model_parameters,usage_details}'::text[]
-                AND event.p ?| '{traceId,trace_id,startTime,start_time}'::text[]
-                AND NOT event.p ?& '{messages,response}'::text[]
-                OR event.p ->> 'type' IN ('GENERATION', 'generation-create', 'generation-update')
-                AND event.p ?| '{body,input,output}'::text[]
-                THEN 'langfuse'
+            WHEN is_observation(event.p) THEN 'langfuse'
             WHEN
                 jsonb_typeof(event.p -> 'conversations') = 'array'
                 OR event.p #> '{0,from}' IS NOT NULL
@@ -149,6 +218,7 @@ CROSS JOIN LATERAL (
             WHEN pair.response ->> 'object' = 'chat.completion.chunk' THEN 'openai_chunks'
             WHEN
                 pair.response #>> '{choices,0,text}' IS NOT NULL
+                AND jsonb_typeof(pair.response #> '{choices,0,message}') IS DISTINCT FROM 'object'
                 OR pair.response ->> 'object' = 'text_completion'
                 OR pair.response ?| '{tokens_evaluated,tokens_predicted}'::text[]
                 THEN 'text_completion'
@@ -165,6 +235,7 @@ CROSS JOIN LATERAL (
             WHEN
                 pair.response ?| '{prompt_eval_count,eval_count,done_reason,total_duration}'::text[]
                 OR event.p ?| '{prompt_eval_count,eval_count,done_reason}'::text[]
+                OR pair.response ? 'done' AND pair.response ?| '{message,response}'::text[]
                 OR jsonb_typeof(pair.request -> 'options') = 'object'
                 AND (
                     pair.has_request
@@ -189,6 +260,7 @@ CROSS JOIN LATERAL (
             WHEN
                 pair.has_request AND pair.request ? 'messages'
                 OR event.p ?| '{temperature,max_tokens,max_completion_tokens,stream}'::text[]
+                AND NOT event.p ?| '{session_id,slot}'::text[]
                 THEN 'openai_chat'
             WHEN pair.request ? 'prompt' AND NOT pair.request ? 'messages' THEN 'text_completion'
             ELSE 'familiar'
@@ -221,29 +293,34 @@ CROSS JOIN LATERAL (
     SELECT
         json_first(
             reading.about -> 'session_id',
-            json_first(event.p -> 'session_id', event.p -> 'conversation_id'),
+            json_first(
+                nullif(event.p -> 'session_id', '""'::jsonb), event.p -> 'conversation_id'
+            ),
             json_first(pair.request -> 'session_id', pair.request #> '{metadata,session_id}')
         ) AS conversation_id,
         json_first(reading.about -> 'slot', event.p -> 'slot') AS slot,
         event.p -> 'role' AS role,
         json_first(
-            reading.about -> 'provider', event.p -> 'provider', event.p -> 'provider_name'
+            reading.about -> 'provider', nullif(event.p -> 'provider', '""'::jsonb),
+            nullif(event.p -> 'provider_name', '""'::jsonb)
         ) AS provider,
         json_first(
-            reading.about -> 'request_model', event.p -> 'model', pair.request -> 'model'
+            reading.about -> 'request_model', nullif(event.p -> 'model', '""'::jsonb),
+            nullif(pair.request -> 'model', '""'::jsonb)
         ) AS request_model,
         json_first(
-            reading.about -> 'response_model', pair.response -> 'model', event.p -> 'model'
+            reading.about -> 'response_model', nullif(pair.response -> 'model', '""'::jsonb),
+            nullif(event.p -> 'model', '""'::jsonb)
         ) AS response_model,
         json_first(
             reading.about -> 'user_id',
-            json_first(event.p -> 'user_id', pair.request -> 'user_id'),
+            json_first(nullif(event.p -> 'user_id', '""'::jsonb), pair.request -> 'user_id'),
             json_first(pair.request -> 'user', pair.request -> 'safety_identifier'),
             event.p -> 'user'
         ) AS user_id,
         json_first(
             reading.about -> 'client',
-            json_first(event.p -> 'client', event.p -> 'user_agent'),
+            json_first(nullif(event.p -> 'client', '""'::jsonb), event.p -> 'user_agent'),
             pair.request -> 'client'
         ) AS client,
         json_first(
@@ -261,9 +338,25 @@ CROSS JOIN LATERAL (
             json_first(counted.error -> 'status', counted.error -> 'code')
         ) AS error_kind,
         CASE WHEN choices.choice_no = 0 THEN reading.messages ELSE '[]'::jsonb END AS messages,
-        json_first(reading.answer -> 'content', NULL) AS content,
-        json_first(reading.answer -> 'reasoning_content', reading.answer -> 'reasoning')
-            AS reasoning,
+        -- An empty text loses against one of the same meaning that is filled.
+        coalesce(
+            nullif(nullif(reading.answer -> 'content', 'null'::jsonb), '""'::jsonb),
+            CASE
+                WHEN reading.answer IS NOT NULL
+                    THEN json_best(
+                        reading.answer -> 'content', reading.answer -> 'text',
+                        reading.answer -> 'output_text',
+                        pair.response -> 'choices' -> choices.choice_no -> 'text'
+                    )
+            END
+        ) AS content,
+        coalesce(
+            nullif(nullif(reading.answer -> 'reasoning_content', 'null'::jsonb), '""'::jsonb),
+            nullif(nullif(reading.answer -> 'reasoning', 'null'::jsonb), '""'::jsonb),
+            nullif(nullif(reading.answer -> 'thinking', 'null'::jsonb), '""'::jsonb),
+            nullif(reading.answer -> 'reasoning_content', 'null'::jsonb),
+            nullif(reading.answer -> 'reasoning', 'null'::jsonb)
+        ) AS reasoning,
         reading.answer -> 'refusal' AS refusal,
         nullif(array_or_empty(reading.answer -> 'tool_calls'), '[]'::jsonb) AS tool_calls,
         reading.finish_reason,

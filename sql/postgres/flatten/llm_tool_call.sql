@@ -34,21 +34,27 @@ SELECT
     said.result
 FROM (
     SELECT
-        inbox.event_id,
-        inbox.correlation_id,
-        inbox.causation_id,
-        inbox.source,
-        inbox.occurred_at,
-        inbox.occurred_on,
-        inbox.batch_id,
-        json_present(event_payload(inbox.payload)) AS p
-    FROM event_inbox AS inbox
-    WHERE
-        inbox.occurred_on = %(day)s
-        AND inbox.subject = 'llm.tool_call'
-        AND inbox.batch_id = any(%(batches)s)
-        AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s))
-    OFFSET 0 -- what is computed here, and in those below, is computed once
+        told.*,
+        CASE WHEN told.body ? 'tool_name' THEN told.body ELSE json_ready(told.body) END AS p
+    FROM (
+        SELECT
+            inbox.event_id,
+            inbox.correlation_id,
+            inbox.causation_id,
+            inbox.source,
+            inbox.occurred_at,
+            inbox.occurred_on,
+            inbox.batch_id,
+            json_present(event_payload(inbox.payload)) AS body
+        FROM event_inbox AS inbox
+        WHERE
+            inbox.occurred_on = %(day)s
+            AND inbox.subject = 'llm.tool_call'
+            AND inbox.batch_id = any(%(batches)s)
+            AND (%(events)s::text[] IS NULL OR inbox.event_id = any(%(events)s))
+        OFFSET 0 -- what is computed here, and in those below, is computed once
+    ) AS told
+    OFFSET 0
 ) AS event
 CROSS JOIN LATERAL (
     SELECT
@@ -58,10 +64,19 @@ CROSS JOIN LATERAL (
                 OR jsonb_typeof(event.p #> '{request,params}') = 'object'
                 OR event.p #> '{result,isError}' IS NOT NULL
                 OR event.p ? 'isError'
+                OR event.p ?| '{request,call,result,output}'::text[]
+                AND NOT event.p ? 'tool_name'
+                AND (
+                    json_opened(event.p -> 'request') ? 'params'
+                    OR json_opened(event.p -> 'call') ? 'params'
+                    OR json_opened(event.p -> 'result') ? 'isError'
+                    OR json_opened(event.p -> 'output') ? 'isError'
+                )
                 THEN 'mcp'
             WHEN
                 event.p ?| '{tool_use,tool_result,tool_use_id}'::text[]
                 OR event.p ->> 'type' IN ('tool_use', 'tool_result')
+                OR event.p #>> '{call,type}' = 'tool_use'
                 THEN 'anthropic'
             WHEN event.p ?| '{gen_ai.tool.name,gen_ai.tool.call.id}'::text[] THEN 'opentelemetry'
             WHEN
@@ -69,8 +84,10 @@ CROSS JOIN LATERAL (
                 AND otel_attributes(event.p)::text LIKE '%%"gen_ai.tool.%%'
                 THEN 'opentelemetry'
             WHEN
-                event.p ?| '{function,tool_call,call_id}'::text[]
-                OR event.p ->> 'type' IN ('function', 'function_call')
+                event.p ?| '{
+                    function,function_call,tool_call,tool_calls,call,call_id,custom
+                }'::text[]
+                OR event.p ->> 'type' IN ('function', 'function_call', 'custom_tool_call', 'custom')
                 OR event.p ->> 'role' = 'tool'
                 THEN 'openai'
             ELSE 'familiar'
@@ -82,8 +99,10 @@ CROSS JOIN LATERAL (
 ) AS reading
 CROSS JOIN LATERAL (
     SELECT
-        json_first(event.p -> 'tool_call_id', reading.tool_call_id) AS tool_call_id,
-        json_first(event.p -> 'tool_name', reading.tool_name) AS tool_name,
+        json_first(
+            nullif(event.p -> 'tool_call_id', '""'::jsonb), reading.tool_call_id
+        ) AS tool_call_id,
+        json_first(nullif(event.p -> 'tool_name', '""'::jsonb), reading.tool_name) AS tool_name,
         json_first(reading.arguments, event.p -> 'arguments') AS arguments,
         json_first(reading.result, event.p -> 'result') AS result,
         json_first(event.p -> 'is_error', reading.is_error) AS is_error,

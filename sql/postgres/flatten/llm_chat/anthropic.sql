@@ -27,9 +27,10 @@ SELECT
                         THEN jsonb_build_object(
                             'content', pair.response -> 'content',
                             'reasoning_content',
-                            json_first(
+                            json_best(
                                 pair.response -> 'reasoning_content', pair.response -> 'reasoning'
                             ),
+                            'text', pair.response -> 'text',
                             'tool_calls', pair.response -> 'tool_calls'
                         )
                     ELSE pair.response
@@ -39,7 +40,7 @@ SELECT
     json_first(
         pair.response -> 'stop_reason', pair.response -> 'finish_reason'
     ) AS finish_reason,
-    json_first(event.p -> 'usage', pair.response -> 'usage') AS usage,
+    json_merged(event.p -> 'usage', pair.response -> 'usage') AS usage,
     event.p -> 'timings' AS timings,
     CASE
         WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'

@@ -16,7 +16,7 @@ SELECT
             ),
             'response_model',
             json_first(
-                seen.output -> 'model', seen.body -> 'model',
+                pair.response -> 'model', seen.body -> 'model',
                 seen.body -> 'provided_model_name'
             ),
             'provider', seen.body #> '{metadata,ls_provider}',
@@ -29,8 +29,8 @@ SELECT
     openai_messages(
         CASE WHEN choices.choice_no = 0 THEN seen.body -> 'input' END
     ) AS messages,
-    response_answer(seen.output, 0) AS answer,
-    response_finish_reason(seen.output, 0) AS finish_reason,
+    response_answer(pair.response, choices.choice_no) AS answer,
+    response_finish_reason(pair.response, choices.choice_no) AS finish_reason,
     json_said(
         jsonb_build_object(
             'prompt_tokens',
@@ -85,7 +85,6 @@ SELECT
 FROM (
     SELECT
         observed.body,
-        opened_response(observed.body -> 'output') AS output,
         json_opened(
             json_first(
                 json_first(observed.body -> 'usageDetails', observed.body -> 'usage_details'),
@@ -99,7 +98,7 @@ FROM (
     FROM (
         SELECT
             CASE jsonb_typeof(event.p -> 'body')
-                WHEN 'object' THEN event.p -> 'body'
+                WHEN 'object' THEN json_ready(event.p -> 'body')
                 ELSE event.p
             END AS body
     ) AS observed

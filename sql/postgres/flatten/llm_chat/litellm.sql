@@ -69,13 +69,12 @@ FROM (
         SELECT
             CASE
                 WHEN event.p ? 'standard_logging_object'
-                    THEN json_opened(event.p -> 'standard_logging_object')
+                    THEN json_ready(json_opened(event.p -> 'standard_logging_object'))
                 ELSE event.p
             END AS body,
             CASE
-                WHEN event.p ? 'standard_logging_object'
-                    THEN chat_response(json_opened(event.p -> 'standard_logging_object'))
-                WHEN pair.has_response THEN nullif(pair.response, event.p)
+                WHEN event.p ? 'standard_logging_object' OR pair.has_response
+                    THEN nullif(pair.response, event.p)
             END AS response
     ) AS logged
 ) AS log

@@ -35,20 +35,20 @@ SELECT
                     END,
                     CASE jsonb_typeof(told.reply) WHEN 'string' THEN told.reply END
                 ),
-                'reasoning_content', told.reply -> 'thinking'
+                'reasoning_content', json_best(told.reply -> 'thinking', event.p -> 'thinking')
             )
         )
     END AS answer,
     told.reply -> 'done_reason' AS finish_reason,
     json_first(
-        event.p -> 'usage',
+        json_filled(event.p -> 'usage'),
         jsonb_build_object(
             'prompt_tokens', told.reply -> 'prompt_eval_count',
             'completion_tokens', told.reply -> 'eval_count'
         )
     ) AS usage,
     json_first(
-        event.p -> 'timings',
+        json_filled(event.p -> 'timings'),
         jsonb_build_object(
             'ttft_ms',
             json_first(
@@ -72,13 +72,14 @@ SELECT
         )
     ) AS timings,
     CASE
+        WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
         WHEN jsonb_typeof(pair.request) = 'object'
             THEN json_said(
                 pair.request - '{
                     messages,tools,prompt,system,images,options,response,message,context,usage,
                     timings,done,done_reason,created_at,total_duration,load_duration,thinking,
                     prompt_eval_count,prompt_eval_duration,eval_count,eval_duration,error,
-                    session_id,slot,role,provider,user_id,client,tags,status
+                    session_id,slot,role,provider,user_id,client,tags,status,chunks,events
                 }'::text[]
             )
             || CASE jsonb_typeof(pair.request -> 'options')
@@ -90,13 +91,16 @@ SELECT
 FROM (
     -- generate's answer is a member `response`, which is no pair's.
     SELECT
-        CASE jsonb_typeof(event.p -> 'response')
-            WHEN 'object' THEN pair.response
-            ELSE CASE
-                WHEN pair.has_request AND jsonb_typeof(pair.response) = 'object'
-                    THEN pair.response
-                ELSE event.p
-            END
+        CASE
+            WHEN
+                jsonb_typeof(pair.response) = 'object'
+                AND (
+                    pair.has_request
+                    OR jsonb_typeof(event.p -> 'response') IS DISTINCT FROM 'string'
+                    OR NOT event.p ?| '{done,done_reason,eval_count,total_duration}'::text[]
+                )
+                THEN pair.response
+            ELSE event.p
         END AS reply
 ) AS told
 WHERE recognized.shape = 'ollama'

@@ -20,7 +20,11 @@ SELECT
                 jsonb_build_object('role', 'system', 'content', told.instructions)
             )
         ELSE openai_messages(told.instructions)
-    END || openai_messages(pair.request -> 'input') AS messages,
+    END || openai_messages(
+        json_best(
+            pair.request -> 'input', pair.request -> 'messages', event.p -> 'messages'
+        )
+    ) AS messages,
     response_answer(
         CASE
             WHEN jsonb_typeof(pair.response -> 'output') IN ('array', 'string') THEN pair.response
@@ -30,11 +34,16 @@ SELECT
     CASE
         WHEN pair.response #>> '{incomplete_details,reason}' IS NOT NULL
             THEN pair.response #> '{incomplete_details,reason}'
-        WHEN pair.response -> 'output' @> '[{"type": "function_call"}]'
+        -- Calls that whoever asked is to make.
+        WHEN
+            pair.response @? '$.output[*].type ? (
+                @ == "function_call" || @ == "custom_tool_call" || @ == "local_shell_call"
+                || @ == "shell_call" || @ == "computer_call" || @ == "apply_patch_call"
+            )'
             THEN '"tool_calls"'::jsonb
         WHEN pair.response ->> 'status' = 'completed' THEN '"stop"'::jsonb
     END AS finish_reason,
-    json_first(event.p -> 'usage', pair.response -> 'usage') AS usage,
+    json_merged(event.p -> 'usage', pair.response -> 'usage') AS usage,
     event.p -> 'timings' AS timings,
     json_said(
         jsonb_build_object(
@@ -47,7 +56,8 @@ SELECT
     )
     || CASE
         WHEN pair.has_request AND jsonb_typeof(pair.request) = 'object'
-            THEN json_said(pair.request - '{input,instructions,tools}'::text[])
+            THEN json_said(pair.request - '{input,instructions,tools,messages}'::text[])
+        WHEN jsonb_typeof(event.p -> 'parameters') = 'object' THEN event.p -> 'parameters'
         ELSE '{}'::jsonb
     END AS parameters,
     openai_tools(

@@ -1,5 +1,5 @@
 -- OpenTelemetry's gen_ai attributes: of a span or a log record, flat or as OTLP has them, with the
--- messages in attributes (whole, or numbered one by one) or in events.
+-- messages in attributes (whole, or numbered one by one) or in events. Each output is a choice.
 SELECT
     json_said(
         jsonb_build_object(
@@ -19,19 +19,8 @@ SELECT
             ),
             'client',
             json_first(span.named -> 'service.name', span.named -> 'gen_ai.agent.name'),
-            'status',
-            json_first(
-                CASE event.p #>> '{status,code}' WHEN '1' THEN '"ok"' WHEN '2' THEN '"error"' END
-                ::jsonb,
-                event.p #> '{status,code}',
-                json_first(
-                    span.named -> 'otel.status_code',
-                    CASE
-                        WHEN span.named -> 'error.type' <> 'null'::jsonb THEN '"error"'::jsonb
-                    END
-                )
-            ),
-            'error_kind', span.named -> 'error.type'
+            'status', otel_status(event.p, span.named),
+            'error_kind', otel_error(event.p, span.named)
         )
     ) AS about,
     CASE
@@ -47,27 +36,21 @@ SELECT
     || CASE
         WHEN span.named ? 'gen_ai.input.messages'
             THEN openai_messages(span.named -> 'gen_ai.input.messages')
-        WHEN numbered.asked IS NOT NULL THEN openai_messages(numbered.asked)
-        WHEN told.asked IS NOT NULL THEN openai_messages(told.asked)
-        ELSE openai_messages(span.named -> 'gen_ai.prompt')
-    END AS messages,
-    CASE
-        WHEN span.named ? 'gen_ai.output.messages'
-            THEN response_answer(span.output -> 0, 0)
-        WHEN numbered.answered IS NOT NULL THEN response_answer(numbered.answered -> 0, 0)
-        WHEN told.answered IS NOT NULL
-            THEN response_answer(
-                json_first(told.answered -> 'message', told.answered), 0
+        ELSE openai_messages(
+            coalesce(
+                questions.numbered, questions.told, questions.content,
+                span.named -> 'gen_ai.prompt'
             )
-        WHEN span.named ? 'gen_ai.completion'
-            THEN response_answer(opened_response(span.named -> 'gen_ai.completion'), 0)
-    END AS answer,
-    json_first(
-        json_opened(span.named -> 'gen_ai.response.finish_reasons') -> 0,
-        span.output -> 0 -> 'finish_reason',
-        json_first(
-            told.answered -> 'finish_reason', numbered.answered -> 0 -> 'finish_reason'
         )
+    END AS messages,
+    response_answer(pair.response, choices.choice_no) AS answer,
+    json_first(
+        nullif(
+            json_list(json_opened(span.named -> 'gen_ai.response.finish_reasons'))
+            -> choices.choice_no,
+            '""'::jsonb
+        ),
+        response_finish_reason(pair.response, choices.choice_no)
     ) AS finish_reason,
     json_said(
         jsonb_build_object(
@@ -106,16 +89,7 @@ SELECT
         ),
         'duration_ms',
         json_first(
-            json_span_ms(
-                json_first(
-                    event.p -> 'startTimeUnixNano', event.p -> 'start_time_unix_nano',
-                    event.p -> 'start_time', event.p -> 'startTime'
-                ),
-                json_first(
-                    event.p -> 'endTimeUnixNano', event.p -> 'end_time_unix_nano',
-                    event.p -> 'end_time', event.p -> 'endTime'
-                )
-            ),
+            otel_ms(event.p),
             json_ms(span.named -> 'gen_ai.client.operation.duration', 1e-3)
         )
     ) AS timings,
@@ -126,89 +100,28 @@ SELECT
     ) AS parameters,
     openai_tools(span.named -> 'gen_ai.tool.definitions') AS tools
 FROM (
-    SELECT
-        attributes.named,
-        json_opened(attributes.named -> 'gen_ai.output.messages') AS output
-    FROM (
-        SELECT
-            otel_attributes(event.p)
-            || CASE
-                WHEN event.p #>> '{events,0,name}' LIKE 'gen\_ai.client.%%'
-                    THEN otel_attributes(event.p #> '{events,0}')
-                ELSE '{}'::jsonb
-            END AS named
-    ) AS attributes
+    SELECT otel_named(event.p) AS named
     OFFSET 0
 ) AS span
 CROSS JOIN LATERAL (
-    -- gen_ai.prompt.0.role, gen_ai.prompt.0.content, gen_ai.completion.0.content …
     SELECT
-        jsonb_agg(one.message ORDER BY one.message_no) FILTER (WHERE one.side = 'prompt') AS asked,
-        jsonb_agg(one.message ORDER BY one.message_no) FILTER (WHERE one.side = 'completion')
-            AS answered
-    FROM (
-        SELECT
-            item.side,
-            item.message_no,
-            coalesce(
-                (jsonb_agg(item.members) FILTER (WHERE item.call_no IS NULL)) -> 0, '{}'::jsonb
-            )
-            || jsonb_build_object(
-                'tool_calls',
-                jsonb_agg(item.members ORDER BY item.call_no)
-                    FILTER (WHERE item.call_no IS NOT NULL)
-            ) AS message
-        FROM (
-            SELECT
-                found.hit[1] AS side,
-                found.hit[2]::integer AS message_no,
-                found.hit[4]::integer AS call_no,
-                jsonb_object_agg(found.hit[5], attribute.value) AS members
-            FROM jsonb_each(span.named) AS attribute (name, value)
-            CROSS JOIN LATERAL
-                regexp_matches(
-                    attribute.name,
-                    '^gen_ai\.(prompt|completion)\.(\d{1,6})\.(tool_calls\.(\d{1,6})\.)?(\w+)$'
-                ) AS found (hit)
-            GROUP BY found.hit[1], found.hit[2], found.hit[4]
-        ) AS item
-        GROUP BY item.side, item.message_no
-    ) AS one
-) AS numbered
-CROSS JOIN LATERAL (
-    SELECT
-        jsonb_agg(
-            each.body
-            || jsonb_build_object(
-                'role', coalesce(each.body ->> 'role', split_part(each.name, '.', 2))
-            )
-            ORDER BY each.event_no
-        ) FILTER (WHERE each.name LIKE 'gen\_ai.%%.message') AS asked,
+        otel_numbered(span.named, 'prompt') AS numbered,
         (
-            jsonb_agg(each.body ORDER BY each.event_no) FILTER (WHERE each.name = 'gen_ai.choice')
-        ) -> 0 AS answered
-    FROM (
-        SELECT
-            listed.event_no,
-            json_text(json_first(listed.event -> 'name', listed.event -> 'event_name')) AS name,
-            CASE jsonb_typeof(listed.event -> 'body')
-                WHEN 'object' THEN listed.event -> 'body'
-                ELSE (
-                    SELECT
-                        coalesce(
-                            jsonb_object_agg(said.name, json_opened(said.value)), '{}'::jsonb
-                        )
-                    FROM
-                        jsonb_each(
-                            CASE jsonb_typeof(listed.event -> 'attributes')
-                                WHEN 'object' THEN listed.event -> 'attributes'
-                            END
-                        ) AS said (name, value)
+            SELECT
+                jsonb_agg(
+                    each.body
+                    || jsonb_build_object(
+                        'role', coalesce(each.body ->> 'role', split_part(each.name, '.', 2))
+                    )
+                    ORDER BY each.event_no
                 )
-            END AS body
-        FROM
-            jsonb_array_elements(array_or_empty(event.p -> 'events'))
-            WITH ORDINALITY AS listed (event, event_no)
-    ) AS each
-) AS told
+            FROM otel_events(event.p) AS each
+            WHERE each.name LIKE 'gen\_ai.%%.message'
+        ) AS told,
+        (
+            SELECT (jsonb_agg(each.body -> 'gen_ai.prompt' ORDER BY each.event_no)) -> 0
+            FROM otel_events(event.p) AS each
+            WHERE each.name = 'gen_ai.content.prompt'
+        ) AS content
+) AS questions
 WHERE recognized.shape = 'opentelemetry'

@@ -2,8 +2,12 @@
 SELECT
     event.p -> 'id' AS tool_call_id,
     event.p -> 'name' AS tool_name,
-    json_first(event.p -> 'arguments', event.p -> 'input') AS arguments,
-    json_first(event.p -> 'result', event.p -> 'output') AS result,
+    json_first(
+        nullif(event.p -> 'arguments', '""'::jsonb), event.p -> 'input', event.p -> 'arguments'
+    ) AS arguments,
+    json_first(
+        nullif(event.p -> 'result', '""'::jsonb), event.p -> 'output', event.p -> 'result'
+    ) AS result,
     CASE
         WHEN event.p -> 'is_error' <> 'null'::jsonb THEN NULL
         WHEN
