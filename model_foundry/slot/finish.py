@@ -43,6 +43,8 @@ def finish_reason(value: object) -> str | None:
         value = value.get("type")
     if not isinstance(value, str):
         return None
+    if (known := _OPENAI.get(value)) is not None:
+        return known
     said = value.strip()
     if said.startswith("<") and said.endswith(">"):
         return "stop"  # the very token that ended it

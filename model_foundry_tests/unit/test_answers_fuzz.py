@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 import time
 from typing import Any
 
@@ -48,6 +49,8 @@ def pieces_of(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 CUTS = st.lists(st.integers(0, 2**20), max_size=5)
+ODD_TEXT = "a\0\ud800"
+ODD_CALL = {"id": ODD_TEXT, "type": ODD_TEXT, "name": ODD_TEXT, "arguments": {ODD_TEXT: ODD_TEXT}}
 ENDPOINTS: st.SearchStrategy[Endpoint] = st.sampled_from(["chat", "completion"])
 
 
@@ -70,6 +73,11 @@ def test_any_json_is_an_answer_or_a_slot_error(request: pytest.FixtureRequest) -
     @profile(max_examples=request.config.getoption("--quirk-examples"))
     @given(document=ANY_DOCUMENT, endpoint=ENDPOINTS)
     @example(document={"error": {"code": "²²²"}}, endpoint="chat")
+    @example(document={"choices": [{"message": {"content": ODD_TEXT}}]}, endpoint="chat")
+    @example(document={"choices": [{"message": {"reasoning": ODD_TEXT}}]}, endpoint="completion")
+    @example(document={"choices": [{"text": "a", "finish_reason": ODD_TEXT}]}, endpoint="chat")
+    @example(document={"choices": [{"text": "a"}], "model": ODD_TEXT}, endpoint="completion")
+    @example(document={"choices": [{"message": {"tool_calls": [ODD_CALL]}}]}, endpoint="chat")
     def holds(document: Any, endpoint: Endpoint) -> None:
         body = json.dumps(document).encode()
         outcome([body], endpoint)
@@ -78,6 +86,23 @@ def test_any_json_is_an_answer_or_a_slot_error(request: pytest.FixtureRequest) -
         outcome([good, event, event, good, b"data: [DONE]\n\n"], endpoint)
 
     holds()
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        '{"error":%s}',
+        '{"choices":[{"message":{"content":%s}}]}',
+        '{"choices":[{"message":{"reasoning":%s}}]}',
+        '{"choices":[{"message":{"tool_calls":[{"name":"f","arguments":%s}]}}]}',
+        '{"choices":[%s]}',
+    ],
+)
+def test_json_may_be_nested_to_any_depth(around: str) -> None:
+    """What can just be decoded need not be shown, or encoded, with what is left of the stack."""
+    limit = sys.getrecursionlimit()
+    for depth in (10, *range(limit - 200, limit), 10 * limit):
+        outcome([(around % ('{"a":' * depth + "1" + "}" * depth)).encode()])
 
 
 EVENT = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
