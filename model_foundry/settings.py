@@ -218,6 +218,9 @@ class Settings(BaseSettings):
     inference_loading_s: float = Field(
         900.0, ge=0, description="A slot that has been loading a model for so long is dead."
     )
+    inference_prefix_affinity: bool = Field(
+        True, description="Whether a job prefers the slot that read its prompt's beginning last."
+    )
     inference_queue_jobs: int = Field(
         1_000,
         ge=1,
