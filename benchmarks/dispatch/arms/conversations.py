@@ -63,6 +63,6 @@ def _messages(name: str, turns: int) -> list[dict[str, Any]]:
     for turn in range(1, turns + 1):
         asked = f"Note {turn} of story {name}: what does the lighthouse keeper do next, and why?"
         said = f"In part {turn} of story {name} he climbs the stairs, trims the lamp, and writes."
-        messages += [{"role": "user", "content": asked * 2}]
-        messages += [{"role": "assistant", "content": said * 2}]
+        messages += [{"role": "user", "content": asked}]
+        messages += [{"role": "assistant", "content": said}]
     return messages[:-1]
