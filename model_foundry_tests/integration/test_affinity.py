@@ -1,5 +1,6 @@
 """Prefix affinity: a conversation stays where it was, and no place waits for it."""
 
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ async def cached_messages(home: Path, *, affinity: bool) -> tuple[int, float]:
     """How many messages a slot had read before as the beginning of a prompt; the wall time."""
     seen: dict[str, set[str]] = {"a": set(), "b": set()}
     cached = 0
+    uneven = random.Random(5)
 
     def reading(name: str) -> Any:
         def decide(asked: Any) -> Told:
@@ -44,7 +46,7 @@ async def cached_messages(home: Path, *, affinity: bool) -> tuple[int, float]:
             begun = ["".join(prompt[:length]) for length in range(1, len(prompt) + 1)]
             cached += sum(each in seen[name] for each in begun)
             seen[name].update(begun)
-            return Told(after_s=0.02)
+            return Told(after_s=uneven.uniform(0.005, 0.03))
 
         return decide
 
