@@ -62,13 +62,17 @@ class ToldSlot:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24)
         self._port = self._server.sockets[0].getsockname()[1]
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        served = [task for task in self._open.values() if task is not None]
         for writer in self._open:
             writer.transport.abort()
+        for task in served:
+            task.cancel()
+        await asyncio.gather(*served, return_exceptions=True)
         await self._server.wait_closed()
 
     def slot(self, **changes: Any) -> Slot:
@@ -90,8 +94,9 @@ class ToldSlot:
         return Counter(each.job_id for each in self.asked)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        self._open[writer] = asyncio.current_task()
+        gone = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.suppress(*gone):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 line, *lines = head.decode("latin-1").split("\r\n")
                 headers = {
@@ -107,7 +112,7 @@ class ToldSlot:
                     + content
                 )
                 await writer.drain()
-        self._open.discard(writer)
+        self._open.pop(writer, None)
         writer.close()
 
     async def _answer(

@@ -13,8 +13,10 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks import harness, peers
 from benchmarks.dispatch.arms import (
+    ANYWHERE,
     ARMS,
     BARE_LOOP,
+    CONVERSATIONS,
     GATHER,
     LITELLM,
     LITELLM_WEIGHTED,
@@ -57,6 +59,7 @@ class Size(NamedTuple):
         llama_jobs: per arm and round, on the real slot.
         llama_tokens: at most, of an answer there.
         many_jobs: whose peak memory is measured.
+        conversations: recorded ones of growing length, on two real slots.
     """
 
     jobs: int
@@ -66,6 +69,7 @@ class Size(NamedTuple):
     llama_jobs: int
     llama_tokens: int
     many_jobs: int
+    conversations: int
 
 
 FULL: Final = Size(
@@ -76,6 +80,7 @@ FULL: Final = Size(
     llama_jobs=30,
     llama_tokens=32,
     many_jobs=100_000,
+    conversations=200,
 )
 QUICK: Final = Size(
     jobs=80,
@@ -85,6 +90,7 @@ QUICK: Final = Size(
     llama_jobs=6,
     llama_tokens=8,
     many_jobs=400,
+    conversations=8,
 )
 
 
@@ -173,6 +179,7 @@ class _Benchmark:
             for name, comparison in comparisons(self._size).items()
         }
         measured["llamacpp"] = self._llama_cpp()
+        measured["conversations"] = self._conversations()
         measured["instant"] = self._instant()
         measured["many_jobs"] = self._many_jobs()
         cpu = {
@@ -187,6 +194,7 @@ class _Benchmark:
                 "utilization_unequal": _utilization(measured["unequal"]),
                 "utilization_8x50ms_queue_ahead": _utilization(measured["8x50ms"]),
                 "vs_bare_loop_llamacpp": measured["llamacpp"]["ratio"],
+                "cached_tokens_with_affinity": measured["conversations"]["ratio"],
             },
             "cpu_ms_per_request_overhead": round(cpu[OURS] - cpu[SEMAPHORE], 3),
             "peak_rss_mb_100k_jobs": measured["many_jobs"][OURS]["peak_rss_mb"],
@@ -305,6 +313,64 @@ class _Benchmark:
         return {
             **{arm: {"tokens_per_s": harness.summary(values, 2)} for arm, values in rates.items()},
             "ratio": round(medians[OURS] / medians[BARE_LOOP], 3),
+        }
+
+    def _conversations(self) -> dict[str, Any]:
+        """Prompt tokens that two real slots had in their caches, with prefix affinity and without.
+
+        `busy` is the part of the time that a place worked.
+        """
+        slots = load_fleet(data_path("fleets") / "embedded.yaml").slots
+        [declared] = [slot for slot in slots if slot.name == LLAMA_SLOT]
+        figures: dict[str, dict[str, Any]] = {}
+        for arm in (ANYWHERE, CONVERSATIONS):
+            with contextlib.ExitStack() as stack:
+                servers = [
+                    stack.enter_context(
+                        SlotServer(
+                            declared.model_copy(update={"name": f"conversations-{number}"}),
+                            directory=self._directory / "models",
+                            log=self._directory / "llama.log",
+                        )
+                    )
+                    for number in range(2)
+                ]
+                told = [
+                    Slot(
+                        name=server.slot.name,
+                        endpoint=server.url,
+                        model=declared.model,
+                        parallel=declared.parallel,
+                        context_tokens=declared.context_tokens,
+                    )
+                    for server in servers
+                ]
+                outcome = self._measure(arm, told, self._size.conversations, SHORT_TOKENS)
+            figures[arm] = self._cached(outcome, sum(slot.parallel for slot in told))
+            self._report(f"{arm}: {figures[arm]['cached_share']:.3f} of the prompts cached")
+        cached = {arm: each["cached_tokens"] for arm, each in figures.items()}
+        return {**figures, "ratio": round(cached[CONVERSATIONS] / max(1, cached[ANYWHERE]), 3)}
+
+    def _cached(self, outcome: Outcome, places: int) -> dict[str, Any]:
+        """What the last arm's answers say of the caches; its results are forgotten then."""
+        settings = Settings.model_validate(
+            {"home": self._directory, "postgres_url": self._postgres_url}
+        )
+        query = "SELECT sum(cached_tokens), sum(input_tokens), sum(total_ms) FROM inference_result"
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            # The first conversation of each arm is of its preparation.
+            [(cached, read, total_ms)] = connection.execute(
+                f"{query} WHERE recipe = %s AND source_event_id NOT LIKE '%%-first-%%'",
+                (CONVERSATIONS,),
+            ).fetchall()
+            connection.execute("DELETE FROM inference_result WHERE recipe = %s", (CONVERSATIONS,))
+            connection.commit()
+        return {
+            "seconds": round(outcome.seconds, 2),
+            "input_tokens": int(read),
+            "cached_tokens": int(cached),
+            "cached_share": round(int(cached) / int(read), 3),
+            "busy": round(float(total_ms) / 1000 / outcome.seconds / places, 3),
         }
 
     def _instant(self) -> dict[str, dict[str, Any]]:

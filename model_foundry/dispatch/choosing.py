@@ -28,16 +28,15 @@ PREFIXES_MAX: Final = 256
 class Choosing:
     """The queues of all roles, and who takes what of them."""
 
-    def __init__(self, served: Sequence[ServedSlot]) -> None:
+    def __init__(self, served: Sequence[ServedSlot], *, affinity: bool) -> None:
         self.by_role: dict[str, list[ServedSlot]] = {}
         for each in served:
             for role in each.slot.roles:
                 self.by_role.setdefault(role, []).append(each)
         self._queues = {(role, rank): Queue() for role in self.by_role for rank in PRIORITIES}
         self._named = {each.slot.name: each for each in served}
-        self._affinity = (
-            Affinity() if any(len(each) > 1 for each in self.by_role.values()) else None
-        )
+        several = any(len(each) > 1 for each in self.by_role.values())
+        self._affinity = Affinity() if affinity and several else None
         self._takers: dict[tuple[str, Shape, frozenset[str]], frozenset[str]] = {}
         self._takers_at = -1.0
 

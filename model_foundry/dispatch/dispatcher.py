@@ -119,7 +119,7 @@ class _Dispatch:
             ServedSlot(client, None if leases is None else leases.of(client.slot), settings)
             for client in clients
         ]
-        self._choosing = Choosing(self._served)
+        self._choosing = Choosing(self._served, affinity=settings.inference_prefix_affinity)
         self._blame = Blame(self._choosing, settings, self._later)
         self._deadlines = Deadlines(settings.inference_deadline_s, self._expire)
         self._landing = Landing(land, settings, self._landed)

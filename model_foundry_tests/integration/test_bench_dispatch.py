@@ -31,7 +31,15 @@ def test_quick_run_measures_everything_and_asks_every_job_once(home: Path) -> No
 
     result = json.loads((home / "dispatch.json").read_text())
     arms = result["arms"]
-    assert set(arms) == {"8x400ms", "unequal", "8x50ms", "llamacpp", "instant", "many_jobs"}
+    assert set(arms) == {
+        "8x400ms",
+        "unequal",
+        "8x50ms",
+        "llamacpp",
+        "conversations",
+        "instant",
+        "many_jobs",
+    }
     for name in ("8x400ms", "unequal", "8x50ms"):
         for arm, figures in arms[name].items():
             if arm in PEERS:
@@ -58,9 +66,14 @@ def test_quick_run_measures_everything_and_asks_every_job_once(home: Path) -> No
         "utilization_unequal",
         "utilization_8x50ms_queue_ahead",
         "vs_bare_loop_llamacpp",
+        "cached_tokens_with_affinity",
     }
     assert ratios["utilization_8x400ms"] == arms["8x400ms"]["ours"]["utilization"]["median"]
     assert ratios["vs_bare_loop_llamacpp"] > 0
+    for arm in ("conversations", "conversations_anywhere"):
+        figures = arms["conversations"][arm]
+        assert 0 < figures["cached_tokens"] < figures["input_tokens"]
+        assert 0 < figures["busy"] <= 1.01
     assert isinstance(result["cpu_ms_per_request_overhead"], float)
     assert result["peak_rss_mb_100k_jobs"] == arms["many_jobs"]["ours"]["peak_rss_mb"] > 10
 

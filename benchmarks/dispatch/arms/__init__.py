@@ -17,6 +17,8 @@ OURS: Final = "ours"
 GATHER: Final = "gather"
 SEMAPHORE: Final = "semaphore"
 BARE_LOOP: Final = "bare_loop"
+CONVERSATIONS: Final = "conversations"
+ANYWHERE: Final = "conversations_anywhere"
 LITELLM: Final = "litellm_router"
 LITELLM_WEIGHTED: Final = "litellm_weighted"
 PEERS: Final = (LITELLM, "curator", "data_designer")
@@ -101,6 +103,8 @@ ARMS: Final = {
         Arm(GATHER),
         Arm(SEMAPHORE),
         Arm(BARE_LOOP),
+        Arm(CONVERSATIONS),
+        Arm(ANYWHERE),
         Arm(LITELLM, peer="litellm"),
         Arm(LITELLM_WEIGHTED, peer="litellm"),
         Arm("curator", peer="bespokelabs-curator"),
