@@ -239,6 +239,9 @@ class Settings(BaseSettings):
     inference_slot_dead_s: float = Field(
         120.0, ge=0, description="When all slots of a role are dead for so long, its jobs fail."
     )
+    inference_prefix_affinity: bool = Field(
+        True, description="Whether a job prefers the slot that read its prompt's beginning last."
+    )
     inference_queue_jobs: int = Field(
         1_000,
         ge=1,

@@ -163,7 +163,8 @@ def _validator(encoded: bytes) -> Any:
     _look_up_references(root, registry.resolver_with_root(root))
     validator = bounded(root.contents, registry=registry)
     try:
-        validator.is_valid(None)
+        with _Check(_RUNNING.get().limit_s):  # a time of its own: only once is it asked
+            validator.is_valid(None)
     except RecursionError:
         raise ValueError("it refers to itself without end") from None
     return validator

@@ -207,7 +207,11 @@ def test_an_answer_that_no_reply_can_carry_is_told_of(line: Settings, fake: Fake
 
 TEXT = st.text(max_size=8)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
     | st.sampled_from(["user", "function", "json_schema", "#", "^(a+)+$", "object"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT | st.sampled_from(
         ["type", "function", "name", "parameters", "json_schema", "schema", "properties", "items",

@@ -37,7 +37,8 @@ def test_a_request_is_sent_as_it_is() -> None:
 
 
 def test_every_parameter_of_a_request_can_be_left_out_or_renamed() -> None:
-    fields = set(Request.__struct_fields__) - {"endpoint", "messages", "prompt", "thinking"}
+    asked = {"endpoint", "messages", "prompt", "thinking", "extra"}
+    fields = set(Request.__struct_fields__) - asked
     assert set(get_args(Parameter)) == fields | {"chat_template_kwargs", "reasoning_effort"}
 
 
