@@ -107,9 +107,10 @@ class Blame:
                 return False
         elif error.kind == "too_long":
             slots = self._choosing.by_role[waiting.job.role]
-            longest = served.slot.context_tokens
-            waiting.barred |= {
-                each.slot.name for each in slots if each.slot.context_tokens <= longest
+            shorter = served.slot.context_tokens
+            # One that is declared alike may be served with more.
+            waiting.barred |= {name} | {
+                each.slot.name for each in slots if each.slot.context_tokens < shorter
             }
         elif error.kind in REFUSED or error.kind == "unauthorized":
             waiting.barred |= {name}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from fractions import Fraction
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from jsonschema import Draft202012Validator
@@ -34,6 +34,9 @@ SHOWN_CHOICES: Final = 20
 # Schemas in use at once: those of the recipes, and of requests that come by event.
 CACHED_SCHEMAS: Final = 64
 STEPS_PER_LOOK: Final = 16
+# Of the look for endless references, whose steps are small: the garbage collector of a large
+# process may take as long as a whole check.
+STEPS_AT_LEAST: Final = 384
 _DATA: Final = frozenset({"const", "default", "enum", "examples"})
 
 _Errors = Iterator[ValidationError]
@@ -60,6 +63,7 @@ def check_schema(schema: object, limit_s: float = CHECK_S) -> None:
     Raises:
         ValueError: where and how it is no JSON schema, or what it refers to and does not hold.
     """
+    _drafts()  # read once, on nobody's time
     with _Check(limit_s):
         try:
             _made(schema)
@@ -72,6 +76,7 @@ def check_schema(schema: object, limit_s: float = CHECK_S) -> None:
 def checked(value: object, schema: object) -> Finding:
     """How a decoded JSON value differs from a schema. Raises nothing, whatever they are."""
     errors: list[ValidationError] = []
+    _drafts()
     with _Check(CHECK_S) as check:
         try:
             for error in _made(schema).iter_errors(value):
@@ -95,8 +100,9 @@ class _LeftOutError(Exception):
 class _Check:
     """A check under way: how long it may take yet, and what it had to leave out."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, at_least: int = 0) -> None:
         self.limit_s = limit_s
+        self._at_least = at_least
         self._ends = time.thread_time() + limit_s
         self._steps = 0
         self.left_out: dict[str, None] = {}
@@ -115,7 +121,9 @@ class _Check:
             _LeftOutError: it took too long.
         """
         self._steps += 1
-        if self._steps % STEPS_PER_LOOK == 0 and time.thread_time() > self._ends:
+        if self._steps < self._at_least or self._steps % STEPS_PER_LOOK:
+            return
+        if time.thread_time() > self._ends:
             raise _LeftOutError(
                 f"not checked to the end: that takes longer than {self.limit_s:g} s"
             )
@@ -163,7 +171,7 @@ def _validator(encoded: bytes) -> Any:
     _look_up_references(root, registry.resolver_with_root(root))
     validator = bounded(root.contents, registry=registry)
     try:
-        with _Check(_RUNNING.get().limit_s):  # a time of its own: only once is it asked
+        with _Check(_RUNNING.get().limit_s / 2, STEPS_AT_LEAST):
             validator.is_valid(None)
     except RecursionError:
         raise ValueError("it refers to itself without end") from None
@@ -214,14 +222,22 @@ def _look_up_references(part: Resource[Any], resolver: Any) -> None:
 
 @functools.cache
 def _bounded(draft: Any, has_patterns: bool) -> Any:
-    """A draft's validator, each of whose keywords counts as a step."""
+    """A draft's validator, each of whose keywords and items counts as a step."""
     ours = dict(_OURS)
     if has_patterns:  # which the library would match with Python's engine, that backtracks
         ours["unevaluatedProperties"] = _unevaluated_beside_patterns
     keywords = {
         name: _watched(ours.get(name, keyword)) for name, keyword in draft.VALIDATORS.items()
     }
-    return extend(draft, keywords)
+    made = extend(draft, keywords)
+    descend = made.descend
+
+    def watched_descend(self: Any, *args: Any, **kwargs: Any) -> _Errors:
+        _RUNNING.get().step()
+        return cast(_Errors, descend(self, *args, **kwargs))
+
+    made.descend = watched_descend
+    return made
 
 
 def _watched(keyword: _Keyword) -> _Keyword:

@@ -212,7 +212,7 @@ async def test_every_attempt_has_an_id_of_its_own(
         ("401", "unauthorized"),
         ("403", "forbidden"),
         ("404", "not_found"),
-        ("413", "too_long"),
+        ("413", "bad_request"),
         ("429", "rate_limited"),
         ("500", "server_error"),
         ("502", "unavailable"),

@@ -33,7 +33,7 @@ FASTAPI = {"detail": [{"type": "missing", "loc": ["body", "messages"], "msg": "F
         (405, "not_found"),
         (408, "timeout"),
         (409, "bad_request"),
-        (413, "too_long"),
+        (413, "bad_request"),
         (418, "bad_request"),
         (422, "bad_request"),
         (429, "rate_limited"),
@@ -102,8 +102,6 @@ def test_a_status_without_words_has_its_kind(status: int, body: str, kind: str) 
         ("OpenAI", 400, openai_error("Too long.", code="context_length_exceeded")),
         ("TabbyAPI", 422, '{"detail":"Prompt length 9000 is greater than max_seq_len 4096"}'),
         ("Anthropic", 400, openai_error("prompt is too long: 9000 tokens > 4096 maximum")),
-        ("Groq", 413, openai_error("Request too large for model")),
-        ("nginx", 413, "<html><head><title>413 Request Entity Too Large</title></head></html>"),
         (
             "Gemini",
             400,
