@@ -13,13 +13,11 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Awaitable,
-    Callable,
     Iterable,
     Mapping,
 )
 from contextlib import aclosing
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 
@@ -29,6 +27,7 @@ from model_foundry.dispatch.leases import REHOLD_S
 from model_foundry.dispatch.presence import Presence
 from model_foundry.fleet.file import Slot
 from model_foundry.slot.jobs import Job
+from model_foundry.store.patient import Patient
 from model_foundry.store.sql import load_sql
 
 # Jobs looked up in one query.
@@ -42,12 +41,6 @@ Connection = psycopg.AsyncConnection[Any]
 T = TypeVar("T")
 
 
-class Patiently(Protocol):
-    """Does work on a connection to PostgreSQL, and again for a while if that is away."""
-
-    async def __call__(self, work: Callable[[Connection], Awaitable[T]]) -> T: ...
-
-
 class Claims:
     """The jobs of a source that have no answer and that no other run asks.
 
@@ -55,7 +48,7 @@ class Claims:
     """
 
     def __init__(
-        self, source: Jobs, shown: Presence, patiently: Patiently, contexts: Mapping[str, int]
+        self, source: Jobs, shown: Presence, patiently: Patient, contexts: Mapping[str, int]
     ) -> None:
         self._source = source
         self._presence = shown

@@ -14,13 +14,6 @@ import msgspec
 import psycopg
 from psycopg import errors
 from psycopg.types.json import Jsonb
-from tenacity import (
-    AsyncRetrying,
-    before_sleep_log,
-    retry_if_exception_type,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
 from model_foundry.dispatch.dispatcher import dispatch
 from model_foundry.dispatch.feeding import Jobs
@@ -34,6 +27,7 @@ from model_foundry.slot.jobs import storable
 from model_foundry.slot.outcome import Result
 from model_foundry.slot.timings import Timings
 from model_foundry.store import postgres, row_errors
+from model_foundry.store.patient import Patient
 from model_foundry.store.sql import load_sql
 
 _ERROR_MAX_CHARS: Final = 500
@@ -78,15 +72,14 @@ async def run_jobs(
     environment = settings.environment()
     leases = Leases(slots, environment, settings)
 
-    async def patiently(work: Callable[[Connection], Awaitable[T]]) -> T:
-        return await _patiently(settings, work)
-
-    claims = Claims(jobs, leases.presence, patiently, longest_contexts(slots))
+    # Looking up and landing wait for each other's transactions no more than two runs do.
+    looking, landing = Patient(settings), Patient(settings)
+    claims = Claims(jobs, leases.presence, looking, longest_contexts(slots))
     unstored: list[Unstored] = []
 
     async def keep(results: Sequence[Result]) -> None:
         run = leases.presence.run
-        unstored.extend(await patiently(lambda connection: land(connection, results, run)))
+        unstored.extend(await landing(lambda connection: land(connection, results, run)))
         if landed is not None:
             await landed(results)
 
@@ -94,23 +87,24 @@ async def run_jobs(
         if progress is not None:
             progress(msgspec.structs.replace(stand, cached=claims.cached))
 
-    try:
-        async with aclosing(claims.jobs()) as todo:
-            report = await dispatch(
-                todo,
-                slots=slots,
-                environment=environment,
-                land=keep,
-                settings=settings,
-                leases=leases,
-                progress=progress and tell,
-                run_id=run_id,
-                live=isinstance(jobs, AsyncIterable),
-            )
-    finally:
-        with suppress(psycopg.Error, FoundryError):
-            async with await postgres.connect_async(settings) as connection:
-                await claims.release(connection)
+    async with looking, landing:
+        try:
+            async with aclosing(claims.jobs()) as todo:
+                report = await dispatch(
+                    todo,
+                    slots=slots,
+                    environment=environment,
+                    land=keep,
+                    settings=settings,
+                    leases=leases,
+                    progress=progress and tell,
+                    run_id=run_id,
+                    live=isinstance(jobs, AsyncIterable),
+                )
+        finally:
+            with suppress(psycopg.Error, FoundryError):
+                async with await postgres.connect_async(settings) as connection:
+                    await claims.release(connection)
     return _as_landed(msgspec.structs.replace(report, cached=claims.cached), unstored)
 
 
@@ -184,21 +178,6 @@ async def _insert_refused(connection: Connection, row: dict[str, Any]) -> None:
             raise
         without = {**row, "request": _jsonb({})}
         await connection.execute(load_sql("postgres/inference/land"), without)
-
-
-async def _patiently(settings: Settings, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Do the work on a connection of its own; again for a while if PostgreSQL is away."""
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type((psycopg.OperationalError, FoundryError)),
-        stop=stop_after_delay(settings.inference_land_retry_s),
-        wait=wait_random_exponential(multiplier=0.2, max=5.0),
-        before_sleep=before_sleep_log(log, logging.WARNING),
-        reraise=True,
-    ):
-        with attempt:
-            async with await postgres.connect_async(settings) as connection:
-                return await work(connection)
-    raise AssertionError("AsyncRetrying ended without a result or an error")
 
 
 def _is_of_a_row(error: psycopg.Error) -> bool:
