@@ -66,9 +66,12 @@ def load(root: Path, settings: Settings | None = None) -> dg.Definitions:
     )
 
 
-def run(root: Path, settings: Settings, *assets: str) -> dg.ExecuteInProcessResult:
+def run(
+    root: Path, settings: Settings, *assets: str, raise_on_error: bool = True
+) -> dg.ExecuteInProcessResult:
     """Load the recipes under root and materialize the day of some."""
-    return materialize(settings, *assets, day=DAY, definitions=load(root, settings))
+    made = load(root, settings)
+    return materialize(settings, *assets, day=DAY, definitions=made, raise_on_error=raise_on_error)
 
 
 def with_slots(settings: Settings, *slots: Slot) -> Settings:

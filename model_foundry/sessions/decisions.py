@@ -78,11 +78,17 @@ _ASSIGNED: Final = re.compile(r"=([A-Za-z][\w.-]{0,40})", re.ASCII)
 _NAME_MAX_CHARS: Final = 60
 
 
+# Casefolding makes Latin letters of these, which would join words that stood apart.
+_LATIN: Final = str.maketrans(
+    {"ß": "ss", "ẞ": "SS"} | {letter: unicodedata.normalize("NFD", letter) for letter in "İǰẖẗẘẙ"}
+)
+
+
 def normalized(text: str) -> str:
     """The text as it is compared: NFKC, no list marks, numbers as digits, units close to them."""
     text = text[:TEXT_MAX_CHARS]
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = unicodedata.normalize("NFKC", text).translate(_LATIN)
     text = _LIST_MARK.sub("", text)
     text = _NUMBER_WORD.sub(_as_digits, text)
     return _SPACED_UNIT.sub(r"\1\2", text)

@@ -28,6 +28,7 @@ def mask_of(key: str | None) -> Callable[[str], str]:
         quote(key),
         quote_plus(key),
     }
+    spellings |= {json.dumps(each)[1:-1] for each in spellings}  # within JSON
     wanted = sorted(spellings - {""}, key=len, reverse=True)
     pattern = re.compile("|".join(re.escape(each) for each in wanted))
     return lambda text: pattern.sub(MASK, text)

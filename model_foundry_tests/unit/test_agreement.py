@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_foundry.sessions.agreement import Said, agreement, asked_texts, called_text
@@ -30,6 +30,8 @@ def test_decisions_of_a_text(text: str, expected: set[str]) -> None:
 
 
 @given(st.text(max_size=300))
+@example("A0ß")
+@example("A0İ")
 def test_any_text_mentions_its_own_decisions(text: str) -> None:
     ready = normalized(text)
     made = settings(ready)
