@@ -21,7 +21,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from model_foundry.batch.answers import Row, answer_line, error_line
-from model_foundry.batch.files import LINE_MAX_BYTES, LinesFile, whole_file
+from model_foundry.batch.files import LINE_MAX_BYTES, LinesFile
 from model_foundry.batch.line import Asked, LineError, asked
 from model_foundry.batch.target import Target, Targets
 from model_foundry.dispatch.report import DispatchReport, Progress
@@ -30,6 +30,7 @@ from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job
 from model_foundry.store.sql import load_sql
+from model_foundry.whole_file import whole_file
 
 RECIPE: Final = "batch"
 # Answers read, and written, at a time.

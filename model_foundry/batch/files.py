@@ -1,13 +1,10 @@
-"""The files of a batch: lines that are read in bounded memory, and files that appear whole."""
+"""The lines of a batch file, read in bounded memory."""
 
 import hashlib
-import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from model_foundry.errors import FoundryError
 from model_foundry.intake.lines import body_of, chunks, opened
@@ -67,27 +64,3 @@ def _lines(content: Iterable[bytes]) -> Iterator[bytes | None]:
             yield from others[:-1]
             parts, size = [others[-1]], len(others[-1])
     yield None if size > LINE_MAX_BYTES else b"".join(parts)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which takes the place of `path` when it is whole.
-
-    Raises:
-        FoundryError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".tmp")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise FoundryError(f"{path} cannot be written: {error.strerror}") from error

@@ -11,7 +11,6 @@ Belongs here: names, front matter, the two files on disk. Does not: what is in t
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -20,6 +19,7 @@ import yaml
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
+from model_foundry.whole_file import whole_file
 
 STAMP: Final = "translation"
 Ownership = Literal["absent", "ours", "edited", "foreign"]
@@ -229,21 +229,8 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         FoundryError: it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".tmp")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise FoundryError(f"{path} cannot be written: {error.strerror}") from error
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def _markdown_files(root: Path) -> Iterator[Path]:
