@@ -16,6 +16,7 @@ from benchmarks.dispatch.arms import (
     ANYWHERE,
     ARMS,
     BARE_LOOP,
+    CHEAPEST,
     CONVERSATIONS,
     GATHER,
     LITELLM,
@@ -121,10 +122,11 @@ class Comparison(NamedTuple):
 def comparisons(size: Size) -> dict[str, Comparison]:
     """Those on exact servers, by the name that they have in the result file."""
     delay = size.delay_ms
-    all_of = {name: (name, 0) for name in (OURS, GATHER, SEMAPHORE, *PEERS)}
-    dealt = {name: (name, 0) for name in (OURS, SEMAPHORE, LITELLM, LITELLM_WEIGHTED)}
+    all_of = {name: (name, 0) for name in (OURS, CHEAPEST, GATHER, SEMAPHORE, *PEERS)}
+    dealt = {name: (name, 0) for name in (OURS, CHEAPEST, SEMAPHORE, LITELLM, LITELLM_WEIGHTED)}
     ahead = {
         OURS: (OURS, QUEUE_AHEAD),
+        CHEAPEST: (CHEAPEST, QUEUE_AHEAD),
         f"{OURS}_without_queue_ahead": (OURS, 0),
         SEMAPHORE: (SEMAPHORE, 0),
         f"{SEMAPHORE}_with_{QUEUE_AHEAD}_more": (SEMAPHORE, QUEUE_AHEAD),
@@ -182,6 +184,7 @@ class _Benchmark:
         measured["conversations"] = self._conversations()
         measured["instant"] = self._instant()
         measured["many_jobs"] = self._many_jobs()
+        compared = comparisons(self._size)
         cpu = {
             name: figures["client_cpu_ms_per_request"]["median"]
             for name, figures in measured["instant"].items()
@@ -193,6 +196,7 @@ class _Benchmark:
                 "utilization_8x400ms": _utilization(measured["8x400ms"]),
                 "utilization_unequal": _utilization(measured["unequal"]),
                 "utilization_8x50ms_queue_ahead": _utilization(measured["8x50ms"]),
+                **{f"of_the_bound_{name}": _of_the_bound(measured[name]) for name in compared},
                 "vs_bare_loop_llamacpp": measured["llamacpp"]["ratio"],
                 "cached_tokens_with_affinity": measured["conversations"]["ratio"],
             },
@@ -401,6 +405,12 @@ def _figures(outcomes: Sequence[Outcome], jobs: int) -> dict[str, Any]:
         ),
         "peak_rss_mb": round(max(outcome.peak_rss_mb for outcome in outcomes), 1),
     }
+
+
+def _of_the_bound(measured: dict[str, Any]) -> float:
+    """Ours to the cheapest client: what the test server can give."""
+    bound = float(measured[CHEAPEST]["utilization"]["median"])
+    return round(_utilization(measured) / bound, 3)
 
 
 def _utilization(measured: dict[str, Any]) -> float:

@@ -11,12 +11,16 @@ _TITLES: Final = {
     "8x50ms": "8 at a time, 50 ms each",
 }
 _TARGETS: Final = {
-    "utilization_8x400ms": (">=", 0.97),
-    "utilization_unequal": (">=", 0.95),
-    "utilization_8x50ms_queue_ahead": (">=", 0.95),
+    "utilization_8x400ms": (">=", 0.977),
+    "utilization_unequal": (">=", 0.97),
+    "utilization_8x50ms_queue_ahead": (">=", 0.985),
+    "of_the_bound_8x400ms": (">=", 0.985),
+    "of_the_bound_unequal": (">=", 0.985),
+    "of_the_bound_8x50ms": (">=", 0.985),
     "vs_bare_loop_llamacpp": (">=", 0.97),
     "cpu_ms_per_request_overhead": ("<", 3.0),
     "peak_rss_mb_100k_jobs": ("<", 400.0),
+    "cached_tokens_with_affinity": (">=", 1.5),
 }
 
 

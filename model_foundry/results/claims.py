@@ -30,8 +30,9 @@ from model_foundry.slot.jobs import Job
 from model_foundry.store.patient import Patient
 from model_foundry.store.sql import load_sql
 
-# Jobs looked up in one query.
+# Jobs looked up in one query. The first are few, so that the slots begin soon.
 LOOKUP_JOBS: Final = 500
+FIRST_LOOKUP_JOBS: Final = 50
 # How long a live source may pause before what it gave is looked up.
 PATIENCE_S: Final = 0.005
 # Between two looks at jobs that other runs are asking.
@@ -83,6 +84,7 @@ class Claims:
     async def _portions(self) -> AsyncGenerator[dict[str, Job], None]:
         """As many new jobs as are there, not more than are looked up at once."""
         portion: dict[str, Job] = {}
+        size = FIRST_LOOKUP_JOBS
         live = isinstance(self._source, AsyncIterable)
         async with aclosing(one_by_one(self._source)) as source:
             jobs = _with_pauses(source) if live else source
@@ -91,9 +93,10 @@ class Claims:
                     if job is not None and job.job_id not in self._seen:
                         self._seen.add(job.job_id)
                         portion[job.job_id] = job
-                    if len(portion) == LOOKUP_JOBS or (job is None and portion):
+                    if len(portion) == size or (job is None and portion):
                         yield portion
                         portion = {}
+                        size = min(2 * size, LOOKUP_JOBS)
                     elif job is None and self._others:
                         yield {}
         yield portion

@@ -26,7 +26,7 @@ from model_foundry.settings import Settings
 from model_foundry.slot.jobs import storable
 from model_foundry.slot.outcome import Result
 from model_foundry.slot.timings import Timings
-from model_foundry.store import postgres, row_errors
+from model_foundry.store import row_errors
 from model_foundry.store.patient import Patient
 from model_foundry.store.sql import load_sql
 
@@ -67,8 +67,6 @@ async def run_jobs(
     """
     if slots is None:
         slots = settings_fleet(settings).in_profile(settings.profile)
-    async with await postgres.connect_async(settings):
-        pass  # the error comes now, and at once
     environment = settings.environment()
     leases = Leases(slots, environment, settings)
 
@@ -88,6 +86,7 @@ async def run_jobs(
             progress(msgspec.structs.replace(stand, cached=claims.cached))
 
     async with looking, landing:
+        await looking.connect()  # the error of a database that is away comes now, and at once
         try:
             async with aclosing(claims.jobs()) as todo:
                 report = await dispatch(
@@ -103,8 +102,7 @@ async def run_jobs(
                 )
         finally:
             with suppress(psycopg.Error, FoundryError):
-                async with await postgres.connect_async(settings) as connection:
-                    await claims.release(connection)
+                await looking.once(claims.release)
     return _as_landed(msgspec.structs.replace(report, cached=claims.cached), unstored)
 
 

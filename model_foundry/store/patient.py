@@ -56,6 +56,15 @@ class Patient:
         if connection is not None:
             await connection.close()
 
+    async def connect(self) -> None:
+        """Connect now, not at the first work.
+
+        Raises:
+            FoundryError: PostgreSQL cannot be reached.
+        """
+        async with self._turn:
+            await self._connected()
+
     async def __call__(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Do the work.
 
@@ -71,17 +80,22 @@ class Patient:
             reraise=True,
         ):
             with attempt:
-                async with self._turn:
-                    return await self._done(work)
+                return await self.once(work)
         raise AssertionError("AsyncRetrying ended without a result or an error")
 
-    async def _done(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do the work, without patience."""
+        async with self._turn:
+            connection = await self._connected()
+            try:
+                return await work(connection)
+            except BaseException:
+                # In what state it is left by a cancelled or failed work need not be known.
+                await self.close()
+                raise
+
+    async def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = await postgres.connect_async(self._settings)
             await self._connection.set_autocommit(True)
-        try:
-            return await work(self._connection)
-        except BaseException:
-            # In what state it is left by a cancelled or failed work need not be known.
-            await self.close()
-            raise
+        return self._connection

@@ -26,7 +26,7 @@ def described(spec: dg.AssetSpec) -> dict[str, Any]:
         "freshness": type(spec.freshness_policy).__name__ if spec.freshness_policy else None,
         "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
         "partitions": type(spec.partitions_def).__name__ if spec.partitions_def else None,
-        "code_version": spec.code_version,
+        "versioned": spec.code_version is not None,
         "description": spec.description,
     }
 

@@ -17,6 +17,7 @@ OURS: Final = "ours"
 GATHER: Final = "gather"
 SEMAPHORE: Final = "semaphore"
 BARE_LOOP: Final = "bare_loop"
+CHEAPEST: Final = "cheapest"
 CONVERSATIONS: Final = "conversations"
 ANYWHERE: Final = "conversations_anywhere"
 LITELLM: Final = "litellm_router"
@@ -103,6 +104,7 @@ ARMS: Final = {
         Arm(GATHER),
         Arm(SEMAPHORE),
         Arm(BARE_LOOP),
+        Arm(CHEAPEST),
         Arm(CONVERSATIONS),
         Arm(ANYWHERE),
         Arm(LITELLM, peer="litellm"),
