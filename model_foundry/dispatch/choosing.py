@@ -3,8 +3,10 @@
 - Interactive before batch, whatever the role; then those that come again; then in their order.
 - A job that is too long for one slot goes to those it fits. A slot that refuses requests of its
   shape is passed over while another takes them. Where none is better, any is asked.
-- Of the jobs at the front, a slot takes the one whose beginning it read last. It never waits for
-  one, and no job is passed over for long.
+- Of the jobs at the front, and those that go on from a prompt that it has just answered, a slot
+  takes the one of which it read most. It leaves to others what they have read, and until later what
+  is being read, as long as there is anything else. It never waits, and no job is passed over for
+  long.
 
 Belongs here: the choice. Does not: what an attempt says of a slot (`blame`, `served_slot`).
 """
@@ -89,7 +91,7 @@ class Choosing:
                 _, waiting, queue = min(found)
                 queue.take(waiting)
                 if self._affinity is not None:
-                    self._affinity.asked(waiting.prefixes, served.slot.name)
+                    self._affinity.asked(waiting.prefixes)
                 return waiting
         return None
 
@@ -114,34 +116,43 @@ class Choosing:
             front.append(waiting)
             if len(front) == WINDOW:
                 break
-        return self._preferred(served, front, now)
+        return None if self._affinity is None else self._preferred(served, front, queue, now)
 
     def _preferred(
-        self, served: ServedSlot, front: Sequence[Waiting], now: float
+        self, served: ServedSlot, front: Sequence[Waiting], queue: Queue, now: float
     ) -> Waiting | None:
-        """Of the jobs at the front the one that the slot read most of, else one that is new to all.
+        """The one of which the slot read most, more than others did; else one that is new to all.
 
-        One whose own slot has a place free goes there, now.
+        One that another has read goes there, if that has a place free now.
         """
+        assert self._affinity is not None  # noqa: S101
         if front[0].passed_over >= PASSED_OVER_MAX:
             return front[0]
+        name = served.slot.name
+        further = (
+            each
+            for prompt in self._affinity.latest(name)
+            if (each := queue.first_from(prompt)) is not None
+        )
         best, best_gain = None, 0
-        for waiting in front:
-            slot, length = (
-                (None, 0) if self._affinity is None else self._affinity.of(waiting.prefixes)
-            )
+        for waiting in (*front, *further):
             takers = self._takers_of(waiting.job.role, waiting.shape, waiting.without, now)
-            if slot not in takers:
-                length = 0
-            elif slot != served.slot.name:
-                if self._named[slot].free(now) > 0:
-                    continue
-                length = -length
-            if best is None or length > best_gain:
-                best, best_gain = waiting, length
+            if name not in takers:
+                continue
+            here, elsewhere, slot = self._affinity.begun(waiting.prefixes, name, takers)
+            if slot is not None and self._named[slot].free(now) > 0:
+                continue
+            gain = here - elsewhere if elsewhere else here
+            if best is None or gain > best_gain:
+                best, best_gain = waiting, gain
         if best is not None and best is not front[0]:
             front[0].passed_over += 1
         return best
+
+    def ended(self, served: ServedSlot, waiting: Waiting, *, answered: bool) -> None:
+        """An attempt of a job on a slot is over."""
+        if self._affinity is not None:
+            self._affinity.ended(waiting.prefixes, served.slot.name, answered=answered)
 
     # Who may take a job.
 

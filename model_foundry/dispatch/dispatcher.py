@@ -331,7 +331,7 @@ class _Dispatch:
         waiting.asked_at = waiting.asked_at or datetime.now(UTC)
         served.tally.requests += 1
         started = time.monotonic()
-        answer: Completion | Exception
+        answer: Completion | Exception | None = None
         try:
             async with asyncio.timeout_at(deadlines.expires_at(waiting)):
                 answer = await served.client.ask(waiting.job, waiting.repair)
@@ -342,6 +342,7 @@ class _Dispatch:
             served.busy -= 1
             served.interactive -= waiting.job.priority == "interactive"
             served.tally.busy_s += elapsed_s
+            self._choosing.ended(served, waiting, answered=isinstance(answer, Completion))
         try:
             self._attempted(served, waiting, answer, elapsed_s)
         except Exception as error:

@@ -78,6 +78,8 @@ class Queue:
         self._again: list[Waiting] = []
         self._new: OrderedDict[int, Waiting] = OrderedDict()
         self._shapes: Counter[Shape] = Counter()
+        # By each beginning of a prompt, the new ones that begin so.
+        self._begun: dict[int, dict[int, Waiting]] = {}
 
     def put(self, waiting: Waiting) -> None:
         if waiting.attempts:
@@ -85,6 +87,8 @@ class Queue:
         else:
             self._new[waiting.order] = waiting
             self._shapes[waiting.shape] += 1
+            for prefix in waiting.prefixes:
+                self._begun.setdefault(prefix, {})[waiting.order] = waiting
 
     def take(self, waiting: Waiting) -> None:
         if waiting.attempts:
@@ -94,6 +98,11 @@ class Queue:
         self._shapes[waiting.shape] -= 1
         if not self._shapes[waiting.shape]:
             del self._shapes[waiting.shape]
+        for prefix in waiting.prefixes:
+            alike = self._begun[prefix]
+            del alike[waiting.order]
+            if not alike:
+                del self._begun[prefix]
 
     def again_for(self, slot: Slot, now: float) -> Iterator[Waiting]:
         """Those that were tried, without the ones that the slot has just failed."""
@@ -104,6 +113,10 @@ class Queue:
     def new(self) -> Iterable[Waiting]:
         """Those that were never tried, in their order."""
         return self._new.values()
+
+    def first_from(self, prefix: int) -> Waiting | None:
+        """The first of the new ones whose prompt begins so."""
+        return next(iter(self._begun.get(prefix, {}).values()), None)
 
     def shapes(self) -> Iterable[tuple[Shape, int]]:
         """The shapes of those that were never tried, and how many have each."""

@@ -1,9 +1,13 @@
 """Prefix affinity: a conversation stays where it was, and no place waits for it."""
 
+import asyncio
+import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from model_foundry.dispatch.affinity import Affinity
 from model_foundry.dispatch.dispatcher import dispatch
@@ -26,27 +30,30 @@ def messages(number: int, turns: int) -> list[dict[str, Any]]:
     return said[:-1]
 
 
-def conversations() -> Iterator[Job]:
-    for first in range(0, CONVERSATIONS, AT_ONCE):
+def conversations(at_once: int) -> Iterator[Job]:
+    """As they were recorded: so many were under way at once."""
+    for first in range(0, CONVERSATIONS, at_once):
         for turn in range(1, TURNS + 1):
-            for number in range(first, first + AT_ONCE):
+            for number in range(first, min(first + at_once, CONVERSATIONS)):
                 yield job(request=Request(messages=messages(number, turn)))
 
 
-async def cached_messages(home: Path, *, affinity: bool) -> tuple[int, float]:
+async def cached_messages(home: Path, at_once: int, *, affinity: bool) -> tuple[int, float]:
     """How many messages a slot had read before as the beginning of a prompt; the wall time."""
-    seen: dict[str, set[str]] = {"a": set(), "b": set()}
+    read_at: dict[str, dict[str, float]] = {"a": {}, "b": {}}
     cached = 0
     uneven = random.Random(5)
 
     def reading(name: str) -> Any:
         def decide(asked: Any) -> Told:
             nonlocal cached
+            now, after_s = asyncio.get_running_loop().time(), uneven.uniform(0.005, 0.03)
             prompt = [str(each) for each in asked.body["messages"]]
             begun = ["".join(prompt[:length]) for length in range(1, len(prompt) + 1)]
-            cached += sum(each in seen[name] for each in begun)
-            seen[name].update(begun)
-            return Told(after_s=uneven.uniform(0.005, 0.03))
+            cached += sum(read_at[name].get(each, math.inf) <= now for each in begun)
+            for each in begun:
+                read_at[name].setdefault(each, now + after_s)
+            return Told(after_s=after_s)
 
         return decide
 
@@ -58,7 +65,7 @@ async def cached_messages(home: Path, *, affinity: bool) -> tuple[int, float]:
         ToldSlot(reading("b"), name="b", parallel=2) as two,
     ):
         report = await dispatch(
-            conversations(),
+            conversations(at_once),
             slots=[one.slot(), two.slot()],
             environment={},
             land=land,
@@ -68,9 +75,11 @@ async def cached_messages(home: Path, *, affinity: bool) -> tuple[int, float]:
     return cached, report.wall_s
 
 
-async def test_a_conversation_stays_where_it_was(tmp_path: Path) -> None:
-    with_affinity, with_s = await cached_messages(tmp_path, affinity=True)
-    without, without_s = await cached_messages(tmp_path, affinity=False)
+@pytest.mark.parametrize("at_once", [1, 8, CONVERSATIONS])
+async def test_a_conversation_stays_where_it_was(tmp_path: Path, at_once: int) -> None:
+    """A turn follows on the one before it, however far apart the two were recorded."""
+    with_affinity, with_s = await cached_messages(tmp_path, at_once, affinity=True)
+    without, without_s = await cached_messages(tmp_path, at_once, affinity=False)
     assert with_affinity >= 1.3 * without
     # Every beginning that somebody could have read: all turns but the first.
     possible = CONVERSATIONS * sum(2 * turn - 1 for turn in range(1, TURNS))
@@ -81,14 +90,26 @@ async def test_a_conversation_stays_where_it_was(tmp_path: Path) -> None:
 def test_the_longest_beginning_counts_and_memory_is_bounded() -> None:
     affinity = Affinity(remembered=100)
     long = prefixes(Request(messages=messages(1, 5)), 256)
-    affinity.asked(prefixes(Request(messages=messages(1, 2)), 256), "a")
-    affinity.asked(long[:1], "b")
-    assert affinity.of(long) == ("a", 3)
+    short = prefixes(Request(messages=messages(1, 2)), 256)
+    affinity.asked(short)
+    assert affinity.begun(long, "a", {"a", "b"}) == (0, 3, None)
+    affinity.ended(short, "a", answered=True)
+    assert affinity.begun(long, "a", {"a", "b"}) == (3, 0, None)
+    assert affinity.begun(long, "b", {"a", "b"}) == (0, 3, "a")
+    assert affinity.begun(long, "b", {"b"}) == (0, 0, None)
+    affinity.asked(long[:1])
+    affinity.ended(long[:1], "b", answered=False)
+    assert affinity.begun(long, "b", {"a", "b"}) == (0, 3, "a")
+    affinity.asked(long[:1])
+    affinity.ended(long[:1], "b", answered=True)
+    assert affinity.begun(long, "b", {"a", "b"}) == (1, 3, "a")
     other = prefixes(Request(messages=messages(2, 5)), 256)
-    assert affinity.of(other) == (None, 0)
+    assert affinity.begun(other, "a", {"a", "b"}) == (0, 0, None)
     for number in range(100, 200):
-        affinity.asked(prefixes(Request(messages=messages(number, 1)), 256), "a")
-    assert affinity.of(long) == (None, 0)
+        new = prefixes(Request(messages=messages(number, 1)), 256)
+        affinity.asked(new)
+        affinity.ended(new, "a", answered=True)
+    assert affinity.begun(long, "a", {"a", "b"}) == (0, 0, None)
 
 
 def test_completions_begin_alike_too() -> None:

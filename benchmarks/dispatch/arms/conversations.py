@@ -1,7 +1,7 @@
 """Ours on recorded conversations of growing length: each turn is a job that repeats those before.
 
-Several are under way at once, as they were when they were recorded; `task.jobs` is how many there
-are in all.
+As many are under way at once as when they were recorded; `task.jobs` is how many there are
+in all. They share nothing but the template's beginning.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from model_foundry.slot.jobs import Job, Request
 
 RECIPE: Final = "conversations"
 TURNS: Final = 5
-AT_ONCE: Final = 8
+AT_ONCE: Final = 20
 _DAY: Final = date(2026, 11, 20)
 
 
@@ -61,8 +61,8 @@ def _jobs(task: Task) -> Iterator[Job]:
 def _messages(name: str, turns: int) -> list[dict[str, Any]]:
     messages = []
     for turn in range(1, turns + 1):
-        asked = f"Note {turn} of story {name}: what does the lighthouse keeper do next, and why?"
-        said = f"In part {turn} of story {name} he climbs the stairs, trims the lamp, and writes."
+        asked = f"{name}, part {turn}: what next?"
+        said = f"He climbs the stairs of tower {name}."
         messages += [{"role": "user", "content": asked}]
         messages += [{"role": "assistant", "content": said}]
     return messages[:-1]
