@@ -49,6 +49,7 @@ def _no_import(name: str) -> str:
     return name
 
 
+AlertFormat = Literal["slack", "discord", "ntfy", "json"]
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
 
 
@@ -101,6 +102,15 @@ class Settings(BaseSettings):
         "standard", description="A profile of the fleet, or a file with a line `naughty x worker`."
     )
     telemetry_url: str | None = Field(None, description="Where live telemetry is posted.")
+    alert_url: SecretStr | None = Field(
+        None, description="A webhook that is told of failed runs and checks; unset: nobody is."
+    )
+    alert_format: AlertFormat | None = Field(
+        None, description="What the webhook reads; unset: known by its host, else plain JSON."
+    )
+    ui_url: str = Field(
+        "http://127.0.0.1:3000", description="Of Dagster's UI, as alerts are to link to it."
+    )
     articles_dir: AbsolutePath | None = Field(
         None, description="Markdown articles to translate; unset: `articles` in home."
     )

@@ -109,7 +109,13 @@ def test_all_are_ticked_here(location: dg.Definitions) -> None:
     repository = location.get_repository_def()
     sensors = {sensor.name for sensor in repository.sensor_defs}
     schedules = {schedule.name for schedule in repository.schedule_defs}
-    assert sensors == {"articles_changed", "days_touched", "events_waiting", "requests_waiting"}
+    assert sensors == {
+        "alerts",
+        "articles_changed",
+        "days_touched",
+        "events_waiting",
+        "requests_waiting",
+    }
     assert schedules == {"finished_day", "lake_nightly", "old_days", "slots_hourly"}
 
 
@@ -244,3 +250,12 @@ def test_an_event_of_tomorrow_does_not_stop_today(settings: Settings) -> None:
     assert materialize(settings, *flat.FLAT_TABLES, "daily_events", day=str(TODAY)).success
     with contextlib.closing(connection_to(settings)) as connection:
         assert set(flat.stale_days(connection)) == {TOMORROW}
+
+
+def test_alerts_begin_when_a_receiver_is_named(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert daemon.tick("alerts").skipped.startswith("Nobody is told")
+    monkeypatch.setenv("MODEL_FOUNDRY_ALERT_URL", "https://alerts.invalid/token")
+    assert daemon.tick("alerts").skipped == "From now on."
+    assert daemon.tick("alerts").skipped == "0 runs have ended; nothing new in trouble."

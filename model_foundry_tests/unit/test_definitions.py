@@ -48,7 +48,11 @@ def test_the_code_location_is_as_it_was(snapshot: SnapshotAssertion) -> None:
     }
     schedules = {s.name: (s.job_name, str(s.cron_schedule)) for s in repository.schedule_defs}
     sensors = {
-        sensor.name: (sensor.job_name, sensor.minimum_interval_seconds, sensor.default_status.value)
+        sensor.name: (
+            [target.job_name for target in sensor.targets],
+            sensor.minimum_interval_seconds,
+            sensor.default_status.value,
+        )
         for sensor in repository.sensor_defs
         if isinstance(sensor, dg.SensorDefinition)
     }
