@@ -81,7 +81,8 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	  model_foundry_tests/unit/test_answers_fuzz.py \
 	  model_foundry_tests/integration/test_slot_answers.py --quirk-examples 5000 \
 	  model_foundry_tests/integration/test_summaries.py::test_a_long_session_across_midnight \
-	  --session-events 50000 --poisoned-events 50000 --moments 20 --fault-events 50000 --race-rounds 200 --paragraphs 60 --batch-lines 10000 --timeout 3600
+	  --session-events 50000 --poisoned-events 50000 --fault-events 50000 --batch-lines 10000 \
+	  --moments 20 --race-rounds 200 --paragraphs 60 --timeout 3600
 
 lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmarks' peers anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
