@@ -13,9 +13,12 @@ GRAFANA := model_foundry_tests/grafana
 NPM := --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts
 LOGQL := @grafana/lezer-logql@0.2.7 @lezer/common@1.2.3 @lezer/lr@1.4.2
 export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
+# A stack, and a run of the tests, is many processes: each module is compiled for all of them once.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers faults screenshots lock clean
+.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers faults screenshots lock clean \
+  check-types check-architecture check-definitions
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +34,7 @@ test: check $(GRAFANA)/node_modules/.installed ## All checks and tests
 
 test-postgres: .postgres/$(VERSION)/.installed ## Tests of the store on another PostgreSQL: VERSION=16 or 17
 	@$(BIN)/pytest -q -n 2 --postgres-bin "$$(dirname "$$(find .postgres/$(VERSION) -path '*/pginstall/bin/initdb')")" \
-	  --deselect model_foundry_tests/integration/test_databases.py::test_many_days_fit_into_the_default_lock_table $(INTEGRATION)
+	  --deselect model_foundry_tests/integration/test_databases.py::test_many_days_fit_into_the_table_of_locks $(INTEGRATION)
 
 test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in an environment of its own (2.6 GB, kept)
 	@$(BIN)/pytest model_foundry_tests/vllm
@@ -39,10 +42,21 @@ test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in
 check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/ruff check --quiet
+	@$(MAKE) --no-print-directory --jobs 2 check-types check-architecture $(VENV)/.sql-checked check-definitions
+
+check-types:
 	@$(BIN)/mypy
+
+check-architecture:
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint --processes 2 sql model_foundry
+
+check-definitions:
 	@PYTHONWARNINGS=ignore $(BIN)/dagster definitions validate -w workspace.yaml --log-level warning
+
+# What was found clean is looked at again when it, or the linter, has changed.
+$(VENV)/.sql-checked: .sqlfluff $(VENV)/.installed $(shell find sql model_foundry -name '*.sql')
+	@$(BIN)/sqlfluff lint sql model_foundry
+	@touch $@
 
 bench: $(VENV)/.installed ## Ours, the naive way and the peers, side by side; results in benchmarks/results
 	-@$(MAKE) --no-print-directory --keep-going bench-peers
@@ -66,7 +80,9 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	  model_foundry_tests/integration/test_requests_live.py::test_any_json_as_a_request_gets_one_reply --request-examples 5000 \
 	  model_foundry_tests/unit/test_answers_fuzz.py \
 	  model_foundry_tests/integration/test_slot_answers.py --quirk-examples 5000 \
-	  --moments 20 --fault-events 50000 --race-rounds 200 --paragraphs 60 --batch-lines 10000 --timeout 3600
+	  model_foundry_tests/integration/test_summaries.py::test_a_long_session_across_midnight \
+	  --session-events 50000 --poisoned-events 50000 --fault-events 50000 --batch-lines 10000 \
+	  --moments 20 --race-rounds 200 --paragraphs 60 --timeout 3600
 
 lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmarks' peers anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

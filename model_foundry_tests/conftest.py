@@ -20,7 +20,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
-from model_foundry.devstack.processes import kill_tree
+from model_foundry.devstack.processes import ServerProcess, kill_tree
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.fleet.file import Slot, load_fleet
 from model_foundry.paths import data_path
@@ -28,6 +28,8 @@ from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
 TEMPLATE = "migrated"
+# Of a server that no test kills: what a crash of the machine would lose is of no use to anyone.
+FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 ALONE = ("e2e", "faults")
 # How long an example takes depends on who else uses the machine.
 hypothesis.settings.register_profile("shared-machine", deadline=None)
@@ -45,6 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--moments", type=int, default=2, help="Moments at which each drill strikes.")
     group.addoption("--fault-events", type=int, default=10_000, help="Events that a drill drains.")
+    group.addoption("--poisoned-events", type=int, default=2_500, help="With 50 poisoned among.")
+    group.addoption("--session-events", type=int, default=5_000, help="Of one long session.")
     group.addoption("--batch-lines", type=int, default=600, help="Of the file that is answered.")
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
@@ -108,8 +112,8 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def nats_server(server_directory: Path) -> Iterator[NatsServer]:
     """The session's nats-server; a test that kills one starts its own."""
-    log = server_directory / "logs" / "nats.log"
-    with NatsServer(server_directory / "nats", log=log) as server:
+    server = NatsServer(server_directory / "nats", log=server_directory / "logs" / "nats.log")
+    with until_killed(server):
         yield server
 
 
@@ -118,10 +122,24 @@ def postgres_server(
     server_directory: Path, pytestconfig: pytest.Config
 ) -> Iterator[PostgresServer]:
     """The session's PostgreSQL; a test that kills one starts its own."""
-    binaries: Path | None = pytestconfig.getoption("--postgres-bin")
-    log = server_directory / "logs" / "postgres.log"
-    with PostgresServer(server_directory / "postgres", log=log, binaries=binaries) as server:
+    server = PostgresServer(
+        server_directory / "postgres",
+        log=server_directory / "logs" / "postgres.log",
+        binaries=pytestconfig.getoption("--postgres-bin"),
+        options=FORGETFUL,
+    )
+    with until_killed(server):
         yield server
+
+
+@contextlib.contextmanager
+def until_killed(server: ServerProcess) -> Iterator[None]:
+    """A server whose data nobody wants afterwards: it need not write them down to end."""
+    server.start()
+    try:
+        yield
+    finally:
+        server.kill()
 
 
 class EmbeddedSlots(Mapping[str, SlotServer]):

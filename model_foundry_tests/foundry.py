@@ -1,13 +1,50 @@
 """Materializing assets as the UI and the CLI do, with a test's own settings."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import dagster as dg
 
 from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
-from model_foundry.settings import Settings
+from model_foundry.settings import PREFIX, Settings
+
+_SETTINGS: ContextVar[Settings] = ContextVar("settings")
+
+
+class _Lent(Foundry):
+    """The resource of definitions that outlive a test: the settings of whoever runs something."""
+
+    @property
+    def settings(self) -> Settings:
+        return _SETTINGS.get()
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(_environment: tuple[tuple[str, str], ...]) -> dg.Definitions:
+    return build_defs({"foundry": _Lent()})
+
+
+def location() -> dg.Definitions:
+    """The project's definitions, loaded once for what the environment sets, as a code server does.
+
+    What runs of them runs within `lent`.
+    """
+    return _loaded(tuple(sorted(item for item in os.environ.items() if item[0].startswith(PREFIX))))
+
+
+@contextlib.contextmanager
+def lent(settings: Settings) -> Iterator[None]:
+    """Whatever of `location` runs meanwhile, in this thread, has these settings."""
+    token = _SETTINGS.set(settings)
+    try:
+        yield
+    finally:
+        _SETTINGS.reset(token)
 
 
 def materialize(
@@ -25,15 +62,14 @@ def materialize(
     `definitions` instead of the project's own must bring their resources. `partitions` are dynamic
     ones, that the instance is to know.
     """
-    definitions = definitions or build_defs({"foundry": Foundry(settings)})
     tags = {}
     if days is not None:
         tags = {
             "dagster/asset_partition_range_start": days[0],
             "dagster/asset_partition_range_end": days[1],
         }
-    job = definitions.resolve_implicit_global_asset_job_def()
-    with dg.DagsterInstance.ephemeral() as instance:
+    job = (definitions or location()).resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance, lent(settings):
         for name, keys in (partitions or {}).items():
             instance.add_dynamic_partitions(name, keys)
         return job.execute_in_process(

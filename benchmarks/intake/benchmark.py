@@ -53,7 +53,7 @@ class Size(NamedTuple):
 
 
 FULL: Final = Size(events=200_000, naive_events=10_000, rounds=3, preloaded=5_000_000)
-QUICK: Final = Size(events=2_000, naive_events=200, rounds=1, preloaded=200_000)
+QUICK: Final = Size(events=2_000, naive_events=200, rounds=1, preloaded=20_000)
 
 
 def full_size(*, events: int, rounds: int) -> Size:

@@ -8,14 +8,12 @@ import base64
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+
+if TYPE_CHECKING:  # takes a second, and most processes draw nothing
+    from matplotlib.axes import Axes
 
 Points = Sequence[tuple[float, float]]
 Title = tuple[str, str, str]
@@ -34,7 +32,7 @@ _MAX_NAMES: Final = 8
 def lines(panels: Mapping[Title, Mapping[str, Points]]) -> dg.MarkdownMetadataValue:
     """Panels side by side, each with a line a name."""
 
-    def draw(axis: Axes, named: Mapping[str, Points]) -> None:
+    def draw(axis: "Axes", named: Mapping[str, Points]) -> None:
         for name, points in named.items():
             axis.plot(*zip(*sorted(points), strict=True), marker="o", label=_label(name))
         axis.set_ylim(bottom=0)
@@ -47,7 +45,7 @@ def bars(
 ) -> dg.MarkdownMetadataValue:
     """Panels side by side, each with stacked bars: name in the stack → bar → height."""
 
-    def draw(axis: Axes, named: Mapping[str, Mapping[str, float]]) -> None:
+    def draw(axis: "Axes", named: Mapping[str, Mapping[str, float]]) -> None:
         ticks = list(dict.fromkeys(bar for heights in named.values() for bar in heights))
         below = [0.0] * len(ticks)
         for name, heights in named.items():
@@ -72,7 +70,9 @@ def distributions(
         panels: title → name → value → how many there are of it.
     """
 
-    def draw(axis: Axes, named: Mapping[str, Mapping[float, int]]) -> None:
+    from matplotlib.ticker import LogFormatter  # noqa: PLC0415
+
+    def draw(axis: "Axes", named: Mapping[str, Mapping[float, int]]) -> None:
         for name, counted in named.items():
             total, below = sum(counted.values()), 0
             shares = []
@@ -97,8 +97,12 @@ def largest(named: Mapping[str, Any], size: Callable[[Any], float]) -> dict[str,
 
 
 def _drawn(
-    panels: Mapping[Title, Any], draw: Callable[[Axes, Any], None]
+    panels: Mapping[Title, Any], draw: Callable[["Axes", Any], None]
 ) -> dg.MarkdownMetadataValue:
+    import matplotlib as mpl  # noqa: PLC0415
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     picture = io.BytesIO()
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # its own fonts lack some scripts

@@ -1,5 +1,6 @@
 """Running our Dagster jobs in this process, with their steps shown as they go."""
 
+import functools
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -34,7 +35,7 @@ def run_job(
     Raises:
         FoundryError: a step failed or a check stopped it; the text names the step and the run.
     """
-    job = defs().resolve_job_def(name)
+    job = _location().resolve_job_def(name)
     run_id = str(uuid.uuid4())  # known before the run starts, to follow its events
 
     def execute() -> dg.ExecuteInProcessResult:
@@ -62,17 +63,22 @@ def run_job(
     ]
 
 
+@functools.cache
+def _location() -> dg.Definitions:
+    """Loaded once: while a command runs, what it is told does not change."""
+    return defs()
+
+
 def _report(
     instance: dg.DagsterInstance, run_id: str, seen: int, on_step: Callable[[str], None]
 ) -> int:
     if instance.get_run_by_id(run_id) is None:
         return seen
-    logs = instance.all_logs(run_id)
-    for entry in logs[seen:]:
-        event = entry.dagster_event
-        if event is not None and event.event_type_value == "STEP_START" and event.step_key:
-            on_step(event.step_key)
-    return len(logs)
+    started = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_START)
+    for entry in started[seen:]:
+        if entry.step_key:
+            on_step(entry.step_key)
+    return len(started)
 
 
 def _materialized(event: dg.AssetMaterialization) -> Materialized:

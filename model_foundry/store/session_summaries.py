@@ -18,7 +18,7 @@ from model_foundry.store.sql import load_sql
 from model_foundry.store.summary_sql import Computed, summary_of
 
 _AMONG_THEM: Final = "correlation_id IN (SELECT correlation_id FROM session_of_portion)"
-_NONE: Final = pa.table({"correlation_id": pa.array([], pa.string())})
+_SESSIONS: Final = pa.schema({"correlation_id": pa.string()})
 
 
 def summarize_sessions(
@@ -68,7 +68,9 @@ def _sessions_in(
         .to_arrow_table()
         for files in parts.values()
     ]
-    return pa.concat_tables([_NONE, *found]).group_by("correlation_id").aggregate([])
+    return (
+        pa.concat_tables([_SESSIONS.empty_table(), *found]).group_by("correlation_id").aggregate([])
+    )
 
 
 def _without(rows: pa.Table, sessions: pa.Table) -> pa.Table:

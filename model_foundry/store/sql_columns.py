@@ -21,7 +21,8 @@ def column_sources(statement: str, schema: Schema) -> dict[str, list[tuple[str, 
     from sqlglot.errors import SqlglotError  # noqa: PLC0415
 
     try:
-        nodes = lineage.lineage(None, statement, dict(schema), dialect="duckdb")
+        # Trimming would copy the whole query for each column, most of the work.
+        nodes = lineage.lineage(None, statement, dict(schema), dialect="duckdb", trim_selects=False)
     except SqlglotError as error:
         raise ValueError(str(error)) from error
     return {

@@ -3,11 +3,7 @@
 On Japanese, BLEU with its usual tokens says nothing; chrF2 counts characters and needs no tokens.
 """
 
-from typing import Final, NamedTuple
-
-from sacrebleu.metrics.chrf import CHRF
-
-_CHRF: Final = CHRF(word_order=0, beta=2)
+from typing import NamedTuple
 
 
 class RoundTrip(NamedTuple):
@@ -19,5 +15,8 @@ class RoundTrip(NamedTuple):
 
 def round_trip(text: str, back: str) -> RoundTrip:
     """How much of a text its translation back still has."""
-    score = _CHRF.sentence_score(back, [text]).score
-    return RoundTrip(round(score, 2), str(_CHRF.get_signature()))
+    from sacrebleu.metrics.chrf import CHRF  # noqa: PLC0415 - takes 0.5 s, and is seldom asked for
+
+    chrf = CHRF(word_order=0, beta=2)
+    score = chrf.sentence_score(back, [text]).score
+    return RoundTrip(round(score, 2), str(chrf.get_signature()))

@@ -31,7 +31,7 @@ def calls(count: int) -> Iterator[Raw]:
 def test_the_summaries_are_whole_and_the_poison_is_listed(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    count: int = request.config.getoption("--fault-events")
+    count: int = request.config.getoption("--poisoned-events")
     with running_dev(tmp_path) as dev:
         forbidden = "ADD CONSTRAINT poison CHECK (tool_name <> 'poison')"
         execute(dev.settings, f"ALTER TABLE llm_tool_call {forbidden}")

@@ -14,12 +14,11 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster_graphql.cli import execute_query
 
 from model_foundry.assets.resource import Foundry
-from model_foundry.definitions import build_defs
 from model_foundry.settings import Settings
 from model_foundry_tests import line
 from model_foundry_tests.asking import QUICK
 from model_foundry_tests.fake_slot import FakeSlot, translated
-from model_foundry_tests.foundry import checks_of, materialize, metadata_of
+from model_foundry_tests.foundry import checks_of, lent, location, materialize, metadata_of
 from model_foundry_tests.recipes import with_slots
 
 LAST = (
@@ -348,7 +347,7 @@ class Sensor:
     def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
         self.instance = instance
         self._foundry = Foundry(settings)
-        self._definitions = build_defs({"foundry": self._foundry})
+        self._definitions = location()
 
     def tick(self, *, run: bool = True) -> list[tuple[str, str]]:
         """The ranges of partitions that were asked for, which are run."""
@@ -372,7 +371,9 @@ class Sensor:
         for request in data.run_requests or ():
             if run:
                 job = self._definitions.resolve_job_def("translate_articles")
-                assert job.execute_in_process(instance=self.instance, tags=request.tags).success
+                with lent(self._foundry.settings):
+                    done = job.execute_in_process(instance=self.instance, tags=request.tags)
+                assert done.success
             start, end = (
                 request.tags[f"dagster/asset_partition_range_{e}"] for e in ("start", "end")
             )

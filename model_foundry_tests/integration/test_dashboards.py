@@ -23,8 +23,6 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
 from deploy.grafana import dashboards
-from model_foundry.assets.resource import Foundry
-from model_foundry.definitions import build_defs
 from model_foundry.devstack.processes import free_port, kill_tree
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots
@@ -41,6 +39,7 @@ from model_foundry_tests.dashboards import (
     unanswered,
     wait_until_answered,
 )
+from model_foundry_tests.foundry import lent, location
 from model_foundry_tests.line import event, publish
 
 SCRIPTS = Path(__file__).parents[1] / "grafana"
@@ -187,8 +186,8 @@ def _answers(url: str) -> bool:
 def carry_something(settings: Settings) -> None:
     """A request over NATS, answered by the slot, a summary, and a sign of life of a daemon."""
     publish(settings, [event("llm.generation.request", ASKED)])
-    job = build_defs({"foundry": Foundry(settings)}).resolve_implicit_global_asset_job_def()
-    with dg.DagsterInstance.from_config(str(settings.home / "dagster")) as instance:
+    job = location().resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.from_config(str(settings.home / "dagster")) as instance, lent(settings):
         for names, day in (
             (["pipeline_event_inbox_record"], None),
             (["llm_request", "generation_request", "daily_events"], "2026-11-20"),

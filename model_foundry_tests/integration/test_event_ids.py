@@ -236,12 +236,12 @@ def test_times_in_any_unit_and_leap_seconds(settings: Settings) -> None:
 
 
 async def _expiring(settings: Settings, subject: str) -> None:
-    """A message that goes after a second, for which the server then leaves a marker."""
+    """A message that goes soon, for which the server then leaves a marker, for as long."""
     client = await jetstream.connect(settings)
     try:
         context = client.jetstream()
         wanted = configuration.stream_config(settings)
-        wanted = wanted.evolve(allow_msg_ttl=True, subject_delete_marker_ttl=60)
+        wanted = wanted.evolve(allow_msg_ttl=True, subject_delete_marker_ttl=5)
         await context.add_stream(wanted)
         await context.publish(subject, b'{"payload":{}}', headers={"Nats-TTL": "1s"})
         while (await context.stream_info(settings.nats_stream)).state.last_seq < 2:  # noqa: ASYNC110

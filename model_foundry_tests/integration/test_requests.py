@@ -7,12 +7,11 @@ import dagster as dg
 import pytest
 
 from model_foundry.assets.resource import Foundry
-from model_foundry.definitions import build_defs
 from model_foundry.errors import FoundryError
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots
-from model_foundry_tests.foundry import materialize, metadata_of
+from model_foundry_tests.foundry import location, materialize, metadata_of
 from model_foundry_tests.line import Raw, event, execute, publish, rows, value
 
 DAY = "2026-11-20"
@@ -137,7 +136,7 @@ def test_a_reply_that_is_published_twice_lands_once(settings: Settings) -> None:
 
 
 def test_the_sensor_asks_for_the_days_that_wait(settings: Settings) -> None:
-    definitions = build_defs({"foundry": Foundry(settings)})
+    definitions = location()
     sensor = definitions.resolve_sensor_def("requests_waiting")
 
     def asked() -> list[str | None]:

@@ -16,8 +16,6 @@ import duckdb
 import psycopg
 import pytest
 
-from model_foundry.assets.resource import Foundry
-from model_foundry.definitions import build_defs
 from model_foundry.events.envelope import Message
 from model_foundry.intake.drain import drain
 from model_foundry.intake.landing import Lander
@@ -26,7 +24,7 @@ from model_foundry.intake.replay import Stretch, replay
 from model_foundry.settings import Settings
 from model_foundry.store import days, flat, lake
 from model_foundry.store.sql import load_sql
-from model_foundry_tests.foundry import materialize
+from model_foundry_tests.foundry import lent, location, materialize
 from model_foundry_tests.line import connection_to, event, execute, publish, rows, value
 
 OLD = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
@@ -54,9 +52,9 @@ def drop_old_days(
 
 def _dropping(settings: Settings, keep_days: int | None) -> tuple[bool, Mapping[str, Any]]:
     """Whether the job succeeded, and what it showed."""
-    job = build_defs({"foundry": Foundry(settings)}).resolve_job_def("drop_old_days")
+    job = location().resolve_job_def("drop_old_days")
     config = {"ops": {"drop_days": {"config": {"keep_days": keep_days} if keep_days else {}}}}
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral() as instance, lent(settings):
         result = job.execute_in_process(config, instance=instance, raise_on_error=False)
     if not result.success:
         [failed] = [one for one in result.all_events if one.is_step_failure]
@@ -205,7 +203,7 @@ def test_nothing_is_dropped_unless_somebody_says_so(
     assert value(settings, "SELECT count(*) FROM event_inbox") == 1
 
     def status() -> dg.DefaultScheduleStatus:
-        return build_defs().resolve_schedule_def("old_days").default_status
+        return location().resolve_schedule_def("old_days").default_status
 
     assert status() == dg.DefaultScheduleStatus.STOPPED
     monkeypatch.setenv("MODEL_FOUNDRY_RETENTION_DAYS", "30")

@@ -168,7 +168,8 @@ def test_days_of_nothing_of_one_event_and_of_what_was_refused(settings: Settings
     )  # fmt: skip
 
 
-def test_a_session_of_50_000_events_across_midnight(settings: Settings) -> None:
+def test_a_long_session_across_midnight(settings: Settings, pytestconfig: pytest.Config) -> None:
+    count: int = pytestconfig.getoption("--session-events")
     midnight = datetime(2026, 11, 20, tzinfo=UTC)
     land(
         settings,
@@ -176,18 +177,18 @@ def test_a_session_of_50_000_events_across_midnight(settings: Settings) -> None:
             event(
                 "llm.tool_call",
                 {"tool_name": "a", "duration_ms": number % 1000},
-                occurred_at=midnight + timedelta(milliseconds=number - 25_000),
+                occurred_at=midnight + timedelta(milliseconds=number - count // 2),
             )
-            for number in range(50_000)
+            for number in range(count)
         ),
     )
     result = materialize(settings, *FLAT_TABLES, *SUMMARIES, days=("2026-11-19", DAY))
     assert all(check.passed for check in checks_of(result))
     daily = query(settings, "SELECT calls, sessions FROM daily_tool_calls ORDER BY day")
-    assert daily == [{"calls": 25_000, "sessions": 1}] * 2
+    assert daily == [{"calls": count // 2, "sessions": 1}] * 2
     [week] = query(settings, "SELECT calls, days, duration_p50_ms, duration_p99_ms "
                              "FROM weekly_tool_calls")  # fmt: skip
-    assert (week["calls"], week["days"]) == (50_000, 2)
+    assert (week["calls"], week["days"]) == (count, 2)
     assert (week["duration_p50_ms"], week["duration_p99_ms"]) == pytest.approx((499, 989), rel=0.01)
 
 

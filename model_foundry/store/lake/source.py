@@ -6,11 +6,11 @@ Rows are streamed (ADBC, Arrow record batches).
 import contextlib
 from collections.abc import Iterator, Set
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import psycopg
 import pyarrow as pa
-from adbc_driver_postgresql import StatementOptions, dbapi
+from adbc_driver_postgresql import StatementOptions
 from psycopg import errors, sql
 
 from model_foundry.errors import FoundryError
@@ -18,6 +18,9 @@ from model_foundry.settings import Settings
 from model_foundry.store import flat
 from model_foundry.store.address import SETUP, address_of
 from model_foundry.store.sql import load_sql
+
+if TYPE_CHECKING:
+    from adbc_driver_postgresql import dbapi
 
 _TRIES: Final = 3
 _AS_TEXT: Final = {"json", "numeric"}
@@ -177,8 +180,10 @@ def _names(connection: psycopg.Connection[Any], table: str) -> str:
 
 
 @contextlib.contextmanager
-def _arrow(settings: Settings) -> Iterator[dbapi.Connection]:
+def _arrow(settings: Settings) -> Iterator["dbapi.Connection"]:
     """A connection of the other driver, where `postgres.connect` leads."""
+    from adbc_driver_postgresql import dbapi  # noqa: PLC0415 - imports pandas, which takes a second
+
     address = address_of(settings)
     try:
         connection = dbapi.connect(address.conninfo, autocommit=True)
