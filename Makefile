@@ -77,7 +77,10 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	@$(BIN)/pytest -q model_foundry_tests/faults \
 	  model_foundry_tests/integration/test_flat_tables.py::test_drains_and_flattening_racing_agree_to_the_row \
 	  model_foundry_tests/integration/test_flatten_fuzz.py --fuzz-examples 20000 \
-	  model_foundry_tests/integration/test_requests_live.py::test_any_json_as_a_request_gets_one_reply --request-examples 5000 \
+	  model_foundry_tests/integration/test_requests_live.py::test_any_json_as_a_request_gets_one_reply \
+	  model_foundry_tests/integration/test_requests_live.py::test_any_answer_to_a_request_becomes_one_reply \
+	  model_foundry_tests/integration/test_requests_live.py::test_an_interactive_request_joins_a_run_and_waits_for_no_batch \
+	  --request-examples 5000 --beside 5000 \
 	  model_foundry_tests/unit/test_answers_fuzz.py \
 	  model_foundry_tests/integration/test_slot_answers.py --quirk-examples 5000 \
 	  model_foundry_tests/integration/test_summaries.py::test_a_long_session_across_midnight \

@@ -308,6 +308,10 @@ class _Server:
                 await self.huge(writer, 200)
             elif fault == "huge-error":
                 await self.huge(writer, 500)
+            elif fault == "longer":
+                answer = json.dumps(self.completion(path, None, prompt, job_id)).encode()
+                send_bytes(writer, 200, answer, extra={"Content-Length": str(len(answer) + 9)})
+                writer.close()
             elif fault in COMPRESSIONS:
                 answer = json.dumps(self.completion(path, None, prompt, job_id)).encode()
                 extra = {"Content-Encoding": fault}

@@ -1,5 +1,6 @@
 """Recipes made for a test: a package of folders, loaded as Dagster loads defs/."""
 
+import asyncio
 import importlib
 import json
 import sys
@@ -14,8 +15,10 @@ import yaml
 from model_foundry import definitions
 from model_foundry.assets.resource import Foundry
 from model_foundry.fleet.file import Slot
+from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry_tests.foundry import materialize
+from model_foundry_tests.line import event, publish
 
 DAY = "2026-11-20"
 SOURCE = """
@@ -72,6 +75,27 @@ def run(
     """Load the recipes under root and materialize the day of some."""
     made = load(root, settings)
     return materialize(settings, *assets, day=DAY, definitions=made, raise_on_error=raise_on_error)
+
+
+def chats_in(settings: Settings, texts: Mapping[str, str]) -> None:
+    """Chats of the day in `llm_chat`: what was asked, by their event ids."""
+    publish(
+        settings,
+        [
+            event(
+                "llm.chat.persist",
+                {
+                    "messages": [{"role": "user", "content": text}],
+                    "response": {"content": "Well.", "finish_reason": "stop"},
+                },
+                event_id=event_id,
+                correlation_id=f"session-{event_id}",
+            )
+            for event_id, text in texts.items()
+        ],
+    )
+    asyncio.run(drain(settings))
+    materialize(settings, "llm_chat", day=DAY)
 
 
 def with_slots(settings: Settings, *slots: Slot) -> Settings:

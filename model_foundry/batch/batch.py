@@ -204,6 +204,7 @@ class Batch:
             request=said.request,
             source_part=f"{target.name}/{said.custom_id}",
             correlation_id=f"batch-{self._digest[:16]}",
+            alone=True,
         )
 
     def _lines(self) -> Iterator["_Line"]:

@@ -1,6 +1,7 @@
 """When everything fails alike, asking on helps nobody: the first batch jobs of a recipe tell.
 
-An interactive job is somebody's own question, so it is asked whatever became of others. Pure.
+An interactive job is somebody's own question, so it is asked whatever became of others. And what
+is refused of one that is `alone` says nothing of those beside it. Pure.
 
 Belongs here: when it is enough. Does not: what is done then (`dispatcher`).
 """
@@ -8,6 +9,7 @@ Belongs here: when it is enough. Does not: what is done then (`dispatcher`).
 from collections import Counter
 from typing import Final
 
+from model_foundry.slot.errors import REFUSED
 from model_foundry.slot.jobs import Job
 from model_foundry.slot.outcome import Status
 
@@ -33,7 +35,7 @@ class Alike:
     def settled(self, job: Job, status: Status, error_kind: str | None) -> bool:
         """One more result; whether all so far, and enough of them, failed alike."""
         key, kind = of(job), error_kind if status == "failed" else None
-        if kind in _OF_ONE_JOB and status == "failed":
+        if kind in _OF_ONE_JOB or (job.alone and kind in REFUSED):
             return False
         if self._kinds.setdefault(key, kind) != kind or kind is None:
             self._kinds[key] = None  # for good

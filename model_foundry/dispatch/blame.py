@@ -22,11 +22,9 @@ from model_foundry.dispatch.choosing import Choosing
 from model_foundry.dispatch.queue import Waiting
 from model_foundry.dispatch.served_slot import ServedSlot
 from model_foundry.settings import Settings
-from model_foundry.slot.errors import ErrorKind, SlotError
+from model_foundry.slot.errors import REFUSED, ErrorKind, SlotError
 
 TURNED_AWAY: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "unavailable"})
-# The slot says it of this request, and would say it again.
-REFUSED: Final[frozenset[ErrorKind]] = frozenset({"bad_request", "too_long", "too_large"})
 PERHAPS_DEAD: Final[frozenset[ErrorKind]] = frozenset(
     {"connection", "timeout", "unavailable", "loading"}
 )
@@ -67,8 +65,8 @@ class Blame:
         if served.failing_at is None or now - served.failed_at > served.failing_limit_s:
             served.failing_at = now
             served.failures = 0
-        if error.kind == "loading" and served.loading_at is None:
-            served.loading_at = now
+        if error.kind == "loading":
+            served.loads(now)
         served.failed_at = now
         served.failures += 1
         rounds = served.failures // served.slot.parallel

@@ -13,38 +13,38 @@ is assigned ahead, so a slow slot gets less and no slot idles while a job of its
 - Whatever goes wrong with one job ends as that job's own result.
 
 Belongs here: the way of a job. Does not: which one a slot takes (`choosing`), what a failed attempt
-means (`blame`), slots that are away (`watching`), the source (`feeding`), HTTP (`client`), which
-places there are (`leases`), where results go (`landing`, `results`).
+means (`blame`), which jobs end without an answer (`giving_up`), slots that are away (`watching`),
+the source (`feeding`), HTTP (`client`), which places there are (`leases`), where results go
+(`landing`, `results`), what is counted (`stand`).
 """
 
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Final
 
-from model_foundry.dispatch import alike, deadlines, lengths
-from model_foundry.dispatch.alike import Alike
+from model_foundry.dispatch import deadlines, lengths
 from model_foundry.dispatch.announce import Announcer
 from model_foundry.dispatch.blame import Blame
 from model_foundry.dispatch.choosing import Choosing
 from model_foundry.dispatch.deadlines import Deadlines
 from model_foundry.dispatch.feeding import Feeding, Jobs
+from model_foundry.dispatch.giving_up import GivingUp
 from model_foundry.dispatch.landing import Land, Landing
 from model_foundry.dispatch.leases import Demand, Leases
 from model_foundry.dispatch.queue import Waiting
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.dispatch.served_slot import ServedSlot
 from model_foundry.dispatch.shape import prompt_bytes, shape_of
+from model_foundry.dispatch.stand import Stand, tell
 from model_foundry.dispatch.watching import watch
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.answers import Completion
 from model_foundry.slot.client import SlotClient
-from model_foundry.slot.errors import ErrorKind, SlotError
+from model_foundry.slot.errors import SlotError
 from model_foundry.slot.jobs import Job
 from model_foundry.slot.outcome import (
     Result,
@@ -55,8 +55,6 @@ from model_foundry.slot.outcome import (
     repaired,
     said,
 )
-
-UNASKABLE: Final[frozenset[ErrorKind]] = frozenset({"bad_request", "too_long", "too_large"})
 
 log = logging.getLogger(__name__)
 
@@ -126,32 +124,27 @@ class _Dispatch:
         self._settings = settings
         self._announcer = Announcer.where_wanted(settings, run_id)
         self._progress = progress
+        self._stand = Stand(self._served)
+        self._giving_up = GivingUp(self._choosing, self._stand, self._announcer, self._settle)
         places = sum(client.slot.parallel + client.slot.queue_ahead for client in clients)
         room = max(settings.inference_queue_jobs, 2 * places) + 2 * settings.inference_land_batch
         self._feeding = Feeding(room, live=live, idles=self._idles)
-        self._alike = Alike()
-        self._over: dict[alike.Of, str] = {}
-        self._ended: str | None = None
-        self._counting = asyncio.Semaphore(1)
-        self._taken = self._open = self._unlanded = 0
-        self._source_ended = False
+        # At once, of batch jobs and of others, which wait for none of them.
+        self._counting = {"batch": asyncio.Semaphore(1), "interactive": asyncio.Semaphore(2)}
         self._source_error: Exception | None = None
-        self._statuses: Counter[Status] = Counter()
-        self._error_kinds: Counter[str] = Counter()
-        self._input_tokens = self._output_tokens = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._started = time.monotonic()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, jobs: Jobs) -> DispatchReport:
+        now = time.monotonic()
         for served in self._served:
-            served.pause(self._started)
+            served.pause(now)
             self._spawn(
                 watch(
                     served,
                     self._settings,
                     self._announcer,
-                    still_away=self._give_up_what_is_dead,
+                    still_away=self._giving_up.dead,
                     is_well=self._pump,
                 )
             )
@@ -166,7 +159,8 @@ class _Dispatch:
         self._spawn(self._feed(jobs))
         self._spawn(self._landing.keep_on())
         if self._progress is not None:
-            self._spawn(self._tell(self._progress))
+            every_s = self._settings.inference_progress_s
+            self._spawn(tell(self._stand, self._progress, every_s))
         try:
             await self._end
         finally:
@@ -176,26 +170,8 @@ class _Dispatch:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._landing.land_rest()
         if self._progress is not None:
-            self._progress(self._stand())
-        return self._report()
-
-    def _report(self) -> DispatchReport:
-        return DispatchReport(
-            asked=self._taken,
-            cached=0,
-            ok=self._statuses["ok"],
-            rejected=self._statuses["rejected"],
-            failed=self._statuses["failed"],
-            error_kinds=dict(self._error_kinds),
-            input_tokens=self._input_tokens,
-            output_tokens=self._output_tokens,
-            wall_s=time.monotonic() - self._started,
-            telemetry_dropped=None if self._announcer is None else self._announcer.dropped,
-            ended=self._ended,
-            slots=tuple(
-                served.tally.figures(served.slot.name, served.slot.model) for served in self._served
-            ),
-        )
+            self._progress(self._stand.progress())
+        return self._stand.report(None if self._announcer is None else self._announcer.dropped)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -214,50 +190,54 @@ class _Dispatch:
             await self._feeding.feed(jobs, self._take)
         except Exception as error:
             self._source_error = error
-        self._source_ended = True
+        self._stand.source_ended = True
         self._end_if_done()
 
     def _take(self, job: Job) -> None:
-        self._taken += 1
-        self._open += 1
-        self._unlanded += 1
-        waiting = Waiting(job, self._taken)
-        self._deadlines.begin(waiting)
-        slots = self._choosing.by_role.get(job.role)
-        if slots is None:
-            roles = ", ".join(sorted(self._choosing.by_role))
-            why = f"no slot serves the role {job.role}; served: {roles}"
-            self._ended = self._ended or why
-            self._give_up(waiting, "no_slot", why)
-        elif (over := self._over.get(alike.of(job))) and job.priority == "batch":
-            self._give_up(waiting, "not_asked", over)
-        elif (served := lengths.in_doubt(waiting, slots)) is not None:
-            self._spawn(self._count_and_put(waiting, served))
-        else:
-            self._put(waiting)
+        waiting = Waiting(job, self._stand.take())
+        with self._own_end_of(waiting):
+            self._deadlines.begin(waiting)
+            slots = self._choosing.by_role.get(job.role)
+            if slots is None:
+                self._giving_up.of_no_role(waiting)
+            elif self._giving_up.over(waiting):
+                pass
+            elif (served := lengths.in_doubt(waiting, slots)) is not None:
+                self._spawn(self._count_and_put(waiting, served))
+            else:
+                self._put(waiting)
 
     async def _count_and_put(self, waiting: Waiting, served: ServedSlot) -> None:
-        async with self._counting:
-            await lengths.count(waiting, served)
-        expires_at = deadlines.expires_at(waiting)
-        if expires_at is not None and expires_at <= asyncio.get_running_loop().time():
-            self._give_up(waiting, "deadline", deadlines.missed(waiting))
-        else:
-            self._put(waiting)
+        with self._own_end_of(waiting):
+            async with self._counting[waiting.job.priority]:
+                await lengths.count(waiting, served)
+            expires_at = deadlines.expires_at(waiting)
+            if expires_at is not None and expires_at <= asyncio.get_running_loop().time():
+                self._giving_up.one(waiting, "deadline", deadlines.missed(waiting))
+            elif not self._giving_up.over(waiting):
+                self._put(waiting)
 
     def _put(self, waiting: Waiting) -> None:
         if self._choosing.takers(waiting, time.monotonic()):
             self._choosing.put(waiting)
             self._pump()
         else:
-            self._give_up_unasked(waiting)
+            self._giving_up.unasked(waiting)
+
+    @contextmanager
+    def _own_end_of(self, waiting: Waiting) -> Iterator[None]:
+        """Whatever goes wrong with one job is that job's own end."""
+        try:
+            yield
+        except Exception as error:
+            self._end_of_error(waiting, error)
 
     def _end_if_done(self) -> None:
-        if not self._source_ended or self._end.done():
+        if not self._stand.source_ended or self._end.done():
             return
-        if self._open == 0:
+        if self._stand.open == 0:
             self._landing.hurry()
-        if self._unlanded > 0:
+        if self._stand.unlanded > 0:
             return
         if self._source_error is not None:
             self._end.set_exception(self._source_error)
@@ -318,7 +298,7 @@ class _Dispatch:
         def wake() -> None:
             if served is not None:
                 served.resting -= 1
-            self._give_up_what_is_dead()
+            self._giving_up.dead()
             self._pump()
 
         asyncio.get_running_loop().call_later(wait_s, wake)
@@ -363,8 +343,7 @@ class _Dispatch:
             self._pump()
             served.tally.add(answer.timings)
             served.read(waiting.size_bytes, answer.timings.input_tokens)
-            self._input_tokens += answer.timings.input_tokens or 0
-            self._output_tokens += answer.timings.output_tokens or 0
+            self._stand.answer(answer.timings)
             self._judge(waiting, answer)
         elif isinstance(answer, SlotError):
             if self._announcer is not None:
@@ -374,80 +353,36 @@ class _Dispatch:
             if self._blame.may_ask_again(served, waiting, answer, now):
                 self._put(waiting)
             else:
-                self._give_up_asked(waiting, answer)
-            self._give_up_what_is_dead()
+                self._giving_up.asked(waiting, answer)
+            self._giving_up.dead()
         elif isinstance(answer, TimeoutError):  # an attempt's own time limit is a SlotError
             served.said_nothing(waiting.shape)
             if self._announcer is not None:
                 self._announcer.unanswered(waiting, "deadline", elapsed_s)
-            self._give_up(waiting, "deadline", deadlines.missed(waiting))
+            self._giving_up.one(waiting, "deadline", deadlines.missed(waiting))
         else:
             served.said_nothing(waiting.shape)
             raise answer
 
     def _end_of_error(self, waiting: Waiting, error: Exception) -> None:
-        """Whatever went wrong with one job is that job's own end."""
         log.error("job %s: %s", waiting.job.job_id, error, exc_info=error)
-        queue = self._choosing.queue_of(waiting)
-        if waiting in queue:
-            queue.take(waiting)
+        if waiting.job.role in self._choosing.by_role:
+            self._leave_queue(waiting)
         self._settle(waiting, "failed", None, "internal", f"{type(error).__name__}: {error}")
 
     def _expire(self, waiting: Waiting) -> None:
         """End a job that waits; of one that is being asked, the attempt ends by itself."""
+        if self._leave_queue(waiting):
+            with self._own_end_of(waiting):
+                self._giving_up.one(waiting, "deadline", deadlines.missed(waiting))
+
+    def _leave_queue(self, waiting: Waiting) -> bool:
+        """Whether it was there."""
         queue = self._choosing.queue_of(waiting)
         if waiting in queue:
             queue.take(waiting)
-            self._give_up(waiting, "deadline", deadlines.missed(waiting))
-
-    # Jobs that nobody can answer.
-
-    def _give_up_what_is_dead(self) -> None:
-        """What only slots could have answered that are away for good fails."""
-        for waiting in self._choosing.without_hope(time.monotonic()):
-            self._choosing.queue_of(waiting).take(waiting)
-            self._give_up_unasked(waiting)
-
-    def _give_up_unasked(self, waiting: Waiting) -> None:
-        """No slot can be asked any more."""
-        if waiting.barred and waiting.last_error is not None:
-            self._give_up_asked(waiting, waiting.last_error)
-            return
-        role = waiting.job.role
-        troubles = "; ".join(
-            f"{served.slot.name}: {served.trouble}" for served in self._choosing.by_role[role]
-        )
-        why = f"no slot of role {role} answers ({troubles})"
-        self._ended = self._ended or why
-        self._give_up(waiting, "no_slot", why)
-
-    def _give_up_asked(self, waiting: Waiting, error: SlotError) -> None:
-        """Every slot that could be asked was."""
-        now, role = time.monotonic(), waiting.job.role
-        slots = self._choosing.by_role[role]
-        if all(served.dead(waiting.shape.endpoint, now) for served in slots):
-            waiting.barred = frozenset()
-            self._give_up_unasked(waiting)
-        else:
-            self._give_up(waiting, error.kind, str(error))
-
-    def _stop_if_alike(
-        self, job: Job, status: Status, error_kind: str | None, error: str | None
-    ) -> None:
-        if not self._alike.settled(job, status, error_kind):
-            return
-        why = (
-            f"the first {alike.ENOUGH_JOBS} jobs of {job.recipe} for the role {job.role} failed "
-            f"alike, so no more are asked; the last: {error_kind}: {error}"
-        )
-        log.error("%s", why)
-        self._over[alike.of(job)] = why
-        self._ended = self._ended or why
-        for waiting in self._choosing.waiting(job.role):
-            batch = waiting.job.priority == "batch" and not waiting.attempts
-            if batch and alike.of(waiting.job) == alike.of(job):
-                self._choosing.queue_of(waiting).take(waiting)
-                self._give_up(waiting, "not_asked", why)
+            return True
+        return False
 
     # Results.
 
@@ -467,17 +402,6 @@ class _Dispatch:
             self._put(waiting)
             return
         self._settle(waiting, verdict.status, answer, verdict.error_kind, verdict.error)
-
-    def _give_up(self, waiting: Waiting, error_kind: str, error: str) -> None:
-        if self._announcer is not None and not waiting.attempts:
-            self._announcer.unasked(waiting.job, error_kind)
-        if waiting.sent_back is not None and error_kind in UNASKABLE:
-            # The repair cannot be asked for: the answer stays as unfit as it was.
-            unfit = judged(waiting.sent_back, waiting.job.request)
-            error = f"{unfit.error} (asked to repair it: {error})"
-            self._settle(waiting, "rejected", waiting.sent_back, unfit.error_kind, error)
-            return
-        self._settle(waiting, "failed", None, error_kind, error)
 
     def _settle(
         self,
@@ -509,11 +433,8 @@ class _Dispatch:
                 else None,
             )
         )
-        self._open -= 1
-        self._statuses[status] += 1
-        if error_kind is not None:
-            self._error_kinds[error_kind] += 1
-        self._stop_if_alike(waiting.job, status, error_kind, error)
+        self._stand.settle(status, error_kind)
+        self._giving_up.alike(waiting.job, status, error_kind, error)
         self._end_if_done()
 
     def _longest_context(self, waiting: Waiting) -> int:
@@ -522,31 +443,6 @@ class _Dispatch:
         return max(served.slot.context_tokens for served in slots)
 
     def _landed(self, results: Sequence[Result]) -> None:
-        self._unlanded -= len(results)
+        self._stand.land(len(results))
         self._feeding.landed(result.job for result in results)
         self._end_if_done()
-
-    # Progress.
-
-    async def _tell(self, progress: Callable[[Progress], None]) -> None:
-        while True:
-            await asyncio.sleep(self._settings.inference_progress_s)
-            progress(self._stand())
-
-    def _stand(self) -> Progress:
-        wall_s = time.monotonic() - self._started
-        done = self._taken - self._open
-        eta_s = wall_s / done * self._open if self._source_ended and done else None
-        return Progress(
-            done=done,
-            total=self._taken,
-            total_is_final=self._source_ended,
-            ok=self._statuses["ok"],
-            rejected=self._statuses["rejected"],
-            failed=self._statuses["failed"],
-            output_tokens=self._output_tokens,
-            tokens_per_s=self._output_tokens / wall_s if wall_s > 0 else 0.0,
-            busy=sum(min(served.busy, served.cap) for served in self._served),
-            places=sum(served.cap for served in self._served),
-            eta_s=eta_s,
-        )

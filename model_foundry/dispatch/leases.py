@@ -228,11 +228,13 @@ class Leases:
                 wait_s = QUIET_LOOK_S if quiet else self._settings.inference_lease_s
                 timed = not await self._woken_within(connection, wait_s)
         finally:
-            with suppress(psycopg.Error, TimeoutError):
-                async with asyncio.timeout(FAREWELL_S):
-                    await connection.execute("SELECT pg_advisory_unlock_all()")
-                    await connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
-            await connection.close()
+            try:
+                with suppress(psycopg.Error, TimeoutError):
+                    async with asyncio.timeout(FAREWELL_S):
+                        await connection.execute("SELECT pg_advisory_unlock_all()")
+                        await connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+            finally:
+                await connection.close()
 
     async def _begin(self, connection: psycopg.AsyncConnection[Any]) -> None:
         async with asyncio.timeout(self._settings.connect_timeout_s):

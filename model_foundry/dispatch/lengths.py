@@ -22,7 +22,7 @@ def in_doubt(waiting: Waiting, slots: Sequence[ServedSlot]) -> ServedSlot | None
     smaller = [
         served
         for served in slots
-        if served.slot.context_tokens < largest and served.cap and _is_near(waiting, served)
+        if served.slot.context_tokens < largest and not served.locked and _is_near(waiting, served)
     ]
     return min(smaller, key=lambda served: served.slot.context_tokens, default=None)
 

@@ -41,6 +41,7 @@ class ServedSlot:
         self.suspect = asyncio.Event()
         self.paused_at: float | None = None
         self.loading_at: float | None = None
+        self.loading_seen_at = 0.0
         self.failing_at: float | None = None
         self.failed_at = 0.0
         self.failures = 0
@@ -86,15 +87,25 @@ class ServedSlot:
         self.failing_at = None
         self.loading_at = None
 
+    def loads(self, now: float) -> None:
+        """It says that it is loading a model."""
+        if self.loading_at is None or now - self.loading_seen_at > self.failing_limit_s:
+            self.loading_at = now
+        self.loading_seen_at = now
+
     def dead(self, endpoint: Endpoint, now: float) -> bool:
-        """Whether nothing is to be expected of it for an endpoint."""
+        """Whether nothing is to be expected of it for an endpoint.
+
+        What it said last counts, not how long ago: while nobody asked, it may have become well.
+        """
         if self.locked:
             return True
         if self.loading_at is not None:
-            return now - self.loading_at >= load_s_of(self.slot, self._settings)
+            loading_s = self.loading_seen_at - self.loading_at
+            return loading_s >= load_s_of(self.slot, self._settings)
         if self.paused_at is not None:
             return now - self.paused_at >= self._settings.inference_slot_dead_s
-        if self.failing_at is not None and now - self.failing_at >= self.failing_limit_s:
+        if self.failing_at is not None and self.failed_at - self.failing_at >= self.failing_limit_s:
             return True
         return self._gone(endpoint, now)
 

@@ -14,6 +14,8 @@ from model_foundry.slot.jobs import Endpoint, Request
 _FORMATS: Final = ("json_schema", "json_object", "text")
 # Lengths are told apart in steps of a quarter of an octave.
 _STEPS: Final = 4
+# No context is longer; a request may say any number.
+_MOST_TOKENS: Final = 2**40
 
 
 class Shape(NamedTuple):
@@ -24,7 +26,7 @@ class Shape(NamedTuple):
         response_format: its type; `other` if it is none of OpenAI's.
         tools: whether it offers tools.
         size_bytes: of the prompt's texts in UTF-8, rounded up.
-        max_tokens: of the answer; 0 where the request does not say.
+        max_tokens: of the answer; 0 where the request sets no limit.
         tokens: of the prompt, where a server has counted them.
     """
 
@@ -50,7 +52,7 @@ def shape_of(request: Request, size_bytes: int) -> Shape:
         response_format=None if told is None else named if named in _FORMATS else "other",
         tools=bool(request.tools),
         size_bytes=_rounded_up(size_bytes),
-        max_tokens=request.max_tokens or 0,
+        max_tokens=min(max(0, request.max_tokens or 0), _MOST_TOKENS),
     )
 
 
@@ -92,8 +94,10 @@ def prefixes(request: Request, longest: int) -> tuple[int, ...]:
     parts: Sequence[Any]
     if request.messages is not None:
         parts = [
-            (each.get("role"), content)
-            if isinstance(content := each.get("content"), str) and len(each) == 2
+            (role, content)
+            if isinstance(content := each.get("content"), str)
+            and isinstance(role := each.get("role"), str)
+            and len(each) == 2
             else msgspec.json.encode(each)
             for each in request.messages[:longest]
         ]

@@ -26,6 +26,7 @@ async def watch(
     is_well: Callable[[], None],
 ) -> None:
     """Look at a slot whenever it is suspect, until cancelled; it begins as one."""
+    told_of_loading = False
     while True:
         await served.suspect.wait()
         served.suspect.clear()
@@ -37,10 +38,11 @@ async def watch(
                 if announcer is not None:
                     announcer.paused(served.slot, error.kind)
             served.trouble = str(error)
-            if error.kind != "loading":
+            told_of_loading = error.kind == "loading"
+            if told_of_loading:
+                served.loads(time.monotonic())
+            else:
                 served.loading_at = None
-            elif served.loading_at is None:
-                served.loading_at = time.monotonic()
             served.suspect.set()
             still_away()
             await asyncio.sleep(settings.inference_probe_s)
@@ -49,6 +51,8 @@ async def watch(
                 log.info("slot %s answers again", served.slot.name)
                 if announcer is not None:
                     announcer.answers_again(served.slot)
+            if told_of_loading:  # else looks say nothing of it, and only an answer does
+                told_of_loading, served.loading_at = False, None
             served.cap = 0 if served.locked else cap
             served.paused_at = None
             is_well()

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -29,7 +29,6 @@ from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake.publish import publish_lines
 from model_foundry.requests.event import RECIPE, jobs_of, reply
-from model_foundry.results.claims import answered, longest_contexts
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, Kind, Priority
@@ -41,8 +40,6 @@ CHANNEL: Final = "model_foundry_requests"
 RANKS: Final[tuple[Priority, ...]] = ("interactive", "batch")
 # Between two looks if nothing is heard, and after one that failed.
 LOOK_S: Final = 1.0
-# Between two looks at jobs that somebody else may have asked.
-RECHECK_S: Final = 10.0
 # Published at once.
 REPLIES: Final = 500
 
@@ -73,20 +70,27 @@ async def answer(
         FoundryError: the fleet is wrong; PostgreSQL or NATS stays away: the requests wait.
     """
     answering = _Answering(kind, day, settings)
-    async with await postgres.connect_async(settings) as connection:
+    async with postgres.session(settings) as connection:
         await answering.look(connection)
     tasks = [asyncio.create_task(answering.listen()), asyncio.create_task(answering.reply())]
     try:
         async with aclosing(answering.jobs()) as jobs:
             report = await run_jobs(
-                jobs, settings=settings, progress=progress, landed=answering.landed, run_id=run_id
+                jobs,
+                settings=settings,
+                progress=progress,
+                landed=answering.landed,
+                known=answering.settle,
+                run_id=run_id,
             )
         await answering.flush()
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await answering.close()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await answering.close()
     answering.check()
     return Answered(report, answering.statuses, answering.payloads)
 
@@ -112,7 +116,6 @@ class _Answering:
         self._fleet = settings_fleet(settings)
         slots = self._fleet.in_profile(settings.profile)
         places = sum(slot.parallel + slot.queue_ahead for slot in slots)
-        self._contexts = longest_contexts(slots)
         self._room = max(settings.inference_queue_jobs, 2 * places)
         self._asked: dict[str, _Asked] = {}
         self._todo: dict[Priority, deque[Job]] = {rank: deque() for rank in RANKS}
@@ -122,7 +125,6 @@ class _Answering:
         self._changed, self._any_done = asyncio.Event(), asyncio.Event()
         self._noting: Connection | None = None
         self._failed: Exception | None = None
-        self._rechecked_at = time.monotonic()
 
     def check(self) -> None:
         """Raise what kept requests from being answered."""
@@ -152,7 +154,7 @@ class _Answering:
         return None
 
     async def _look_again(self) -> bool:
-        async with await postgres.connect_async(self._settings) as connection:
+        async with postgres.session(self._settings) as connection:
             return await self.look(connection)
 
     async def look(self, connection: Connection) -> bool:
@@ -163,17 +165,8 @@ class _Answering:
                 rows = await _rows(connection, "open", self._wanted(rank))
                 new += await asyncio.to_thread(self._read, rank, rows)
             self._asked |= {asked.row["event_id"]: asked for asked in new}
-            waiting = new
-            if time.monotonic() - self._rechecked_at > RECHECK_S:
-                self._rechecked_at = time.monotonic()
-                waiting = [*self._asked.values()]
-            unsettled = [job for asked in waiting for job in asked.jobs if job.job_id in asked.open]
-            known = await answered(connection, unsettled, self._contexts)
             for asked in new:
-                self._todo[asked.rank] += (job for job in asked.jobs if job.job_id not in known)
-            for asked in waiting:
-                self._settle(asked, known)
-            for asked in new:
+                self._todo[asked.rank] += asked.jobs
                 if not asked.jobs:
                     self._finish(asked)
         if new:
@@ -184,8 +177,7 @@ class _Answering:
         """Look whenever requests come, until cancelled."""
         while True:
             try:
-                async with await postgres.connect_async(self._settings) as connection:
-                    await connection.set_autocommit(True)
+                async with postgres.session(self._settings) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     while True:
                         await self.look(connection)
@@ -233,20 +225,19 @@ class _Answering:
     # Results, and replies.
 
     async def landed(self, results: Sequence[Result]) -> None:
-        """Note the results; the requests that have all of theirs are replied to."""
-        for result in results:
-            asked = self._asked.get(str(result.job.source_event_id))
-            if asked is not None:
-                self._settle(asked, {result.job.job_id})
-        self._changed.set()
+        """Note the results."""
+        self.settle(result.job for result in results)
 
-    def _settle(self, asked: _Asked, job_ids: Set[str]) -> None:
-        """Some jobs, if they are of this request, have a result."""
-        if settled := asked.open & job_ids:
-            asked.open -= settled
-            self._handed_on -= settled
-            if not asked.open:
-                self._finish(asked)
+    def settle(self, jobs: Iterable[Job]) -> None:
+        """These have a result; the requests that have all of theirs are replied to."""
+        for job in jobs:
+            self._handed_on.discard(job.job_id)
+            asked = self._asked.get(str(job.source_event_id))
+            if asked is not None and job.job_id in asked.open:
+                asked.open.discard(job.job_id)
+                if not asked.open:
+                    self._finish(asked)
+        self._changed.set()
 
     def _finish(self, asked: _Asked) -> None:
         self._done.append(asked)

@@ -7,7 +7,7 @@ Does not: when they are answered (`answering`), how (`dispatch`).
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -25,6 +25,8 @@ RECIPE: Final = "request"
 SCHEMA_CHECK_S: Final = 0.2
 # NATS takes a mebibyte unless its `max_payload` says otherwise.
 REPLY_MAX_BYTES: Final = 1_000_000
+# Of texts in it that whoever asked, or a server, may have made as long as they like.
+SAID_MAX_CHARS: Final = 2_000
 Status = Literal["ok", "rejected", "failed", "refused"]
 
 
@@ -33,10 +35,10 @@ class _Generation(msgspec.Struct, frozen=True):
     role: str = "worker"
     priority: Priority = "interactive"
     deadline_s: float | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    seed: int | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     stop: list[str] | None = None
     response_format: dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None
@@ -105,6 +107,7 @@ def jobs_of(
             source_event_id=row["event_id"],
             source_part=part,
             correlation_id=row["correlation_id"],
+            alone=True,
         )
         for part, request in parts
     ]
@@ -151,7 +154,7 @@ def reply(
     digest = hashlib.sha256(row["event_id"].encode()).hexdigest()[:32]
     payload: dict[str, Any] = {"request_event_id": row["event_id"]}
     if refusal is not None:
-        payload |= {"status": "refused", "error": refusal}
+        payload |= {"status": "refused", "error": refusal[:SAID_MAX_CHARS]}
     else:
         payload |= _answer(kind, row["request"], results)
         if len(msgspec.json.encode(payload)) > REPLY_MAX_BYTES:
@@ -173,10 +176,12 @@ def _answer(
 ) -> dict[str, Any]:
     bad = next((result for result in results if result["status"] != "ok"), None)
     status: Status = bad["status"] if bad else "ok"
+    error = f"{bad['error_kind']}: {bad['error']}" if bad else _unchecked(results)
+    model = next((result["response_model"] for result in results), None)
     answer: dict[str, Any] = {
         "status": status,
-        "error": f"{bad['error_kind']}: {bad['error']}" if bad else _unchecked(results),
-        "model": next((result["response_model"] for result in results), None),
+        "error": error and error[:SAID_MAX_CHARS],
+        "model": model and model[:SAID_MAX_CHARS],
         "slots": sorted({result["slot"] for result in results if result["slot"]}),
         "usage": {
             "prompt_tokens": sum(result["input_tokens"] or 0 for result in results),

@@ -13,8 +13,10 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Callable,
     Iterable,
     Mapping,
+    Sequence,
 )
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
@@ -45,16 +47,22 @@ T = TypeVar("T")
 class Claims:
     """The jobs of a source that have no answer and that no other run asks.
 
-    `cached` counts those that have an answer, whoever asked.
+    `cached` counts those that have an answer, whoever asked; `known` is told of them.
     """
 
     def __init__(
-        self, source: Jobs, shown: Presence, patiently: Patient, contexts: Mapping[str, int]
+        self,
+        source: Jobs,
+        shown: Presence,
+        patiently: Patient,
+        contexts: Mapping[str, int],
+        known: Callable[[Sequence[Job]], None] | None = None,
     ) -> None:
         self._source = source
         self._presence = shown
         self._patiently = patiently
         self._contexts = contexts
+        self._known = known
         self._seen: set[str] = set()
         self._others: dict[str, Job] = {}
         self.cached = 0
@@ -120,21 +128,16 @@ class Claims:
         async def work(connection: Connection) -> tuple[set[str], set[str]]:
             claimed = await _ids(connection, "claim", values)
             # Looked up after it was claimed: what landed in between had been another's.
-            return claimed, await answered(connection, jobs.values(), self._contexts)
+            return claimed, await _ids(connection, "answered", values)
 
         claimed, done = await self._patiently(work)
         self.cached += len(done)
+        if done and self._known is not None:
+            self._known([job for job_id, job in jobs.items() if job_id in done])
         self._others.update(
             (job_id, job) for job_id, job in jobs.items() if job_id not in claimed | done
         )
         return [job for job_id, job in jobs.items() if job_id in claimed - done]
-
-
-async def answered(
-    connection: Connection, jobs: Iterable[Job], contexts: Mapping[str, int]
-) -> set[str]:
-    """The ids of those that need not be asked again, where a role's slots take so many tokens."""
-    return await _ids(connection, "answered", _asked(jobs, contexts))
 
 
 def _asked(jobs: Iterable[Job], contexts: Mapping[str, int]) -> dict[str, Any]:

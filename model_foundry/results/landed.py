@@ -23,7 +23,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.results.claims import Claims, longest_contexts
 from model_foundry.settings import Settings
-from model_foundry.slot.jobs import storable
+from model_foundry.slot.jobs import Job, storable
 from model_foundry.slot.outcome import Result
 from model_foundry.slot.timings import Timings
 from model_foundry.store import row_errors
@@ -47,6 +47,7 @@ async def run_jobs(
     slots: Sequence[Slot] | None = None,
     progress: Callable[[Progress], None] | None = None,
     landed: Landed | None = None,
+    known: Callable[[Sequence[Job]], None] | None = None,
     run_id: str | None = None,
 ) -> DispatchReport:
     """Ask the jobs that have no answer yet, and keep every result; the rest is counted as cached.
@@ -55,11 +56,13 @@ async def run_jobs(
         jobs: a job that comes twice is asked once, and one that another run is asking not at all:
             this run waits for its answer, and asks if none comes. Of a list, interactive jobs are
             taken first. An asynchronous source is read as it comes, so that nothing urgent waits
-            in it; a plain one as there is room.
+            in it. Any other iterable is read as there is room: an interactive job in it waits
+            until enough of those before it have landed.
         settings: the database, the fleet and its profile, the limits.
         slots: those to use instead of the profile's.
         progress: see `dispatch`; `cached` says how many had an answer so far.
         landed: told of results that have just been kept; what it raises ends the dispatch.
+        known: told of jobs that have an answer already, or by now, from another run.
         run_id: see `dispatch`.
 
     Raises:
@@ -72,7 +75,7 @@ async def run_jobs(
 
     # Looking up and landing wait for each other's transactions no more than two runs do.
     looking, landing = Patient(settings), Patient(settings)
-    claims = Claims(jobs, leases.presence, looking, longest_contexts(slots))
+    claims = Claims(jobs, leases.presence, looking, longest_contexts(slots), known)
     unstored: list[Unstored] = []
 
     async def keep(results: Sequence[Result]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from model_foundry.slot.calls import Calls
 from model_foundry.slot.errors import SlotError, error_object
-from model_foundry.slot.finish import GAVE_UP, finish_reason
+from model_foundry.slot.finish import GAVE_UP, finish_reason, without_end
 from model_foundry.slot.framing import Frames, Origin
 from model_foundry.slot.jobs import Endpoint
 from model_foundry.slot.text import paired
@@ -23,6 +23,7 @@ from model_foundry.slot.timings import Timings, timings_of
 
 RAW_MAX_BYTES: Final = 64 * 1024
 QUOTE_MAX_CHARS: Final = 300
+MODEL_MAX_CHARS: Final = 500
 _NESTED: Final = 8  # lists of parts in parts; two are known
 _FIGURES: Final = ("model", "usage", "timings", "metrics")
 # The first that says something: several often hold the same.
@@ -122,7 +123,7 @@ class Reading:
         text, reasoning = paired(self._text), paired(self._reasoning) or None
         if self._endpoint == "chat":
             split = told(text, thought_elsewhere=reasoning is not None)
-            text = split.text
+            text = without_end(split.text)
             reasoning = "\n".join(filter(None, (reasoning, split.thinking))) or None
         if self._refusal and not text:
             text, reason = paired(self._refusal), "content_filter"
@@ -143,7 +144,7 @@ class Reading:
             reasoning=reasoning,
             tool_calls=calls,
             finish_reason=reason,
-            response_model=paired([model]) if isinstance(model, str) else None,
+            response_model=paired([model[:MODEL_MAX_CHARS]]) if isinstance(model, str) else None,
             timings=timings,
             raw=self.raw,
         )

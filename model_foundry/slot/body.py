@@ -36,10 +36,12 @@ class Habits(NamedTuple):
         return cls(slot.stream_options, frozenset(slot.omit), dict(slot.rename.items()))
 
     def after(self, status: int, said: Said, body: Mapping[str, Any]) -> "Habits | None":
-        """What a refusal of a body teaches; None: nothing, it is about something else."""
-        if status not in {400, 422}:
-            return None
-        words = said.words
+        """What a refusal of a body teaches; None: nothing new, or it is about something else."""
+        learnt = self._taught(said.words, body) if status in {400, 422} else self
+        # What `extra_body` says is sent whatever was learnt, and would be refused for ever.
+        return None if learnt == self else learnt
+
+    def _taught(self, words: str, body: Mapping[str, Any]) -> "Habits":
         if "stream_options" in words and "stream_options" in body:
             return self._replace(stream_options=False)
         if "max_completion_tokens" in words and "max_tokens" in body:
@@ -48,7 +50,7 @@ class Habits(NamedTuple):
             for name in _DISPENSABLE:
                 if name in words and name in body:
                     return self._replace(omit=self.omit | {name})
-        return None
+        return self
 
     def beside(self, other: "Habits") -> "Habits":
         """What was learnt by two attempts at once."""
@@ -59,19 +61,12 @@ class Habits(NamedTuple):
         )
 
 
-def body_of(slot: Slot, habits: Habits, request: Request, id_slot: int | None) -> dict[str, Any]:
-    """The whole body; always streamed.
-
-    Args:
-        slot: whose model and dialect it is for.
-        habits: of its server.
-        request: what is asked.
-        id_slot: the place of llama.cpp's cache that is preferred.
+def body_of(slot: Slot, habits: Habits, request: Request) -> dict[str, Any]:
+    """The whole body of a request, for a slot's model and dialect and its server's habits; always
+    streamed.
     """
     parameters = _thought(_shaped(request, slot), request, slot.runtime)
     parameters |= _tools(request, slot.runtime)
-    if id_slot is not None and slot.runtime == "llama.cpp":
-        parameters["id_slot"] = id_slot
     body: dict[str, Any] = {"model": slot.model}
     for name, value in parameters.items():
         if name not in habits.omit:
@@ -103,7 +98,7 @@ def _shaped(request: Request, slot: Slot) -> dict[str, Any]:
     if shape is None or slot.response_format == "json_schema":
         return parameters
     kind = shape.get("type")
-    if slot.response_format == "none" or kind not in {"json_schema", "json_object"}:
+    if slot.response_format == "none" or kind not in ("json_schema", "json_object"):
         del parameters["response_format"]
     elif kind == "json_schema":
         parameters["response_format"] = {"type": "json_object"}

@@ -1,9 +1,12 @@
 """The tool calls of an answer, put together from whatever pieces a server sends. Pure."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+import msgspec
 
 from model_foundry.slot.text import paired
 
@@ -70,7 +73,7 @@ class Calls:
             {
                 "id": paired([call.id]) or f"call_{number}",
                 "type": paired([call.type]),
-                "function": {"name": paired([call.name]), "arguments": paired(call.arguments)},
+                "function": {"name": paired([call.name]), "arguments": call.told_arguments()},
             }
             for number, call in enumerate(said)
         ]
@@ -94,6 +97,16 @@ class _Call:
             self.name += name
         if arguments:
             self.arguments.append(arguments)
+
+    def told_arguments(self) -> str:
+        """As JSON in a text; an object that was put into a text twice is taken out of one."""
+        arguments = paired(self.arguments)
+        if arguments[:1] == '"':
+            with contextlib.suppress(ValueError, RecursionError):
+                inner = msgspec.json.decode(arguments)
+                if isinstance(msgspec.json.decode(inner), dict):
+                    return paired([inner])
+        return arguments
 
     def ended_by(self, call_id: str, name: str, arguments: str) -> bool:
         """Whether a piece that would go on with this call is another one.

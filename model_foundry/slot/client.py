@@ -82,15 +82,8 @@ class SlotClient:
 
     # Requests.
 
-    async def ask(
-        self, job: Job, request: Request | None = None, *, id_slot: int | None = None
-    ) -> Completion:
+    async def ask(self, job: Job, request: Request | None = None) -> Completion:
         """Send the job's request once, or another one on its behalf (a repair turn).
-
-        Args:
-            job: on whose behalf.
-            request: instead of the job's own.
-            id_slot: the place of llama.cpp's cache that is preferred.
 
         Raises:
             SlotError: whatever went wrong.
@@ -99,7 +92,7 @@ class SlotClient:
         habits = self._habits
         with self._slot_errors():
             while True:
-                body = body_of(self.slot, habits, request, id_slot)
+                body = body_of(self.slot, habits, request)
                 answer = await self._send(job, request, body)
                 if isinstance(answer, Completion):
                     self._learn(habits)
@@ -125,8 +118,9 @@ class SlotClient:
                 take=reading.feed,
             )
         except SlotError as error:
-            # The end may have come, and only the connection's has not.
-            if error.kind not in {"timeout", "connection"} or reading.first_token_ms is None:
+            # The end may have come, and only the connection's has not: `Content-Length` may be
+            # wrong, or missing.
+            if error.kind not in {"timeout", "connection"}:
                 raise
             with contextlib.suppress(SlotError, ValueError):
                 return self._without_key(reading.completion(_elapsed_ms(started)))
@@ -240,11 +234,12 @@ class SlotClient:
     async def count_tokens(self, request: Request) -> int | None:
         """The tokens of a request's prompt, by the server's own tokenizer and chat template.
 
-        None where it has none (runtime `openai`), or none that answers within `inference_look_s`.
+        None where it has none (runtime `openai`), or none that answers within `inference_look_s`:
+        such a one is not asked again.
         """
         if not self._counts_tokens:
             return None
-        body = body_of(self.slot, self._habits, request, None)
+        body = body_of(self.slot, self._habits, request)
         with contextlib.suppress(SlotError, ValueError, RecursionError, TypeError):
             if self.slot.runtime == "vllm":
                 return (await self._told("/tokenize", _tokenizable(body), _Counted)).count
@@ -256,7 +251,11 @@ class SlotClient:
         return None
 
     async def _told(self, path: str, body: Mapping[str, Any], form: type[T]) -> T:
-        answer = await self._get(self._root + path, self._settings.inference_look_s, body)
+        try:
+            answer = await self._get(self._root + path, self._settings.inference_look_s, body)
+        except SlotError as error:
+            self._counts_tokens = error.kind != "timeout"
+            raise
         if isinstance(answer, Refused):
             self._counts_tokens = answer.status not in _NOT_THERE
             raise self._failure(answer)
@@ -338,7 +337,7 @@ def _tokenizable(body: Mapping[str, Any]) -> dict[str, Any]:
 def _encoded(body: Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(body)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         detail = f"the request is no JSON: {type(error).__name__}"
         raise SlotError("bad_request", detail) from None
 

@@ -36,7 +36,9 @@ def decoder_of(content_encoding: str) -> Decoder:
     match [name for name in names if name not in {"", "identity"}]:
         case []:
             return _Identity()
-        case ["gzip" | "x-gzip" | "deflate"]:
+        case ["gzip" | "x-gzip"]:
+            return _Zlib(or_plain=True)
+        case ["deflate"]:
             return _Zlib()
         case ["br"]:
             return _Brotli()
@@ -49,18 +51,32 @@ class _Identity:
 
 
 class _Zlib:
-    """gzip (also in several members), zlib, and deflate without a head, which some servers send."""
+    """gzip (also in several members), zlib, and deflate without a head, which some servers send.
 
-    def __init__(self) -> None:
+    With `or_plain`, what has no head is no deflate, but not compressed at all: a proxy that decoded
+    an answer may leave its header.
+    """
+
+    def __init__(self, *, or_plain: bool = False) -> None:
+        self._or_plain = or_plain
+        self._plain = False
         self._head = b""
         self._inner: zlib._Decompress | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        if self._plain:
+            yield data
+            return
         if self._inner is None:
             data = self._head = self._head + data
             if len(data) < _HEAD_BYTES:
                 return
-            self._inner = zlib.decompressobj(_window_bits(data))
+            window_bits = _window_bits(data)
+            if self._or_plain and window_bits < 0:
+                self._plain = True
+                yield data
+                return
+            self._inner = zlib.decompressobj(window_bits)
         try:
             more = True
             while data or more:

@@ -20,6 +20,8 @@ ErrorKind = Literal[
     "forbidden",
     "not_found",
 ]
+# The server says it of the request, and would say it again.
+REFUSED: Final[frozenset[ErrorKind]] = frozenset({"bad_request", "too_long", "too_large"})
 RETRYABLE: Final[frozenset[ErrorKind]] = frozenset(
     {
         "timeout",
@@ -57,14 +59,23 @@ _KINDS: Final[Mapping[int, ErrorKind]] = {
     403: "forbidden",
     404: "not_found",
     405: "not_found",
+    407: "unauthorized",
     408: "timeout",
     410: "not_found",
-    413: "bad_request",
+    421: "unavailable",
     425: "unavailable",
     429: "rate_limited",
+    451: "forbidden",
+    501: "not_found",
     502: "unavailable",
     503: "unavailable",
     504: "timeout",
+    # Cloudflare's, for a server behind it that is away; and Anthropic's "overloaded".
+    520: "unavailable",
+    521: "unavailable",
+    522: "unavailable",
+    523: "unavailable",
+    524: "timeout",
     529: "unavailable",
 }
 

@@ -6,6 +6,7 @@ hold headers. Does not: what is asked or answered (`client`, `answers`).
 
 import asyncio
 import contextlib
+import io
 import os
 import ssl
 import time
@@ -26,6 +27,7 @@ AFTER_END_S: Final = 1.0
 ERROR_BODY_S: Final = 5.0
 _END: Final = b"[DONE]"
 _HEAD_MAX_BYTES: Final = 64 * 1024
+_IN_ONE_PIECE_BYTES: Final = 512 * 1024
 _SUCCESS: Final = range(200, 300)
 
 Take = Callable[[bytes, float], None]
@@ -97,7 +99,8 @@ class Exchanges:
                 response = await (self._session or self._open()).request(
                     "GET" if body is None else "POST",
                     url,
-                    data=body,
+                    # aiohttp takes a large one only in pieces, so that others go on meanwhile.
+                    data=io.BytesIO(body) if body and len(body) > _IN_ONE_PIECE_BYTES else body,
                     headers=headers,
                     allow_redirects=False,
                 )

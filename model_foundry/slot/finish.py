@@ -1,4 +1,4 @@
-"""Why an answer ended: the words that servers have for it, in OpenAI's. Pure."""
+"""Why an answer ended: the words that servers have for it, in OpenAI's, and their tokens. Pure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -32,6 +32,30 @@ _FAILED: Final = (
 )
 # The server gave up, not the model: the same request may be answered the next time.
 GAVE_UP: Final = frozenset(_FAILED.split())
+
+
+# What ends a turn, by the template of a model.
+_TOKENS: Final = (
+    *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
+    *("<|return|>", "<|END_OF_TURN_TOKEN|>", "<end_of_turn>", "<eos>", "<｜end▁of▁sentence｜>"),
+)
+
+
+def without_end(text: str) -> str:
+    """A chat's text without the tokens that ended it, where its server leaves them in."""
+    rest = text
+    while (cut := _cut(rest.rstrip())) is not None:
+        rest = cut
+    return rest
+
+
+def _cut(text: str) -> str | None:
+    """Without the token at its end; None if there is none."""
+    for token in _TOKENS:
+        if text.endswith(token):
+            return text[: -len(token)]
+    # What a mark of HTML may be as well.
+    return text[:-4] if text.endswith("</s>") and "<s>" not in text else None
 
 
 def finish_reason(value: object) -> str | None:

@@ -139,6 +139,8 @@ class Frames:
             found = [_decode(text)]
         except (ValueError, RecursionError):
             stripped = text.strip()
+            while stripped.startswith(b"data:"):  # an event within an event
+                stripped = stripped[5:].lstrip()
             if not stripped.startswith((b"{", b"[", b'"')) or stripped.startswith(b"[DONE]"):
                 self._said(stripped.decode("utf-8", "replace"))
                 return True

@@ -77,7 +77,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `source_event_ids` names all of the events, if there were several. `source_row` is what is kept
     of the source row beside the result. `deadline_s` is counted from when the job is taken from its
     source; None for the setting `inference_deadline_s`. `accept` says whether JSON may stand in a
-    Markdown fence (`outcome.as_accepted`); it is no part of the job's identity.
+    Markdown fence (`outcome.as_accepted`); it is no part of the job's identity. One that is `alone`
+    has nothing in common with the others of its recipe, as if each were somebody else's.
     """
 
     recipe: str
@@ -93,6 +94,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     priority: Priority = "batch"
     deadline_s: float | None = None
     accept: Accept = "strict"
+    alone: bool = False
 
     def __post_init__(self) -> None:
         if not self.source_event_ids and self.source_event_id is not None:

@@ -32,7 +32,7 @@ def limits_of(slot: Slot, request: Request, body_bytes: int, settings: Settings)
 
     First byte: the silence, the time for the prompt, a declared `load_s`, and where requests wait
     in the server's own queue (`queue_ahead`) the answer of whoever is before. The whole: that, and
-    the time for `max_tokens`, or without it for a full context.
+    the time for `max_tokens`, but for a full context without it or beyond it.
     """
     expected = slot.expected
     pp = PP_TOKENS_PER_S
@@ -42,7 +42,9 @@ def limits_of(slot: Slot, request: Request, body_bytes: int, settings: Settings)
         tg = expected.tg_tokens_per_s[0] if expected.tg_tokens_per_s else tg
     idle_s = idle_s_of(slot, settings)
     prompt_s = FACTOR * body_bytes / BYTES_PER_TOKEN / pp
-    answer_s = FACTOR * (request.max_tokens or slot.context_tokens) / tg
+    asked_tokens = request.max_tokens or 0  # servers take -1 for no limit
+    most = slot.context_tokens
+    answer_s = FACTOR * (asked_tokens if 0 < asked_tokens < most else most) / tg
     first_s = idle_s + prompt_s + (slot.load_s or 0.0) + (answer_s if slot.queue_ahead else 0.0)
     return Limits(first_s, idle_s, first_s + answer_s)
 

@@ -6,6 +6,7 @@ understood demands nothing, and a judgement raises nothing.
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -16,12 +17,15 @@ from model_foundry.fleet.file import Slot
 from model_foundry.slot.answers import Completion
 from model_foundry.slot.fences import json_within
 from model_foundry.slot.jobs import Job, Request
-from model_foundry.slot.schemas import checked
+from model_foundry.slot.schemas import CHECK_S, checked
 from model_foundry.slot.timings import together
 
 Status = Literal["ok", "rejected", "failed"]
 # How an answer ends that is not whole; any other word, also a new one, is an end.
 CUT_OFF: Final = frozenset({"length", "content_filter"})
+# A server may put anything into what is said of its answer, of any length.
+ERROR_MAX_CHARS: Final = 1_000
+NAME_MAX_CHARS: Final = 100
 # Answers of the wrong shape: worth another turn.
 REPAIRABLE: Final = frozenset(
     {"invalid_json", "schema_mismatch", "unknown_tool", "invalid_arguments", "no_tool_call"}
@@ -123,7 +127,7 @@ def repaired(unfit: Completion, answer: Completion) -> Completion:
 
 
 def _rejected(error_kind: str, error: str) -> Verdict:
-    return Verdict("rejected", error_kind, error)
+    return Verdict("rejected", error_kind, error[:ERROR_MAX_CHARS])
 
 
 def _measured(value: object, schema: object, error_kind: str, where: str = "") -> Verdict:
@@ -145,22 +149,30 @@ def _judged_json(text: str, schema: object) -> Verdict:
 
 def _judged_calls(calls: Sequence[Any], request: Request) -> Verdict:
     tools = _tools(request)
-    unchecked = []
+    unchecked: dict[str, None] = {}
+    ends = time.thread_time() + CHECK_S  # of all of them together
     for call in calls:
         function = _mapping(_mapping(call).get("function"))
         name, arguments = function.get("name"), function.get("arguments")
         if not isinstance(name, str) or name not in tools:
             known = ", ".join(tools) or "none"
-            return _rejected("unknown_tool", f"there is no tool {name!r}; known: {known}")
+            shown = name[:NAME_MAX_CHARS] if isinstance(name, str) else name
+            return _rejected("unknown_tool", f"there is no tool {shown!r}; known: {known}")
         try:
             value = msgspec.json.decode(arguments or "{}")
         except (TypeError, ValueError, RecursionError) as error:
             return _rejected("invalid_arguments", f"arguments of {name} are not JSON: {error}")
+        if time.thread_time() > ends:
+            unchecked[f"some arguments are not checked: that takes longer than {CHECK_S:g} s"] = (
+                None
+            )
+            continue
         verdict = _measured(value, tools[name], "invalid_arguments", f"arguments of {name}: ")
         if verdict.status != "ok":
             return verdict
-        unchecked += [verdict.error] if verdict.error else []
-    return Verdict("ok", None, "; ".join(unchecked) or None)
+        if verdict.error:
+            unchecked[verdict.error] = None
+    return Verdict("ok", None, "; ".join(unchecked)[:ERROR_MAX_CHARS] or None)
 
 
 # What a request asks for, in any shape that it may have.

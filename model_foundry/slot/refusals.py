@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from model_foundry.slot.errors import ErrorKind, SlotError
+from model_foundry.slot.errors import ErrorKind, SlotError, kind_of_status
 
 # Of an error's body: the rest is not read.
 BODY_MAX_BYTES: Final = 64 * 1024
@@ -21,32 +21,6 @@ TEXT_MAX_CHARS: Final = 1_000
 _READ_CHARS: Final = 8_000
 _KEY_MAX_CHARS: Final = 4_096
 
-_STATUSES: Final[Mapping[int, ErrorKind]] = {
-    401: "unauthorized",
-    402: "forbidden",
-    403: "forbidden",
-    404: "not_found",
-    405: "not_found",
-    407: "unauthorized",
-    408: "timeout",
-    413: "bad_request",
-    414: "bad_request",
-    421: "unavailable",
-    425: "unavailable",
-    429: "rate_limited",
-    451: "forbidden",
-    501: "not_found",
-    502: "unavailable",
-    503: "unavailable",
-    504: "timeout",
-    # Cloudflare's, for a server behind it that is away; and Anthropic's "overloaded".
-    520: "unavailable",
-    521: "unavailable",
-    522: "unavailable",
-    523: "unavailable",
-    524: "timeout",
-    529: "unavailable",
-}
 _TOO_LONG: Final = re.compile(
     r"exceed_context_size_error|context_length_exceeded|string_above_max_length"
     r"|(maximum|max|available|model'?s?) (model |input )?context (length|size|window)"
@@ -56,8 +30,10 @@ _TOO_LONG: Final = re.compile(
     r"|context (length|size|window)\b.{0,40}\b(exceed|overflow|too (small|long))"
     r"|context the overflows|loaded with context length"
     r"|(prompt|input|inputs|messages|request|conversation) (is|are) too (long|large)"
-    r"|too many (input |prompt )?tokens|(max_seq_len|max_model_len)"
+    r"|too many (input |prompt )?tokens|max_(seq_len|model_len|num_tokens|input_len)"
     r"|reduce (the )?(length|your prompt)|maximum number of (input )?tokens"
+    r"|max(imum)? (prompt|input) length|contextwindowexceeded"
+    r"|`?inputs`? (must have less than|tokens \+ `?max_new_tokens`? must be <=) \d"
 )
 _LOADING: Final = re.compile(
     r"loading (the )?model"
@@ -72,12 +48,25 @@ _NO_MODEL: Final = re.compile(
     r"model_not_found|(no such|unknown|could not find|cannot find) (\w+ )?model\b"
     r"|\bmodel\b.{0,200}\b(not found|does not exist|doesn't exist|no longer available)"
 )
+# Of this request, where the status speaks of the endpoint or of the server: no provider behind a
+# router takes its parameters, a filter has found something in it, a template cannot hold it.
+_OF_THE_REQUEST: Final = re.compile(
+    r"no (allowed |available )?(endpoints?|providers?) (\w+ ){0,4}(support|can handle|match)"
+    r"|(input|prompt|content|request) (was |is |has been )?(flagged|blocked|moderated)"
+    r"|content (management )?(policy|filter)|moderation"
+    r"|(image|audio|video|multimodal|tools?)( input| use)?s? (is|are) not supported"
+    r"|does not support (image|audio|video|multimodal|vision|tool)"
+    r"|\bjinja\b|roles must alternate|failed to (apply|render) (the )?(chat |prompt )?template"
+)
+_CRASHED: Final = re.compile(r"\bmodel\b.{0,60}\b(crashed|unloaded)\b|failed to load (the )?model")
 # Words that say more than the status does; the first that fits.
 _BY_WORDS: Final[Sequence[tuple[frozenset[int], re.Pattern[str], ErrorKind]]] = (
     (frozenset({425, 500, 502, 503, 504}), _LOADING, "loading"),
     (frozenset({429}), re.compile("insufficient_quota"), "forbidden"),
     (frozenset({400, 409, 413, 422, 500}), _TOO_LONG, "too_long"),
     (frozenset({400, 403}), _KEY, "unauthorized"),
+    (frozenset({403, 404, 500, 501}), _OF_THE_REQUEST, "bad_request"),
+    (frozenset({400, 404}), _CRASHED, "server_error"),
     (frozenset({400}), _NO_MODEL, "not_found"),
 )
 
@@ -120,6 +109,8 @@ def by_words(error: SlotError) -> ErrorKind:
             return "too_long"
         if error.kind != "bad_request" and _LOADING.search(words):
             return "loading"
+    if error.kind == "server_error" and _OF_THE_REQUEST.search(words):
+        return "bad_request"
     return error.kind
 
 
@@ -137,11 +128,7 @@ def _kind(status: int, words: str) -> ErrorKind:
     for statuses, pattern, kind in _BY_WORDS:
         if status in statuses and pattern.search(words):
             return kind
-    if status in _STATUSES:
-        return _STATUSES[status]
-    if status < HTTPStatus.BAD_REQUEST:
-        return "invalid_response"
-    return "bad_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    return kind_of_status(status)
 
 
 def _phrase(status: int) -> str:

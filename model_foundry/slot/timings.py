@@ -90,7 +90,7 @@ def timings_of(
 
     Args:
         total_ms: from the request's start to its last byte.
-        usage: OpenAI's `usage`.
+        usage: OpenAI's `usage`, or by the names of its Responses API.
         llama_cpp: llama.cpp's `timings`.
         vllm: vLLM's per-request `metrics`.
         first_token_ms: our own clock at the first token, where the answer was streamed.
@@ -98,9 +98,12 @@ def timings_of(
             is that of the first, the answer came in one piece and has no TG.
     """
     counted = _mapping(usage)
-    input_tokens = _count(counted.get("prompt_tokens"))
-    output_tokens = _count(counted.get("completion_tokens"))
-    cached_tokens = _count(_mapping(counted.get("prompt_tokens_details")).get("cached_tokens"))
+    input_tokens = _counted(counted, "prompt_tokens", "input_tokens")
+    output_tokens = _counted(counted, "completion_tokens", "output_tokens")
+    details = counted.get("prompt_tokens_details") or counted.get("input_tokens_details")
+    cached_tokens = _counted(_mapping(details), "cached_tokens")
+    if cached_tokens is None:  # DeepSeek's name for it, and Moonshot's place
+        cached_tokens = _counted(counted, "prompt_cache_hit_tokens", "cached_tokens")
     ours, theirs = _mapping(llama_cpp), _mapping(vllm)
     queue_ms: float | None = None
     if ours:
@@ -191,6 +194,12 @@ def _number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) and number >= 0 else None
+
+
+def _counted(usage: Mapping[str, Any], *names: str) -> int | None:
+    """The first of these that is a count."""
+    counts = (_count(usage.get(name)) for name in names)
+    return next((count for count in counts if count is not None), None)
 
 
 def _count(value: object) -> int | None:

@@ -5,6 +5,8 @@ runs LISTEN, and the lake reads in another session's snapshot.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import psycopg
@@ -45,10 +47,10 @@ async def require_own_session(settings: Settings, address: Address) -> None:
 
 async def _shares_processes(address: Address) -> bool:
     """Whether a session finds itself on another's process, or on another one than before."""
-    async with await _session(address) as one:
+    async with _session(address) as one:
         first = await _process(one)
         for _ in range(_LOOKS):
-            async with await _session(address) as another:
+            async with _session(address) as another:
                 # In a round robin, asking in turns would find each on a process of its own.
                 seen = {await _process(another), await _process(another)}
                 if first in seen or len(seen) > 1 or await _process(one) != first:
@@ -56,8 +58,13 @@ async def _shares_processes(address: Address) -> bool:
     return False
 
 
-async def _session(address: Address) -> Connection:
-    return await psycopg.AsyncConnection.connect(address.conninfo, autocommit=True)
+@asynccontextmanager
+async def _session(address: Address) -> AsyncIterator[Connection]:
+    connection = await psycopg.AsyncConnection.connect(address.conninfo, autocommit=True)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def _process(connection: Connection) -> int:

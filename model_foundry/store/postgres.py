@@ -5,7 +5,9 @@ Table names are unqualified everywhere; the connection's search_path decides the
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple
 
@@ -73,6 +75,24 @@ async def connect_async(settings: Settings) -> psycopg.AsyncConnection[TupleRow]
         await connection.close()
         raise _refused(address, error) from None
     return connection
+
+
+@asynccontextmanager
+async def session(settings: Settings) -> AsyncIterator[psycopg.AsyncConnection[TupleRow]]:
+    """A connection for reading (autocommit), closed whatever happens.
+
+    The connection's own context manager ends the transaction first, and leaves it open where that
+    is cancelled.
+
+    Raises:
+        FoundryError: as `connect`.
+    """
+    connection = await connect_async(settings)
+    try:
+        await connection.set_autocommit(True)
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _refused(address: Address, error: BaseException) -> BaseException:

@@ -28,6 +28,19 @@ def batch(env: Mapping[str, str], *arguments: object) -> Result:
     return CliRunner().invoke(app, ["batch", *map(str, arguments)], env=dict(env))
 
 
+def test_bad_lines_at_its_beginning_keep_no_other_from_being_asked(
+    settings: Settings, tmp_path: Path, out: Path
+) -> None:
+    lines = [line(f"bad-{n}", "!fault=400!") for n in range(30)]
+    lines += [line(f"good-{n}") for n in range(10)]
+    with FakeSlot(parallel=1) as fake:
+        done = batch(
+            environment(settings, fake.slot()), write(tmp_path / "in.jsonl", lines), "--out", out
+        )
+    assert done.exit_code == 1, done.output
+    assert custom_ids(out) == [f"good-{n}" for n in range(10)]
+
+
 def custom_ids(path: Path) -> list[str | None]:
     return [each["custom_id"] for each in read(path)]
 

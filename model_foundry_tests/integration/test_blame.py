@@ -281,6 +281,45 @@ async def test_what_some_answer_is_asked_to_the_end(limits: Settings) -> None:
     assert report.ended is None
 
 
+ROLES: list[Any] = [[], {}, 5, None, ["user"]]
+ODD_REQUESTS: list[dict[str, Any]] = [
+    *({"messages": [{"role": role, "content": "x"}]} for role in ROLES),
+    {"messages": [{"content": "x"}, {"role": "user", "content": [[], {}, 5]}]},
+    *({"max_tokens": number} for number in (10**400, -1, -(10**400), 0)),
+    {"response_format": {"type": []}},
+    {"tools": [{}, {"function": []}], "tool_choice": {"function": []}},
+]
+
+
+@pytest.mark.parametrize("takes", ["json_schema", "none"])
+async def test_a_request_of_any_shape_is_no_end_of_the_others(limits: Settings, takes: str) -> None:
+    chat = {"messages": [{"role": "user", "content": "Odd"}]}
+    odd = [
+        job(source_event_id=f"odd-{number}", request=Request(**chat | fields))
+        for number, fields in enumerate(ODD_REQUESTS)
+    ]
+    async with (
+        ToldSlot(lambda _: Told(), name="one") as one,
+        ToldSlot(lambda _: Told(), name="two") as two,
+    ):
+        slots = [each.slot(response_format=takes) for each in (one, two)]
+        _, landed = await run([*jobs(5), *odd, *jobs(5, "Later")], slots, limits)
+    assert [each.status for each in landed if each.job not in odd] == ["ok"] * 10
+    assert all(figures.error_kind != "timeout" for figures in landed)
+
+
+@pytest.mark.parametrize("kind", ["batch", "interactive"])
+async def test_what_is_refused_of_a_job_that_stands_alone_says_nothing_of_others(
+    limits: Settings, kind: str
+) -> None:
+    bad = list(jobs(2 * ENOUGH_JOBS, "Bad", priority=kind, alone=True))
+    good = list(jobs(20, "Good", priority=kind, alone=True))
+    async with ToldSlot(lambda asked: Told(400 if asked.prompt == "Bad" else 200)) as told:
+        report, landed = await run([*bad, *good], [told.slot()], limits)
+    assert ends(landed) == {"ok": 20, "bad_request": len(bad)}
+    assert report.ended is None
+
+
 @pytest.mark.parametrize(
     "shape",
     [

@@ -1,6 +1,7 @@
 """From jobs to rows of `inference_result`, on a real PostgreSQL: what lands, and what is asked."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -372,6 +373,23 @@ async def test_a_run_that_is_cancelled_leaves_its_jobs_to_others(limits: Setting
         async with asyncio.timeout(10):
             assert (await second).ok == 1
         assert fake.stats()["requests"] == 2
+
+
+async def test_a_run_that_is_cancelled_at_any_moment_leaves_nothing_open(limits: Settings) -> None:
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    with FakeSlot(parallel=2, delay_ms=5) as fake:
+        for moment in range(30):
+            asked = jobs(20, f"m{moment}")
+            running = asyncio.create_task(
+                run_jobs(asked, settings=limits, slots=[fake.slot()]), name=f"moment {moment}"
+            )
+            await asyncio.sleep(moment**2 / 5_000)  # close together at first: it connects then
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            gc.collect()  # what was not closed says so now
+        async with asyncio.timeout(10):
+            await until(lambda: db(limits, sessions) == 1)
+    assert rows(limits, "SELECT * FROM job_claim") == []
 
 
 async def test_a_live_source_is_asked_as_it_comes(limits: Settings) -> None:

@@ -1,6 +1,5 @@
 """Keys of odd shapes, planted, and looked for in all that a run leaves behind."""
 
-import asyncio
 import itertools
 import logging
 from collections.abc import Iterator, Mapping
@@ -18,15 +17,13 @@ from model_foundry.exporter.database import Database
 from model_foundry.exporter.slots import Slots
 from model_foundry.exporter.source import Source
 from model_foundry.fleet.file import Slot
-from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry.slot.client import SlotClient
 from model_foundry.slot.errors import SlotError
 from model_foundry_tests.asking import QUICK, job, quick
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.foundry import materialize
-from model_foundry_tests.line import event, publish, rows
-from model_foundry_tests.recipes import DAY, attributes, run, with_slots, write
+from model_foundry_tests.line import rows
+from model_foundry_tests.recipes import attributes, chats_in, run, with_slots, write
 from model_foundry_tests.telemetry_endpoint import Endpoint
 
 PLANTED = "planted-0123456789"
@@ -109,17 +106,7 @@ def test_a_key_that_cannot_be_sent_is_refused_by_its_name_alone(
 def chats(settings: Settings) -> Settings:
     """Chats of the day whose texts make the fake slot tell the key that it was given."""
     asked = [f"!fault={fault}! {n}" for fault in ("echo", "locked") for n in range(20)]
-    messages = [
-        event(
-            "llm.chat.persist",
-            {"messages": [{"role": "user", "content": text}], "response": {"content": "Well."}},
-            event_id=text,
-        )
-        for text in asked
-    ]
-    publish(settings, messages)
-    asyncio.run(drain(settings))
-    materialize(settings, "llm_chat", day=DAY)
+    chats_in(settings, {text: text for text in asked})
     return settings
 
 

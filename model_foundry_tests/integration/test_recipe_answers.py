@@ -1,18 +1,15 @@
 """Recipes on a slot that answers as told: shapes, repairs, samples, lineage, what is shown."""
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.foundry import checks_of, materialize, metadata_of
-from model_foundry_tests.line import event, publish, rows
-from model_foundry_tests.recipes import DAY, attributes, run, with_slots, write
+from model_foundry_tests.foundry import checks_of, metadata_of
+from model_foundry_tests.line import rows
+from model_foundry_tests.recipes import DAY, attributes, chats_in, run, with_slots, write
 
 SCORE = {
     "type": "object",
@@ -34,36 +31,9 @@ GOOD, BAD = '{"score": 4}', '{"score": 9}'
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "recipes"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeSlot]:
-    with FakeSlot() as slot:
-        yield slot
-
-
-@pytest.fixture
 def chats(settings: Settings, fake: FakeSlot) -> Settings:
     """Two chats of the day in `llm_chat`, and the fake slot as the fleet."""
-    publish(
-        settings,
-        [
-            event(
-                "llm.chat.persist",
-                {
-                    "messages": [{"role": "user", "content": f"Question {number}"}],
-                    "response": {"content": "Well.", "finish_reason": "stop"},
-                },
-                event_id=f"c{number}",
-                correlation_id=f"session-{number}",
-            )
-            for number in (1, 2)
-        ],
-    )
-    asyncio.run(drain(settings))
-    materialize(settings, "llm_chat", day=DAY)
+    chats_in(settings, {"c1": "Question 1", "c2": "Question 2"})
     return with_slots(settings, fake.slot())
 
 

@@ -1,53 +1,23 @@
 """Source rows that nothing can be asked about: each fails alone, and the others are asked."""
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry_tests.fake_slot import FakeSlot
-from model_foundry_tests.foundry import checks_of, materialize, metadata_of
-from model_foundry_tests.line import event, publish, rows
-from model_foundry_tests.recipes import DAY, attributes, load, run, with_slots, write
+from model_foundry_tests.foundry import checks_of, metadata_of
+from model_foundry_tests.line import rows
+from model_foundry_tests.recipes import DAY, attributes, chats_in, load, run, with_slots, write
 
 TEXTS = {"c1": "one", "c2": "twelve", "c3": "7", "c4": "four"}
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "recipes"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeSlot]:
-    with FakeSlot() as slot:
-        yield slot
-
-
-@pytest.fixture
 def chats(settings: Settings, fake: FakeSlot) -> Settings:
     """Four chats of the day, and the fake slot as the fleet."""
-    publish(
-        settings,
-        [
-            event(
-                "llm.chat.persist",
-                {
-                    "messages": [{"role": "user", "content": text}],
-                    "response": {"content": "Well.", "finish_reason": "stop"},
-                },
-                event_id=event_id,
-                correlation_id=f"session-{event_id}",
-            )
-            for event_id, text in TEXTS.items()
-        ],
-    )
-    asyncio.run(drain(settings))
-    materialize(settings, "llm_chat", day=DAY)
+    chats_in(settings, TEXTS)
     return with_slots(settings, fake.slot(roles=["worker", "translator"]))
 
 

@@ -26,8 +26,11 @@ def test_the_prompt_and_the_answer_have_ten_times_what_they_need(tmp_path: Path)
     assert limits(tmp_path, 500, 9_000) == [660, 60, 1_660]
 
 
-def test_an_answer_without_max_tokens_may_fill_the_context(tmp_path: Path) -> None:
-    assert limits(tmp_path, None, 0, expected=FAST, context_tokens=5_000) == [60, 60, 1_060]
+@pytest.mark.parametrize("max_tokens", [None, 0, -1, -(10**400), 6_000, 10**400])
+def test_an_answer_without_a_limit_that_counts_may_fill_the_context(
+    tmp_path: Path, max_tokens: int | None
+) -> None:
+    assert limits(tmp_path, max_tokens, 0, expected=FAST, context_tokens=5_000) == [60, 60, 1_060]
 
 
 def test_a_slot_declares_its_own_silence_load_and_queue(tmp_path: Path) -> None:

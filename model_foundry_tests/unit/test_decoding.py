@@ -56,6 +56,16 @@ def test_what_was_compressed_is_there_again(name: str, compress: object, size: i
     assert b"".join(parts) == TEXT
 
 
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+@pytest.mark.parametrize("text", [TEXT, b"", b"\n", b"\n\n" + TEXT, b"{}"])
+def test_what_is_called_gzip_and_is_not_compressed_stays_as_it_is(text: bytes, size: int) -> None:
+    decoder = decoder_of("gzip")
+    parts = [
+        part for at in range(0, len(text), size) for part in decoder.feed(text[at : at + size])
+    ]
+    assert b"".join(parts) == (text if len(text) > 1 else b"")
+
+
 def test_a_stream_is_readable_as_far_as_it_has_come() -> None:
     compressor = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     decoder = decoder_of("gzip")

@@ -1,5 +1,7 @@
 """What an answer is worth by its own request, and how an unfit one is sent back."""
 
+import json
+import time
 from datetime import date
 from typing import Any
 
@@ -106,6 +108,22 @@ def test_without_a_schema_json_is_enough() -> None:
 def test_calls_are_measured_by_the_tools(calls: list[tuple[str, str]], kind: str | None) -> None:
     verdict = judged(answer("", *calls), asking(tools=[SEARCH, NOW]))
     assert verdict.error_kind == kind
+
+
+def test_calls_without_end_hold_nothing_up() -> None:
+    slow = {"properties": {"a": {"items": {"anyOf": [{"const": n} for n in range(2_000)]}}}}
+    tool = {"type": "function", "function": {"name": "slow", "parameters": slow}}
+    calls = [("slow", json.dumps({"a": [1_999] * 400}))] * 500
+    started = time.process_time()
+    verdict = judged(answer("", *calls), asking(tools=[tool]))
+    assert time.process_time() - started < 2
+    assert verdict.status == "ok"
+    assert "not checked" in str(verdict.error)
+
+
+def test_what_is_said_of_an_answer_is_short_whatever_it_holds() -> None:
+    odd = judged(answer("", ("x" * 1_000_000, "{}")), asking(tools=[NOW]))
+    assert (odd.error_kind, len(str(odd.error)) <= 1_000) == ("unknown_tool", True)
 
 
 def test_a_call_that_was_not_asked_for_or_did_not_come_is_rejected() -> None:

@@ -107,6 +107,26 @@ def test_a_status_without_words_has_its_kind(status: int, body: str, kind: str) 
             400,
             openai_error("The input token count exceeds the maximum number of tokens allowed."),
         ),
+        (
+            "TGI",
+            422,
+            '{"error":"Input validation error: `inputs` must have less than 1024 tokens. Given: '
+            '1500","error_type":"validation"}',
+        ),
+        (
+            "TGI, with the answer",
+            422,
+            '{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. '
+            'Given: 1900 `inputs` tokens and 500 `max_new_tokens`","error_type":"validation"}',
+        ),
+        (
+            "xAI",
+            400,
+            '{"error":"This model\'s maximum prompt length is 131072 but the request contains '
+            '200000 tokens."}',
+        ),
+        ("TensorRT-LLM", 400, openai_error("prompt length (9000) > max_num_tokens (8192)")),
+        ("LiteLLM", 400, openai_error("litellm.ContextWindowExceededError: no.")),
     ],
 )
 def test_a_prompt_that_is_too_long_is_told_in_many_words(
@@ -147,6 +167,31 @@ def test_another_bad_request_is_not_taken_for_a_long_one(status: int, body: str)
         (400, openai_error("model 'x' not found"), "not_found"),
         (400, openai_error("The model `x` does not exist"), "not_found"),
         (404, openai_error("model x not found, try pulling it first"), "not_found"),
+        # A router, a filter and a template speak of the request, whatever their status says.
+        (404, openai_error("No endpoints found that support tool use."), "bad_request"),
+        (
+            404,
+            openai_error("No endpoints found that can handle the requested parameters."),
+            "bad_request",
+        ),
+        (404, openai_error("No endpoints found for vendor/model."), "not_found"),
+        (
+            403,
+            openai_error("Your chosen model requires moderation and your input was flagged"),
+            "bad_request",
+        ),
+        (403, openai_error("This key may not use this model."), "forbidden"),
+        (500, openai_error("image input is not supported - hint: provide mmproj"), "bad_request"),
+        (
+            500,
+            openai_error("Jinja Exception: Conversation roles must alternate user/assistant"),
+            "bad_request",
+        ),
+        (400, '{"error":"The model has crashed without additional information."}', "server_error"),
+        (400, '{"error":"Model unloaded."}', "server_error"),
+        (400, '{"error":"Failed to load model \\"x\\". Operation canceled."}', "server_error"),
+        (414, "", "bad_request"),
+        (410, "", "not_found"),
     ],
 )
 def test_words_know_more_than_the_status(status: int, body: str, kind: str) -> None:
@@ -202,6 +247,7 @@ def test_an_error_inside_a_success_is_known_by_its_words() -> None:
     assert by_words(SlotError("bad_request", "exceeds the available context size")) == "too_long"
     assert by_words(SlotError("unavailable", "Loading model")) == "loading"
     assert by_words(SlotError("server_error", "it broke")) == "server_error"
+    assert by_words(SlotError("server_error", "Jinja Exception: no")) == "bad_request"
     assert by_words(SlotError("invalid_response", "maximum context length")) == "invalid_response"
 
 

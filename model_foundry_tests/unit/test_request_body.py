@@ -23,7 +23,7 @@ STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 def body(request: Request = ASKED, **changes: Any) -> dict[str, Any]:
     slot = declared(**changes)
-    return body_of(slot, Habits.declared(slot), request, None)
+    return body_of(slot, Habits.declared(slot), request)
 
 
 def test_a_request_is_sent_as_it_is() -> None:
@@ -83,13 +83,6 @@ def test_thinking_is_asked_for_as_the_runtime_knows_it(
     request = Request(messages=ASKED.messages, thinking=thinking)
     assert body(request, runtime=runtime).get(name) == value
     assert name not in body(request, runtime=runtime, omit=[name])
-
-
-def test_a_place_of_the_cache_is_llama_cpp_s_alone() -> None:
-    for runtime, expected in (("llama.cpp", 3), ("vllm", None), ("openai", None)):
-        slot = declared(runtime=runtime)
-        sent = body_of(slot, Habits.declared(slot), ASKED, 3)
-        assert sent.get("id_slot") == expected
 
 
 @pytest.mark.parametrize(
@@ -174,13 +167,33 @@ def test_a_refused_parameter_is_learnt(
     said: object, gone: set[str], instead: dict[str, Any], status: int
 ) -> None:
     habits = Habits.declared(declared())
-    sent = body_of(declared(), habits, ASKED, None)
+    sent = body_of(declared(), habits, ASKED)
     learnt = habits.after(status, said_in(json.dumps(said).encode()), sent)
     assert learnt is not None
-    again = body_of(declared(), learnt, ASKED, None)
+    again = body_of(declared(), learnt, ASKED)
     assert again == {name: sent[name] for name in sent if name not in gone} | instead
     # It is not refused for ever: the same words teach nothing more.
     assert learnt.after(status, said_in(json.dumps(said).encode()), again) is None
+
+
+@pytest.mark.parametrize("name", ["temperature", "top_p", "max_tokens"])
+def test_what_the_file_adds_to_each_request_is_not_learnt_again_and_again(name: str) -> None:
+    slot = declared(extra_body={name: 1})
+    said = said_in(f"{name} is not supported: use max_completion_tokens".encode())
+    habits: Habits | None = Habits.declared(slot)
+    for _ in range(3):
+        assert habits is not None
+        habits = habits.after(400, said, body_of(slot, habits, ASKED))
+        if habits is None:
+            break
+    assert habits is None
+
+
+@pytest.mark.parametrize("shape", [[], {}, 5, None, ["json_schema"]])
+@pytest.mark.parametrize("takes", ["json_schema", "json_object", "none"])
+def test_a_response_format_of_any_type_makes_a_body(takes: str, shape: object) -> None:
+    request = Request(messages=ASKED.messages, response_format={"type": shape})
+    assert body(request, response_format=takes)["messages"] == ASKED.messages
 
 
 @pytest.mark.parametrize(
@@ -196,7 +209,7 @@ def test_a_refused_parameter_is_learnt(
 )
 def test_other_refusals_teach_nothing(status: int, said: str) -> None:
     habits = Habits.declared(declared())
-    sent = body_of(declared(), habits, ASKED, None)
+    sent = body_of(declared(), habits, ASKED)
     assert habits.after(status, said_in(said.encode()), sent) is None
 
 

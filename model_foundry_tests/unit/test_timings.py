@@ -54,6 +54,22 @@ def test_vllm_says_how_long_the_request_queued() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input_tokens": 30, "output_tokens": 11, "input_tokens_details": {"cached_tokens": 10}},
+        {"prompt_tokens": 30, "completion_tokens": 11, "prompt_cache_hit_tokens": 10},
+        {"prompt_tokens": 30, "completion_tokens": 11, "cached_tokens": 10},
+        {**USAGE, "prompt_cache_hit_tokens": 3, "cached_tokens": 3, "input_tokens": 3},
+        {**USAGE, "prompt_tokens": None, "input_tokens": 30},
+    ],
+)
+def test_counts_have_other_names_too(usage: dict[str, Any]) -> None:
+    timings = timings_of(200.0, usage=usage, first_token_ms=100.0)
+    assert (timings.input_tokens, timings.output_tokens, timings.cached_tokens) == (30, 11, 10)
+    assert timings.pp_tokens_per_s == 200
+
+
 def test_our_own_clock_serves_where_the_server_is_silent() -> None:
     assert timings_of(200.0, usage=USAGE, first_token_ms=100.0) == Timings(
         timing_source="client", **COUNTS, ttft_ms=100.0, pp_tokens_per_s=200, tg_tokens_per_s=100
