@@ -103,7 +103,14 @@ async def dispatch(
         ]
         announcer = Announcer.where_wanted(settings, run_id) if traffic else None
         work = _Dispatch(
-            clients, land, settings, progress, leases, announcer, live=live, traffic=traffic
+            clients,
+            land,
+            settings,
+            progress,
+            leases,
+            announcer=announcer,
+            live=live,
+            traffic=traffic,
         )
         return await work.run(jobs)
 
@@ -116,8 +123,8 @@ class _Dispatch:
         settings: Settings,
         progress: Callable[[Progress], None] | None,
         leases: Leases | None,
-        announcer: Announcer | None,
         *,
+        announcer: Announcer | None,
         live: bool,
         traffic: bool,
     ) -> None:

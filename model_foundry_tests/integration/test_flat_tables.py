@@ -199,7 +199,9 @@ def test_a_range_rebuilds_exactly_its_days(settings: Settings) -> None:
     for row in before:
         rebuilt = row["day"] in days[1:3]
         assert (after[row["event_id"]]["xmin"] != row["xmin"]) == rebuilt
-    assert [metadata_of(result, "daily_events", day)["dagster/partition_row_count"] for day in days[1:3]] == [
+    assert [
+        metadata_of(result, "daily_events", day)["dagster/partition_row_count"] for day in days[1:3]
+    ] == [
         1,
         1,
     ]
@@ -222,7 +224,11 @@ def test_append_adds_only_what_is_new(settings: Settings) -> None:
     shown = metadata_of(
         materialize(settings, "llm_tool_call", day=DAY, config=config), "llm_tool_call", DAY
     )
-    assert (shown["rows_written"], shown["dagster/partition_row_count"], shown["batches"]) == (1, 2, 1)
+    assert (shown["rows_written"], shown["dagster/partition_row_count"], shown["batches"]) == (
+        1,
+        2,
+        1,
+    )
     assert value(settings, xmin) == before
 
 

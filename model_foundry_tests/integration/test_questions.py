@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pytest
+
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.flat import FLAT_TABLES, flatten_day
 from model_foundry.store.query import QUESTIONS, ask, question
 from model_foundry.store.summaries import summarize_day
-from model_foundry.store.summary_sql import SUMMARIES
 from model_foundry_tests.integration.test_summaries import land, query
 from model_foundry_tests.line import NOON, Raw, connection_to, event, execute
 from model_foundry_tests.sessions import made_session
@@ -71,13 +71,13 @@ def answered(settings: Settings, job: str, status: str) -> None:
     execute(settings, statement, job, status, None if status == "ok" else "timeout", DAY)
 
 
-def summarize(settings: Settings, days: Sequence[date]) -> None:
+def summarize(settings: Settings, days: Sequence[date], *names: str) -> None:
     with contextlib.closing(connection_to(settings)) as connection:
         for day in days:
             for table in FLAT_TABLES:
                 flatten_day(connection, table, day, rebuild=False)
-    for name in SUMMARIES:
-        with duckdb.connect(":memory:") as memory:
+    with duckdb.connect(":memory:") as memory:
+        for name in names:
             for day in days:
                 summarize_day(settings, memory, name, day, rebuild=False)
 
@@ -90,7 +90,8 @@ def laid(settings: Settings, layout: Layout) -> None:
         answered(settings, job, job)
         if layout.portions == 1:
             answered(settings, "ok", "ok")
-        summarize(settings, days)
+        summarize(settings, days, "session_summary")
+    summarize(settings, days, "session_agreement", "daily_chats")
     place = lake.lake_of(settings)
     for name in ("llm_chat", "event_inbox"):
         assert {len(place.live(name, day)) for day in days} == {layout.portions}
@@ -208,7 +209,7 @@ def test_every_question_gives_its_rows(settings: Settings, layout: Layout) -> No
 
 
 def test_an_empty_lake_has_an_answer_to_every_question(settings: Settings) -> None:
-    summarize(settings, [DAY])
+    summarize(settings, [DAY], "session_summary", "session_agreement")
     for name in QUESTIONS:
         assert ask(settings, question(name)).rows == [], name
 
@@ -216,11 +217,12 @@ def test_an_empty_lake_has_an_answer_to_every_question(settings: Settings) -> No
 def _no_row_is_lost_to_a_stranger(settings: Settings) -> None:
     """One whole row of each group, of every view, by DuckDB as it is."""
     filled = set()
-    for view in (*lake.LAKE_TABLES, *SUMMARIES):
-        [columns] = query(settings, f"SELECT columns(*)::VARCHAR FROM {view} LIMIT 1") or [{}]
-        for key in list(columns)[:1]:
-            [counted] = query(settings, f"SELECT count(DISTINCT {key}) AS groups FROM {view}")
-            statement = f"FROM {view} QUALIFY row_number() OVER (PARTITION BY {key}) = 1"
-            assert len(query(settings, statement)) == counted["groups"] > 0, view
-            filled.add(view)
-    assert {"llm_chat", "session_summary", "inference_result", "daily_events"} <= filled
+    for view in query(settings, "SELECT view_name AS name FROM duckdb_views() WHERE NOT internal"):
+        described = query(settings, f"DESCRIBE {view['name']}")
+        key = described[0]["column_name"]
+        [counted] = query(settings, f"SELECT count(DISTINCT {key}) AS groups FROM {view['name']}")
+        statement = f"FROM {view['name']} QUALIFY row_number() OVER (PARTITION BY {key}) = 1"
+        found = query(settings, statement)
+        assert len(found) == counted["groups"], view["name"]
+        filled |= {view["name"] for _ in found}
+    assert {"llm_chat", "session_summary", "inference_result", "daily_chats"} <= filled

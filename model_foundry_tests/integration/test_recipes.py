@@ -168,4 +168,8 @@ def test_a_day_without_sources_says_so(settings: Settings) -> None:
     result = materialize(settings, *RECIPES, day=DAY)
     for name in RECIPES:
         shown = metadata_of(result, name, DAY)
-        assert (shown["status"], shown["asked"], shown["dagster/partition_row_count"]) == ("empty", 0, 0)
+        assert (shown["status"], shown["asked"], shown["dagster/partition_row_count"]) == (
+            "empty",
+            0,
+            0,
+        )
