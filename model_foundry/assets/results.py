@@ -56,6 +56,11 @@ class Kept(NamedTuple):
     day: list[dict[str, Any]]
     columns: list[tuple[str, str]]
 
+    @property
+    def rows(self) -> int:
+        """How many results the day has, fit to be used or not."""
+        return sum(row["jobs"] for row in self.day)
+
 
 def kept(foundry: Foundry, kind: Kind, recipe: str, day: date) -> Kept:
     """Read it."""

@@ -178,7 +178,7 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
     for one in run_job(instance, "answer_requests", partition=day):
         shown = one.metadata
         detail = f"{day}: {shown['ok']} ok, {shown['rejected']} rejected, {shown['failed']} failed"
-        stages.add("request", one.asset, shown["dagster/row_count"], detail)
+        stages.add("request", one.asset, shown["dagster/partition_row_count"], detail)
 
 
 def _article(instance: dg.DagsterInstance, settings: Settings, stages: _Stages) -> None:
@@ -207,7 +207,7 @@ def _article(instance: dg.DagsterInstance, settings: Settings, stages: _Stages) 
 
 
 def _rows(made: dict[str, Materialized], name: str) -> int:
-    return int(made[name].metadata["dagster/row_count"])
+    return int(made[name].metadata["dagster/partition_row_count"])
 
 
 def _show(settings: Settings, stages: _Stages, days: list[str], correlation_id: str) -> None:

@@ -259,7 +259,7 @@ def _with_left_out(report: DispatchReport, rows: int) -> DispatchReport:
 
 def _metadata(report: DispatchReport, kept: Kept) -> dict[str, object]:
     return {
-        "dagster/row_count": report.ok,
+        "dagster/partition_row_count": kept.rows,
         "dagster/column_schema": metadata.column_schema(kept.columns),
         "bytes": sum(row["bytes"] for row in kept.day),
         "status": "empty" if report.total == 0 else "answered",

@@ -190,8 +190,7 @@ def _translated(
 def _sums(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     statuses = [outcome.status for outcome in outcomes]
     return {
-        "dagster/row_count": statuses.count("published"),
-        **{name: statuses.count(name) for name in ("not_published", "kept", "skipped")},
+        name: statuses.count(name) for name in ("published", "not_published", "kept", "skipped")
     }
 
 

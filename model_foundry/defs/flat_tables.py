@@ -83,7 +83,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                 context.log.info(f"{table} {key}: {done.rows_written} written, {done.rows} rows")
                 context.add_asset_metadata(
                     {
-                        "dagster/row_count": done.rows,
+                        "dagster/partition_row_count": done.rows,
                         "rows_written": done.rows_written,
                         "batches": done.batches,
                         "refused": done.refused,

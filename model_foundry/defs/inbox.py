@@ -59,6 +59,8 @@ def pipeline_event_inbox_record(
     sender = sender_of(settings)
     dropped_before = sender.counts.dropped if sender else 0
     drained = asyncio.run(_carry(context, config, settings))
+    with foundry.postgres() as connection:
+        rows = days.inbox_rows(connection)
     value = drained.as_dict()
     shown = {name: value[name] for name in value if name not in {"touched_days", "preview"}}
     return dg.MaterializeResult(
@@ -68,7 +70,7 @@ def pipeline_event_inbox_record(
             **metadata.telemetry(
                 None if sender is None else sender.counts.dropped - dropped_before
             ),
-            "dagster/row_count": value["landed"],
+            "dagster/row_count": rows,
             "dagster/column_schema": metadata.column_schema(columns),
             "touched_days": metadata.table(
                 [{"day": day, "events": count} for day, count in value["touched_days"].items()],

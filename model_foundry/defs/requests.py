@@ -74,11 +74,12 @@ def _answer_day(
     )
     if done.report.ended is not None:
         raise dg.Failure(f"The run of {day} was ended: {done.report.ended}")
+    stored = results.kept(foundry, kind, RECIPE, day)
     return {
-        "dagster/row_count": done.statuses.total(),
+        "dagster/partition_row_count": stored.rows,
         **{name: done.statuses[name] for name in get_args(Status)},
         "replies": metadata.table(done.payloads, _REPLY_COLUMNS),
-        **results.shown(done.report, results.kept(foundry, kind, RECIPE, day)),
+        **results.shown(done.report, stored),
     }
 
 

@@ -55,11 +55,13 @@ def slot_benchmark(
         connection.cursor() as cursor,
     ):
         cursor.executemany(load_sql("postgres/slots/insert_speed"), rows)
+        [(kept,)] = cursor.execute("SELECT count(*) FROM slot_benchmark").fetchall()
     for one in unmeasured:
         context.log.warning(f"slot {one.slot}: {one.why}")
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": len(rows),
+            "dagster/row_count": kept,
+            "measured": len(rows),
             "speeds": metadata.table([_shown(row) for row in rows], _COLUMNS),
             "plot": _plot(speeds),
             "unmeasured": {one.slot: one.why for one in unmeasured},

@@ -145,7 +145,7 @@ def _figures(done: SummaryDay, settings: Settings) -> dict[str, Any]:
     ]
     shown = _rows(done.table.slice(0, settings.preview_rows))
     return {
-        "dagster/row_count": done.table.num_rows,
+        "dagster/partition_row_count": done.table.num_rows,
         "status": "built" if done.table.num_rows else "empty",
         "bytes": done.bytes,
         "input_rows": sum(source.rows for source in done.inputs),

@@ -70,6 +70,7 @@ async def dispatch(
     leases: Leases | None = None,
     run_id: str | None = None,
     live: bool = False,
+    traffic: bool = True,
 ) -> DispatchReport:
     """Ask every job on the slots of its role, and land each result once.
 
@@ -85,6 +86,8 @@ async def dispatch(
         leases: of these slots; without them no other run may use the slots meanwhile.
         run_id: Dagster's, for telemetry.
         live: `jobs` come as time goes, so they are read as they come (`feeding`).
+        traffic: False for requests that nobody asked for, such as those that measure a slot:
+            neither telemetry nor the number of waiting jobs tells of them.
 
     Raises:
         FoundryError: a slot's endpoint or key is not set; leases cannot be held any more.
@@ -96,7 +99,17 @@ async def dispatch(
             await stack.enter_async_context(SlotClient(slot, environment, settings))
             for slot in slots
         ]
-        work = _Dispatch(clients, land, settings, progress, leases, run_id=run_id, live=live)
+        announcer = Announcer.where_wanted(settings, run_id) if traffic else None
+        work = _Dispatch(
+            clients,
+            land,
+            settings,
+            progress,
+            leases,
+            announcer=announcer,
+            live=live,
+            traffic=traffic,
+        )
         return await work.run(jobs)
 
 
@@ -109,10 +122,12 @@ class _Dispatch:
         progress: Callable[[Progress], None] | None,
         leases: Leases | None,
         *,
-        run_id: str | None,
+        announcer: Announcer | None,
         live: bool,
+        traffic: bool,
     ) -> None:
         self._leases = leases
+        self._traffic = traffic
         self._served = [
             ServedSlot(client, None if leases is None else leases.of(client.slot), settings)
             for client in clients
@@ -122,7 +137,7 @@ class _Dispatch:
         self._deadlines = Deadlines(settings.inference_deadline_s, self._expire)
         self._landing = Landing(land, settings, self._landed)
         self._settings = settings
-        self._announcer = Announcer.where_wanted(settings, run_id)
+        self._announcer = announcer
         self._progress = progress
         self._stand = Stand(self._served)
         self._giving_up = GivingUp(self._choosing, self._stand, self._announcer, self._settle)
@@ -153,7 +168,7 @@ class _Dispatch:
             keep = self._leases.keep(
                 lambda name: self._demand(by_name[name], time.monotonic()),
                 self._pump,
-                self._choosing.backlog,
+                self._choosing.backlog if self._traffic else dict,
             )
             self._spawn(keep)
         self._spawn(self._feed(jobs))

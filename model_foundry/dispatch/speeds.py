@@ -1,7 +1,9 @@
 """Measuring a live slot: prompt processing by length, token generation by how many ask at once.
 
 The requests go through the dispatcher, as every other does, on a copy of the slot with as many
-places as are measured. Belongs here: what is asked, and the figures. Does not: where they are kept.
+places as are measured. Nobody asked them, so they are no traffic.
+
+Belongs here: what is asked, and the figures. Does not: where they are kept.
 """
 
 import random
@@ -134,6 +136,7 @@ class _Asking(NamedTuple):
             land=keep,
             settings=self.settings,
             leases=Leases(slots, self.environment, self.settings),
+            traffic=False,
         )
         return landed, time.monotonic() - started
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from model_foundry.slot.timings import MeanSpeed, read_tokens
+from model_foundry.telemetry.events import NO_SESSION
 
 WINDOW_S: Final = 60.0
 SESSIONS: Final = 12
@@ -92,7 +93,7 @@ class Board:
         found: dict[str, dict[str, Any]] = {}
         for kept in reversed(self._kept):
             event = kept.event
-            if event.event == "log":
+            if event.event == "log" or event.correlation_id == NO_SESSION:
                 continue
             if event.correlation_id not in found and len(found) == SESSIONS:
                 continue

@@ -177,7 +177,9 @@ def _archived(path: Path, found: _Import) -> Iterator[Message]:
                         number += 1
                 except _UNREADABLE as error:
                     reason = " ".join(str(error).split())
-                    damaged.append(f"rows {number} to {first + rows - 1} ({reason})")
+                    last = first + rows - 1
+                    which = f"row {last}" if number == last else f"rows {number} to {last}"
+                    damaged.append(f"{which} ({reason})")
                 first += rows
     except _UNREADABLE as error:
         raise FoundryError(

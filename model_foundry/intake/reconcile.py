@@ -77,31 +77,39 @@ class Reconciled(NamedTuple):
         return " ".join(told)
 
     def _complete(self) -> str:
+        if self.floor < max(1, self.first_seq):
+            return f"{self.stream}: nothing has been acknowledged yet."
         if self.floor <= self.after:
-            if self.floor < self.first_seq:
-                return f"{self.stream}: nothing has been acknowledged yet."
             return (
                 f"{self.stream}: nothing new since sequence {self.floor}; "
                 "what came before is all accounted for."
             )
+        if self.floor == self.after + 1:
+            return f"{self.stream}: sequence {self.floor} is accounted for."
         return f"{self.stream}: sequences {self.after + 1} to {self.floor} are all accounted for."
 
     def _missing(self) -> str:
-        keyed = (
-            f"{self.keyed} of them have a key and no row in event_inbox: their day's partition was "
-            "detached, or rows were deleted; attach it again. "
-            if self.keyed
-            else ""
-        )
-        return (
-            f"{self.stream}: {self.missing_count} acknowledged sequences lie nowhere: "
-            f"{_named(self.missing)}. {keyed}"
-            f"The stream still holds those from {self.first_kept} on: "
-            "`model-foundry intake replay --from-seq … --until-seq …` lands them. "
+        lie = "sequence lies" if self.missing_count == 1 else "sequences lie"
+        told = [
+            f"{self.stream}: {self.missing_count} acknowledged {lie} nowhere: "
+            f"{_named(self.missing)}."
+        ]
+        if self.keyed:
+            told.append(
+                f"Known by a key, without a row in event_inbox: {self.keyed}. Their day's "
+                "partition was detached, or rows were deleted; attach it again."
+            )
+        if self.missing[-1][1] >= self.first_kept:
+            told.append(
+                f"The stream still holds those from {self.first_kept} on: "
+                "`model-foundry intake replay --from-seq … --until-seq …` lands them."
+            )
+        told.append(
             "Those that it does not hold were removed (its limits, a purge, a deletion) before "
             "they were read: `model-foundry intake reconcile --accept FIRST..LAST --reason …` "
             "keeps that, and goes on."
         )
+        return " ".join(told)
 
 
 def _named(ranges: list[tuple[int, int]]) -> str:

@@ -74,6 +74,8 @@ class _Holding(NamedTuple):
     def __str__(self) -> str:
         if not self.messages:
             return "the stream holds none"
+        if self.first_seq == self.last_seq:
+            return f"the stream holds {self.first_seq} alone, of {_shown(self.first_at)}"
         return (
             f"the stream holds {self.first_seq} to {self.last_seq}, "
             f"of {_shown(self.first_at)} to {_shown(self.last_at)}"

@@ -57,6 +57,15 @@ def days_before(
     return [day for (day,) in rows]
 
 
+def inbox_rows(connection: psycopg.Connection[Any]) -> int:
+    """How many events the inbox holds, by the ledger: it costs by the batch, not by the event."""
+    with connection.transaction():
+        [(rows,)] = connection.execute(
+            "SELECT coalesce(sum(events), 0)::bigint FROM intake_batch_day"
+        ).fetchall()
+    return int(rows)
+
+
 def asked(
     connection: psycopg.Connection[Any],
     query: str,

@@ -99,6 +99,10 @@ def _views(place: lake.Lake, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     The listing that decides is bound before the one that is read: it must not know of a file that
     the other does not. With `schema`, DuckDB opens no file to find out the columns, and a file
     from before a column was added has NULL in it.
+
+    The join is by an expression: of a plain `filename = filename`, DuckDB prunes the list of files
+    where one is live, in one of the two scans that it makes of a wide `QUALIFY row_number() … = 1`,
+    and then finds no row of the other (docs/duckdb-qualify.md).
     """
     for name in names:
         if (schema := lake.schema_of(place, name)) is None:
@@ -120,7 +124,7 @@ def _views(place: lake.Lake, names: Sequence[str]) -> Iterator[tuple[str, str]]:
             f'CREATE VIEW "{name}" AS SELECT rows.* EXCLUDE (filename) '  # noqa: S608
             f"FROM live_files({files}) AS live RIGHT JOIN "
             f"read_parquet([{columns_only}, {files}], {options}) AS rows "
-            "USING (filename) WHERE live.filename IS NOT NULL",
+            "ON live.name = parse_filename(rows.filename) WHERE live.name IS NOT NULL",
         )
 
 

@@ -130,7 +130,7 @@ def _in_order(page: Page, *names: str) -> None:
 @pytest.mark.timeout(300)
 def test_a_summary_shows_its_day(summarized: Dev, page: Page, shot: Shot) -> None:
     page.goto(f"{summarized.url}/assets/daily_tool_calls?view=partitions&partition={EARLIER}")
-    assert _metadata(page, "dagster/row_count").inner_text() == "3"
+    assert _metadata(page, "dagster/partition_row_count").inner_text() == "3"
     assert int(_metadata(page, "bytes").inner_text()) > 0
     rows = _metadata(page, "rows").locator("tbody tr")
     shown = [row.locator("td").all_inner_texts()[1:3] for row in rows.all()]

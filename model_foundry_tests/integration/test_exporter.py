@@ -377,11 +377,13 @@ def test_the_live_page_takes_telemetry_and_shows_it(limits: Settings) -> None:
             "tg_tokens_per_s": 40.0,
             "prompt": "<script>never shown</script>",
         }
-        assert now.client.post("/telemetry", json=[told]).status_code == 204
+        of_none = {**told, "correlation_id": "none", "status": "rejected"}
+        assert now.client.post("/telemetry", json=[told, of_none]).status_code == 204
         stand = now.client.get("/live.json").json()
         assert stand["slots"][0]["slot"] == "away"
-        assert (stand["slots"][0]["requests"], stand["slots"][0]["tg"]) == (1, 40.0)
-        assert stand["sessions"][0]["correlation_id"] == "session-7"
+        assert (stand["slots"][0]["requests"], stand["slots"][0]["tg"]) == (2, 40.0)
+        [session] = stand["sessions"]
+        assert (session["correlation_id"], session["errors"]) == ("session-7", 0)
         assert "never shown" not in str(stand)
         assert stand["figures"]["foundry_postgres_up"] == 1
         assert "<title>model-foundry live" in now.client.get("/").text

@@ -211,7 +211,7 @@ def test_replay_tries_again_and_lands_once(poisoned: Settings) -> None:
         assert flat.account(connection, TABLE, DAY).agrees
     append = {"ops": {name: {"config": {"mode": "append"}} for name in (TABLE, "daily_tool_calls")}}
     result = materialize(poisoned, TABLE, "daily_tool_calls", day=str(DAY), config=append)
-    assert metadata_of(result, TABLE, str(DAY))["dagster/row_count"] == 3
+    assert metadata_of(result, TABLE, str(DAY))["dagster/partition_row_count"] == 3
     assert metadata_of(result, "daily_tool_calls", str(DAY))["input_rows"] == 3
     with connection_to(poisoned) as connection:
         assert flat.stale_days(connection) == {}

@@ -90,7 +90,7 @@ def test_a_chat_becomes_a_row_of_typed_columns(settings: Settings) -> None:
     }
     assert {name: row[name] for name in expected} == expected
     shown = metadata_of(result, "llm_chat", DAY)
-    assert shown["dagster/row_count"] == 1
+    assert shown["dagster/partition_row_count"] == 1
     assert shown["rows"].records[0].data["event_id"] == "c1"
     assert {column.name: column.type for column in shown["rows"].schema.columns}[
         "input_tokens"
@@ -199,7 +199,9 @@ def test_a_range_rebuilds_exactly_its_days(settings: Settings) -> None:
     for row in before:
         rebuilt = row["day"] in days[1:3]
         assert (after[row["event_id"]]["xmin"] != row["xmin"]) == rebuilt
-    assert [metadata_of(result, "daily_events", day)["dagster/row_count"] for day in days[1:3]] == [
+    assert [
+        metadata_of(result, "daily_events", day)["dagster/partition_row_count"] for day in days[1:3]
+    ] == [
         1,
         1,
     ]
@@ -209,7 +211,7 @@ def test_an_empty_day_says_so(settings: Settings) -> None:
     result = materialize(settings, *flat.FLAT_TABLES, "daily_events", "session_summary", day=DAY)
     for name in ("llm_chat", "daily_events", "session_summary"):
         shown = metadata_of(result, name, DAY)
-        assert (shown["status"], shown["dagster/row_count"]) == ("empty", 0)
+        assert (shown["status"], shown["dagster/partition_row_count"]) == ("empty", 0)
 
 
 def test_append_adds_only_what_is_new(settings: Settings) -> None:
@@ -222,7 +224,11 @@ def test_append_adds_only_what_is_new(settings: Settings) -> None:
     shown = metadata_of(
         materialize(settings, "llm_tool_call", day=DAY, config=config), "llm_tool_call", DAY
     )
-    assert (shown["rows_written"], shown["dagster/row_count"], shown["batches"]) == (1, 2, 1)
+    assert (shown["rows_written"], shown["dagster/partition_row_count"], shown["batches"]) == (
+        1,
+        2,
+        1,
+    )
     assert value(settings, xmin) == before
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from model_foundry.settings import Settings
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
-from model_foundry_tests.line import event, execute, publish
+from model_foundry_tests.line import event, execute, publish, value
 
 NAME = "pipeline_event_inbox_record"
 
@@ -52,7 +52,15 @@ def test_the_proof_names_what_is_missing(settings: Settings) -> None:
     execute(settings, "UPDATE stream_life SET through_seq = 0")
     [check] = checks_of(materialize(settings, NAME, raise_on_error=False))
     assert not check.passed
-    assert "1 acknowledged sequences lie nowhere: 2" in str(check.description)
+    assert "1 acknowledged sequence lies nowhere: 2." in str(check.description)
+
+
+def test_the_row_count_is_that_of_the_table(settings: Settings) -> None:
+    for come, counted in ((3, 3), (1, 4), (0, 4)):
+        publish(settings, [event() for _ in range(come)])
+        shown = metadata_of(materialize(settings, NAME), NAME)
+        assert (shown["landed"], shown["dagster/row_count"]) == (come, counted)
+        assert value(settings, "SELECT count(*) FROM event_inbox") == counted
 
 
 def test_a_bound_in_the_run_config_ends_the_drain(settings: Settings) -> None:

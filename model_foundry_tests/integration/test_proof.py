@@ -195,6 +195,33 @@ def test_what_a_purge_took_is_accepted_for_a_reason_that_is_kept(settings: Setti
     assert proven(settings).missing == [(11, 11)], "what was accepted ends where it was found"
 
 
+def test_what_was_proven_is_told_in_words_that_hold(settings: Settings) -> None:
+    told = []
+    for life, count in (("none", 0), ("one", 1), ("nothing new", 0), ("more", 3), ("last", 1)):
+        publish(settings, [event(event_id=f"{life}{number}") for number in range(count)])
+        drained(settings)
+        told.append(proven(settings).explained().removeprefix(f"{settings.nats_stream}: "))
+    assert told == [
+        "nothing has been acknowledged yet.",
+        "sequence 1 is accounted for.",
+        "nothing new since sequence 1; what came before is all accounted for.",
+        "sequences 2 to 4 are all accounted for.",
+        "sequence 5 is accounted for.",
+    ]
+    publish(settings, [event(), event()])
+    deleted(settings, 6)
+    drained(settings)
+    assert "1 acknowledged sequence lies nowhere: 6." in proven(settings).explained()
+    in_jetstream(settings, lambda js: js.purge_stream(settings.nats_stream))
+    told = [proven(settings).explained()]
+    assert "The stream still holds" not in told[0], "it is empty"
+    assert "--accept" in told[0]
+
+
+def test_before_there_is_a_stream_nothing_has_been_acknowledged(settings: Settings) -> None:
+    assert proven(settings).explained().endswith(": nothing has been acknowledged yet.")
+
+
 def test_what_is_missing_is_looked_for_again_and_nothing_else_is(settings: Settings) -> None:
     published(settings, 10)
     drained(settings)

@@ -87,6 +87,7 @@ def test_a_rerun_asks_only_what_has_no_answer(settings: Settings, slots: Embedde
     for name in RECIPES:
         shown = metadata_of(second, name, DAY)
         assert (shown["asked"], shown["cached"]) == (0, 1)
+        assert shown["dagster/partition_row_count"] == 1
     assert read_by(slots) == read
 
     land(settings, chat("What is a slot?", "One served model.", "c2"))
@@ -167,4 +168,8 @@ def test_a_day_without_sources_says_so(settings: Settings) -> None:
     result = materialize(settings, *RECIPES, day=DAY)
     for name in RECIPES:
         shown = metadata_of(result, name, DAY)
-        assert (shown["status"], shown["asked"], shown["dagster/row_count"]) == ("empty", 0, 0)
+        assert (shown["status"], shown["asked"], shown["dagster/partition_row_count"]) == (
+            "empty",
+            0,
+            0,
+        )

@@ -64,6 +64,12 @@ def test_an_empty_stream_and_a_purged_one_say_so(settings: Settings) -> None:
     assert replayed(settings, until_seq=2) == (0, [said[0]])
 
 
+def test_a_stream_of_one_message_is_no_stretch(settings: Settings) -> None:
+    publish(settings, [event()])
+    _, [said] = replayed(settings, from_seq=2)
+    assert "0 messages lie there: the stream holds 1 alone, of 20" in said
+
+
 def test_a_stretch_before_what_the_stream_still_holds(settings: Settings) -> None:
     async def purge() -> None:
         client = await jetstream.connect(settings)

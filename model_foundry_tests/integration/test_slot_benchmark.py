@@ -9,9 +9,11 @@ from model_foundry.dispatch.speeds import counts
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
+from model_foundry.telemetry import sender_of
 from model_foundry_tests.conftest import EmbeddedSlots
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import rows
+from model_foundry_tests.telemetry_endpoint import Endpoint
 
 QUICK = {"slot_benchmark_prompt_tokens": (16, 48), "slot_benchmark_answer_tokens": 4}
 
@@ -24,8 +26,12 @@ def slots(slot_servers: EmbeddedSlots, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_slot_is_measured_and_plotted(settings: Settings) -> None:
-    quick = settings.model_copy(update=QUICK)
-    result = materialize(quick, "slot_benchmark")
+    with Endpoint() as endpoint:
+        quick = settings.model_copy(update={**QUICK, "telemetry_url": endpoint.url})
+        result = materialize(quick, "slot_benchmark")
+        sender = sender_of(quick)
+        assert sender is not None
+        assert sender.counts.told == 0, "what measures a slot is no traffic"
     measured = rows(settings, "SELECT * FROM slot_benchmark")
     for slot in settings_fleet(settings).in_profile("standard"):
         own = [row for row in measured if row["slot"] == slot.name]
@@ -41,7 +47,7 @@ def test_every_slot_is_measured_and_plotted(settings: Settings) -> None:
         assert {row["timing_source"] for row in own} == {"server"}
 
     shown = metadata_of(result, "slot_benchmark")
-    assert shown["dagster/row_count"] == len(measured)
+    assert shown["measured"] == shown["dagster/row_count"] == len(measured)
     picture = shown["plot"].split("base64,")[1].rstrip(")")
     assert base64.b64decode(picture).startswith(b"<?xml")
     assert shown["unmeasured"] == {}
@@ -56,6 +62,8 @@ def test_a_slot_that_is_down_stops_no_other(
     result = materialize(quick, "slot_benchmark")
     measured = {row["slot"] for row in rows(settings, "SELECT slot FROM slot_benchmark")}
     assert measured == {"naughty"}
+    again = metadata_of(materialize(quick, "slot_benchmark"), "slot_benchmark")
+    assert again["dagster/row_count"] == 2 * again["measured"], "what was measured before stays"
     [check] = [one for one in checks_of(result) if one.check_name == "speeds_as_expected"]
     assert not check.passed
     assert check.description is not None

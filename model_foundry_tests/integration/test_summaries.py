@@ -146,7 +146,7 @@ def test_days_of_nothing_of_one_event_and_of_what_was_refused(settings: Settings
     for day, result in results.items():
         assert all(check.passed for check in checks_of(result))
         rows = {
-            name: metadata_of(result, name, day)["dagster/row_count"]
+            name: metadata_of(result, name, day)["dagster/partition_row_count"]
             for name in ("daily_events", "daily_tool_calls", "daily_quarantine", "session_summary")
         }
         assert (

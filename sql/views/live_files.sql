@@ -1,9 +1,9 @@
 -- The files of a table that are worth reading, from one listing: those that no other of the same
--- day and layer covers. store/lake/place.py does the same in Python.
+-- day and layer covers, by their names in the folder. store/lake/place.py does the same in Python.
 CREATE MACRO live_files(path_pattern) AS TABLE -- noqa: CP05
     WITH listed AS MATERIALIZED (
         SELECT
-            file,
+            parse_filename(file) AS name,
             string_split(parse_filename(file, TRUE), '.')[1] AS day,
             string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[1]::INTEGER
                 AS layer,
@@ -14,7 +14,7 @@ CREATE MACRO live_files(path_pattern) AS TABLE -- noqa: CP05
         FROM glob(path_pattern)
     )
 
-    SELECT listed.file AS filename
+    SELECT listed.name
     FROM listed
     WHERE NOT EXISTS (
         SELECT 1
@@ -24,6 +24,6 @@ CREATE MACRO live_files(path_pattern) AS TABLE -- noqa: CP05
             AND wider.layer = listed.layer
             AND wider.first_no <= listed.first_no
             AND wider.last_no >= listed.last_no
-            AND (wider.last_no - wider.first_no, wider.file)
-            > (listed.last_no - listed.first_no, listed.file)
+            AND (wider.last_no - wider.first_no, wider.name)
+            > (listed.last_no - listed.first_no, listed.name)
     );
