@@ -14,5 +14,6 @@ trap 'rm -f "$said"' EXIT
         if grep -q 'MSG _INBOX' "$said"; then break; fi
         sleep 0.2
     done
-} | curl --silent --no-buffer "telnet://${url#nats://}" > "$said" || true
+    printf 'QUIT\r\n' # no word of NATS: the server closes the connection
+} | curl --silent --no-buffer --max-time 10 "telnet://${url#nats://}" > "$said" || true
 grep -o '{"stream":.*}' "$said" # nothing: it was not taken
