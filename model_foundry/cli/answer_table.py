@@ -135,8 +135,13 @@ def _table(columns: Sequence[_Column], widths: Sequence[int]) -> Table:
     table = Table()
     for column, width in zip(columns, widths, strict=True):
         heading = Text("\n").join(map(plain, _lines(column.name, width)))
-        justify = "right" if column.is_number else "left"
-        table.add_column(heading, justify=justify, width=width, no_wrap=True, overflow="ellipsis")
+        table.add_column(
+            heading,
+            justify="right" if column.is_number else "left",
+            width=width,
+            no_wrap=True,
+            overflow="ellipsis",
+        )
     for row in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*row)
     return table
