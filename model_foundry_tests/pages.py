@@ -12,7 +12,7 @@ PAGES = ("README", *(f"docs/{name}" for name in (
     "telemetry", "operations", "architecture",
 )))  # fmt: skip
 _BLOCK = re.compile(
-    r"(?:`(?P<file>model_foundry/[^`]+)`(?:(?!```).)*?:\n\n)?"
+    r"(?:`(?P<file>model_foundry/[^`\n]+)`(?:(?!```|\n\n).)*:\n\n)?"
     r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
