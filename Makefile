@@ -17,17 +17,17 @@ export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers faults screenshots lock clean \
+.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers docs faults screenshots lock clean \
   check-types check-architecture check-definitions
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## Install, then carry real traffic through the whole line once
-	@$(BIN)/model-foundry demo
+	@$(BIN)/model-foundry demo $(DEMO)
 
 dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:3000, until Ctrl-C
-	@$(BIN)/model-foundry dev
+	@$(BIN)/model-foundry dev $(PORT:%=--port %)
 
 test: check $(GRAFANA)/node_modules/.installed ## All checks and tests
 	@$(BIN)/pytest -n 2 --no-loadscope-reorder
@@ -68,6 +68,12 @@ test-grafana: $(VENV)/.installed ## The node graph on Grafana's own transformati
 	@npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) @grafana/data@11.6.0 react@18.3.1 react-dom@18.3.1
 	@touch $(GRAFANA)/node_modules/.installed
 	@$(BIN)/pytest -q model_foundry_tests/integration/test_dashboards.py -k "node_graph or logql"
+
+docs: $(VENV)/.installed ## The docs as a site that needs no network, in build/docs/site
+	@rm -rf build/docs && mkdir -p build/docs/source/model_foundry_tests/vllm
+	@cp -R README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs examples build/docs/source
+	@cp model_foundry_tests/vllm/fleet.yaml build/docs/source/model_foundry_tests/vllm
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 screenshots: $(VENV)/.installed ## Take the pictures of README and docs anew, from the running project
 	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from model_foundry.cli.console import console, errors
+from model_foundry.cli.days import DAY, utc_day
 from model_foundry.cli.plain import plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
@@ -348,7 +349,8 @@ def intake_reconcile(
 def trace(
     correlation_id: str,
     day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of several, that of this day.")
+        date | None,
+        typer.Option(parser=utc_day, metavar="DAY", help=f"Of several, that of this day. {DAY}"),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with graph and timeline.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every node, however many.")] = False,
@@ -361,7 +363,7 @@ def trace(
         show(
             Settings(),
             correlation_id,
-            day=day.date() if day else None,
+            day=day,
             as_json=as_json,
             html=html,
             everything=everything,
@@ -369,27 +371,34 @@ def trace(
 
 
 @app.command()
-def query(
+def query(  # noqa: PLR0917 - typer names them
     statement: Annotated[str | None, typer.Argument(metavar='["SELECT …"]')] = None,
     name: Annotated[str | None, typer.Option(help="A named question; see --list.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the named questions.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a row.")] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Every column, however wide the table becomes.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON array, an object for each row.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Ask foundry.duckdb, read-only: every summary and every table of the lake."""
     from model_foundry.cli.query import Form, list_questions, run_query
 
     with _errors_shown():
+        if wide + as_json + as_csv > 1:
+            raise FoundryError("one of --wide, --json and --csv, please")
         if listed:
-            list_questions()
+            list_questions(as_json=as_json)
             return
-        form: Form = "json" if as_json else "csv" if as_csv else "table"
+        form: Form = "json" if as_json else "csv" if as_csv else "wide" if wide else "table"
         run_query(Settings(), statement, name, form)
 
 
 @app.command()
 def report(
-    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A UTC day.")],
+    day: Annotated[date, typer.Option(parser=utc_day, metavar="DAY", help=f"A UTC day. {DAY}")],
     out: Annotated[
         Path | None, typer.Option(help="A file; .html makes a page, else it is Markdown.")
     ] = None,
@@ -398,4 +407,4 @@ def report(
     from model_foundry.cli.report import run_report
 
     with _errors_shown():
-        run_report(Settings(), day.date(), out)
+        run_report(Settings(), day, out)

@@ -1,23 +1,24 @@
 """`model-foundry query`: a SELECT over foundry.duckdb, or one of the named questions."""
 
-import csv
 import sys
 from typing import Literal
 
+from rich.console import Console
 from rich.table import Table
 
+from model_foundry.cli.answer_table import answer_table
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.plain import json_line, plain, plain_lines
+from model_foundry.cli.plain import plain, plain_lines
+from model_foundry.cli.rows import csv_line, json_document
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store.query import Answer, ask, question, questions
 
-Form = Literal["table", "json", "csv"]
-_CELL = 80
+Form = Literal["table", "wide", "json", "csv"]
 
 
 def run_query(settings: Settings, statement: str | None, name: str | None, form: Form) -> None:
-    """Print the answer: a table, a JSON object a line, or CSV.
+    """Print the answer: a table, a JSON array with an object a row, or CSV.
 
     Raises:
         FoundryError: neither or both of statement and name, or the statement is not answered.
@@ -27,17 +28,11 @@ def run_query(settings: Settings, statement: str | None, name: str | None, form:
     answer = ask(settings, statement if statement is not None else question(name or ""))
     match form:
         case "json":
-            for row in answer.as_dicts():
-                sys.stdout.write(json_line(row) + "\n")
+            sys.stdout.write(json_document(answer.as_dicts()))
         case "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow([column for column, _ in answer.columns])
-            rows = iter(answer.rows)
-            if sys.stdout.isatty():
-                rows = (tuple(plain_lines(_text(value)) for value in row) for row in rows)
-            writer.writerows(rows)
-        case "table":
-            console.print(_table(answer))
+            _write_csv(answer)
+        case _:
+            _print_table(answer, wide=form == "wide")
     if answer.cut:
         errors.print(
             f"[yellow]Only the first {settings.query_max_rows:,} rows "
@@ -45,33 +40,33 @@ def run_query(settings: Settings, statement: str | None, name: str | None, form:
         )
 
 
-def list_questions() -> None:
+def list_questions(*, as_json: bool) -> None:
     """Print the named questions."""
+    known = questions()
+    if as_json:
+        rows = ({"name": name, "asks": asks} for name, asks in known.items())
+        sys.stdout.write(json_document(rows))
+        return
     table = Table("name", "what it asks")
-    for name, description in questions().items():
+    for name, description in known.items():
         table.add_row(plain(name), plain(description))
     console.print(table)
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def _table(answer: Answer) -> Table:
-    table = Table()
-    for column, kind in answer.columns:
-        numeric = kind.startswith(("DOUBLE", "FLOAT", "DECIMAL")) or "INT" in kind
-        table.add_column(plain(column), justify="right" if numeric else "left")
+def _write_csv(answer: Answer) -> None:
+    shown = plain_lines if sys.stdout.isatty() else str
+    sys.stdout.write(shown(csv_line([name for name, _ in answer.columns])))
     for row in answer.rows:
-        table.add_row(*(plain(_cell(value), most=_CELL) for value in row))
-    return table
+        sys.stdout.write(shown(csv_line(row)))
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:,.3f}".rstrip("0").rstrip(".")
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value)
+def _print_table(answer: Answer, *, wide: bool) -> None:
+    if not answer.rows:
+        console.print("No rows.")
+        return
+    shown = answer_table(answer, width=console.width, wide=wide)
+    # What is wider than the terminal is for a pager, or a file.
+    Console(width=max(shown.width, console.width)).print(shown.table)
+    for note in shown.notes:
+        note.stylize("dim")
+        console.print(note)

@@ -28,8 +28,11 @@ class Answer(NamedTuple):
     cut: bool
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """Each row by column name; of two columns of one name, the last."""
-        names = [name for name, _ in self.columns]
+        """Each row by column name; a second column `a` is `a_2`."""
+        names: list[str] = []
+        for name, _ in self.columns:
+            number = sum(1 for other, _ in self.columns[: len(names)] if other == name) + 1
+            names.append(name if number == 1 else f"{name}_{number}")
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
 

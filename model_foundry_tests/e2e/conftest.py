@@ -1,13 +1,19 @@
-"""One browser for the tests of a module, and the pictures that `make screenshots` keeps."""
+"""One browser for the tests of a module, the pictures that `make screenshots` keeps, and what
+`make run` leaves.
+"""
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from model_foundry_tests.pages import ROOT
 
 # Set by `make screenshots`: where the pictures of README.md and docs/ go.
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
@@ -52,3 +58,53 @@ def shot() -> Shot:
         )
 
     return keep
+
+
+class Ran(NamedTuple):
+    """A copy of the project in which `make run` was called, and the demo once more."""
+
+    project: Path
+    environment: dict[str, str]
+    first: subprocess.CompletedProcess[str]
+    second: subprocess.CompletedProcess[str]
+
+    @property
+    def home(self) -> Path:
+        """Where all data is."""
+        return self.project / ".foundry"
+
+
+@pytest.fixture(scope="session")
+def ran(server_directory: Path) -> Ran:
+    """Both with one session each, which is the newcomer's way made short."""
+    project = server_directory / "project"
+    left_out = shutil.ignore_patterns(
+        *("__pycache__", ".*", "benchmarks", "model_foundry_tests", "node_modules")
+    )
+    shutil.copytree(ROOT, project, ignore=left_out)
+    # The environment is this one; a folder of its own keeps what make writes into it apart.
+    (project / ".venv").mkdir()
+    for path in Path(sys.prefix).iterdir():
+        (project / ".venv" / path.name).symlink_to(path)
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+    environment = {
+        **kept,
+        "COLUMNS": "120",
+        "PYTHONPATH": str(project),
+        "DEMO": "--sessions 1 --seed 2",
+    }
+
+    def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", *arguments],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=280,
+        )
+
+    # It would be installed into the environment that runs the tests.
+    assert "install" not in make("run", "--dry-run").stdout, "first: make .venv/.installed"
+    return Ran(project, environment, make("run"), make("run"))

@@ -1,4 +1,4 @@
-"""What a newcomer does: `model-foundry demo`, twice, and then looks at what is there."""
+"""What a newcomer does: `make run`, twice, and then looks at what is there."""
 
 import contextlib
 import json
@@ -18,6 +18,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.flat import FLAT_TABLES
 from model_foundry.store.summary_sql import SUMMARIES
+from model_foundry_tests.e2e.conftest import Ran
 from model_foundry_tests.line import event, rows, value
 
 COMMAND = Path(sys.executable).with_name("model-foundry")
@@ -46,20 +47,18 @@ def asked_by(shown: str, recipe: str) -> int:
 
 
 @pytest.mark.timeout(600)
-def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
-    first = run(home, "demo", "--sessions", "1", "--seed", "2")
-    assert first.returncode == 0, first.stdout + first.stderr
-    for word in ("What the line carried", "event_inbox", "generation_follow_up", "TG tok/s"):
-        assert word in first.stdout
+def test_the_line_runs_twice_and_counts_nothing_twice(ran: Ran) -> None:
+    home = ran.home
+    for done in (ran.first, ran.second):
+        assert done.returncode == 0, done.stdout + done.stderr
+        for word in ("What the line carried", "event_inbox", "generation_follow_up", "TG tok/s"):
+            assert word in done.stdout
 
     views = {*lake.LAKE_TABLES, *SUMMARIES}
     with duckdb.connect(str(home / "foundry.duckdb"), read_only=True) as connection:
         for view in views:
             [(count,)] = connection.execute(f'SELECT count(*) FROM "{view}"').fetchall()
             assert count > 0, view
-
-    second = run(home, "demo", "--sessions", "1", "--seed", "2")
-    assert second.returncode == 0, second.stdout + second.stderr
 
     with Stack(Settings(home=home)):
         settings = Settings(home=home)
@@ -74,7 +73,7 @@ def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
         assert {row["status"] for row in replied} <= {"ok", "rejected"}
         # Each run asked only for what had no answer: together, each job once.
         for name in recipe_asset_names():
-            asked = [asked_by(done.stdout, name) for done in (first, second)]
+            asked = [asked_by(done.stdout, name) for done in (ran.first, ran.second)]
             recipe = name.partition("_")[2]
             jobs = value(
                 settings, "SELECT count(*) FROM inference_result WHERE recipe = %s", recipe
