@@ -1,6 +1,7 @@
 """The recipe components as `dg` shows them to whoever writes a recipe."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,15 @@ from typing import Any
 import pytest
 
 from model_foundry.components import GenerationRecipe, TranslationRecipe
+from model_foundry_tests.integration.test_recipes_page import copy_of_the_project
 
 ROOT = Path(__file__).parents[2]
 DG = Path(sys.executable).with_name("dg")
+LIST = """
+from model_foundry.definitions import defs
+run_day = {node.name for node in defs().resolve_job_def("run_day").nodes}
+print(*run_day)
+"""
 
 
 def dg(*arguments: str) -> str:
@@ -49,3 +56,33 @@ def test_dg_shows_a_schema_in_which_every_field_is_described(component: type[Any
     assert {field for _, field in fields} >= {"role", "sources", "keep", "thinking"}
     assert [field for field, declared in fields.items() if not declared.get("description")] == []
     assert all(each["additionalProperties"] is False for each in objects)
+
+
+def test_what_dg_scaffolds_loads(tmp_path: Path) -> None:
+    """It used to write a recipe without its files, and no definition could be loaded any more."""
+    project = copy_of_the_project(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(project)}
+
+    def in_project(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, text=True, check=False,
+            timeout=120,
+        )  # fmt: skip
+
+    for component, path in {
+        "model_foundry.components.GenerationRecipe": "recipes/topic",
+        "model_foundry.components.TranslationRecipe": "to_english",
+        "dagster.asset": "mine.py",
+    }.items():
+        done = in_project(DG, "scaffold", "defs", component, path)
+        assert done.returncode == 0, done.stdout + done.stderr
+    refused = in_project(
+        DG, "scaffold", "defs", "model_foundry.components.GenerationRecipe", "batch"
+    )
+    assert refused.returncode != 0
+    assert "no recipe can be named batch" in refused.stdout + refused.stderr
+
+    listed = in_project(sys.executable, "-c", LIST)
+    assert listed.returncode == 0, listed.stderr
+    found = listed.stdout.split()
+    assert {"generation_topic", "translation_to_english", "daily_recipes"} < set(found)
