@@ -84,15 +84,16 @@ def run_init(folder: Path, *, ports: Sequence[int], yes: bool, force: bool, as_j
         written.append(fleet)
     _write(env, env_text(values), mode=0o600)
     if as_json:
-        told = {"found": [_as_dict(each) for each in found], "written": list(map(str, written))}
+        listed = [each._asdict() for each in found]
+        told = {"found": listed, "written": list(map(str, written))}
         sys.stdout.write(json_line(told) + "\n")
         return
     for path in written:
         console.print(plain(f"Wrote {path}"), soft_wrap=True)
     unserved = [role for role in ROLES if not any(role in each.roles for each in planned)]
     if planned and unserved:
-        told = f"No slot serves {', '.join(unserved)}: give {fleet} one, or its recipes cannot run."
-        console.print(plain(told, style="yellow"), soft_wrap=True)
+        lacks = f"No slot serves {', '.join(unserved)}: give {fleet} one, or recipes cannot run."
+        console.print(plain(lacks, style="yellow"), soft_wrap=True)
     if not planned:
         console.print("No slot of your own: the embedded ones are used, until a fleet file names")
         console.print("others (docs/fleets.md).")
@@ -232,10 +233,6 @@ def _show(found: Sequence[Found], ports: Sequence[int]) -> None:
     if not found:
         listed = ", ".join(map(str, ports))
         console.print(f"Nothing that answers as a slot on the ports {listed}.", highlight=False)
-
-
-def _as_dict(found: Found) -> dict[str, Any]:
-    return found._asdict()
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:

@@ -55,8 +55,8 @@ def prove(
             reconcile.accept(settings, connection, *_sequences(accepted), reason)
         found = reconcile.reconcile(settings, connection, whole=whole)
     if as_json:
-        accepted = [each._asdict() for each in found.accepted]
-        told = {**found._asdict(), "accepted": accepted, "ok": not found.missing}
+        lost = [each._asdict() for each in found.accepted]
+        told = {**found._asdict(), "accepted": lost, "ok": not found.missing}
         sys.stdout.write(json_line(told) + "\n")
     else:
         console.print(plain_lines(found.explained()), markup=False, highlight=False)

@@ -75,7 +75,7 @@ def load_own(folder: Path) -> OwnRecipe:
             definitions = load_folder(folder)
     except Exception as error:  # whatever stands in the folder
         raise FoundryError(_why(error, folder)) from error
-    if len(definitions.assets or ()) != 1:
+    if len([*(definitions.assets or ())]) != 1:
         raise FoundryError(f"{folder / 'defs.yaml'} declares more than one recipe")
     return OwnRecipe(asset, definitions)
 

@@ -35,6 +35,7 @@ def told(*arguments: str, code: int = 0) -> Any:
 
 def test_familiar_prints_its_report_alone(line: Settings) -> None:
     """Two lines for people used to come first."""
+    publish(line, [event()])  # which makes the stream
     report = told("familiar", "--sessions", "1", "--seed", "1")
     assert len(report["correlation_ids"]) == 1
     assert CliRunner().invoke(app, ["migrate"]).stdout.startswith("Nothing to apply")
