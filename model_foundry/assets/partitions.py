@@ -19,6 +19,8 @@ from model_foundry.store import postgres
 NIGHTLY: Final = dg.FreshnessPolicy.cron("0 6 * * *", lower_bound_delta=timedelta(hours=6))
 
 
+# The first events may be of yesterday, and the UI shows the days that it was loaded with.
+BEFORE_THE_FIRST: Final = timedelta(days=7)
 # A clock that was never set gives days of 1970, each of which would be a missing partition.
 EARLIEST: Final = date(2025, 1, 1)
 
@@ -38,7 +40,7 @@ def forget_days() -> None:
 
 
 def first_day(settings: Settings) -> date:
-    """The settings' first day, or else that of the events that there are; today, if none.
+    """The settings' first day, or else that of the events that there are; a week ago, if none.
 
     Where PostgreSQL cannot be asked it is `EARLIEST`: a day too many can be run, one too few not.
     """
@@ -49,11 +51,12 @@ def first_day(settings: Settings) -> date:
     today = datetime.now(UTC).date()
     try:
         with contextlib.closing(postgres.connect(settings)) as connection:
-            return min(today, stored_days.first_day(connection, EARLIEST) or today)
+            first = stored_days.first_day(connection, EARLIEST)
     except postgres.STRANGE_TABLES:
-        return today  # tables that are not there yet have no events
+        first = None  # tables that are not there yet have no events
     except (FoundryError, psycopg.Error):
         return EARLIEST
+    return today - BEFORE_THE_FIRST if first is None else min(first, today)
 
 
 def evaluated(
