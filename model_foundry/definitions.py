@@ -3,27 +3,18 @@
 import importlib
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
-from types import ModuleType
 
 import dagster as dg
 
+from model_foundry.assets.partitions import forget_days
+from model_foundry.components.tree import load
 from model_foundry.paths import PACKAGE
 from model_foundry.settings import Settings
 
 
-def load(defs_module: ModuleType, project_root: Path) -> dg.Definitions:
-    """Everything under a package, modules and component folders, as Dagster loads defs/."""
-    # Not `load_from_defs_folder`: it wants a pyproject.toml, which an installed wheel has not.
-    with warnings.catch_warnings():
-        for category in (dg.BetaWarning, dg.PreviewWarning):
-            warnings.simplefilter("ignore", category)  # as it does
-        tree = dg.ComponentTree.from_module(defs_module=defs_module, project_root=project_root)
-        return tree.build_defs()
-
-
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """Everything under defs/, fresh; `resources` take the place of those of the same name."""
+    forget_days()
     loaded = load(importlib.import_module("model_foundry.defs"), PACKAGE.parent)
     executor = (
         dg.in_process_executor if Settings().executor == "in_process" else dg.multiprocess_executor

@@ -1,5 +1,6 @@
 """Every setting of model-foundry, one class, read from the environment (`MODEL_FOUNDRY_*`).
 
+What it does not say may stand in `.env` of the working directory (`model-foundry init` writes one).
 A URL that is not set means the embedded stack that runs in `home` (`services.env`, written by
 `model-foundry up`). Limits of every boundary (size, time, count) live here, with their defaults.
 Nothing is read at import: call `Settings()`.
@@ -82,6 +83,9 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", validate_default=True
     )
 
+    env_file: AbsolutePath = Field(
+        Path(".env"), description="Where settings stand that the environment does not name."
+    )
     home: AbsolutePath = Field(
         Path(".foundry"), description="Where the embedded stack, the lake and foundry.duckdb live."
     )
@@ -293,8 +297,14 @@ class Settings(BaseSettings):
         1_000, ge=10, le=100_000, description="Telemetry events that the live page keeps."
     )
 
-    first_day: date = Field(
-        date(2025, 1, 1), description="First daily partition; earlier events wait in the inbox."
+    defs_dir: AbsolutePath | None = Field(
+        None,
+        description="Recipes and summaries of your own (recipes/NAME/, summaries/NAME.sql); "
+        "unset: `defs` in home.",
+    )
+    first_day: date | None = Field(
+        None,
+        description="First daily partition; unset: the first day with events, from 2025 on.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
         "in_process", description="How a run's steps are executed; a new process costs about 3 s."
@@ -346,25 +356,30 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then `services.env` of a stack that runs."""
-        home = _home(init_settings() | env_settings())
-        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        """Arguments, the environment, `.env`, then `services.env` of a stack that runs."""
+        own = DotEnvSettingsSource(settings_cls, env_file=env_file())
+        home = _home(own() | env_settings() | init_settings())
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings, own]
         if embedded_stack_is_running(home):
             sources.append(DotEnvSettingsSource(settings_cls, env_file=services_env(home)))
         return tuple(sources)
 
     def environment(self) -> Mapping[str, str]:
-        """The process environment over `services.env`: where a fleet's endpoints are looked up."""
+        """The environment, `.env` and `services.env`: where a fleet's endpoints are looked up."""
         services: dict[str, str] = {}
         if embedded_stack_is_running(self.home):
-            values = dotenv_values(services_env(self.home))
-            services = {name: value for name, value in values.items() if value is not None}
-        return {**services, **os.environ}
+            services = read_env(services_env(self.home))
+        return {**services, **read_env(env_file()), **os.environ}
 
     @property
     def articles_root(self) -> Path:
         """The folder of the articles, whether it exists or not."""
         return self.articles_dir or self.home / "articles"
+
+    @property
+    def defs_root(self) -> Path:
+        """The folder of one's own recipes and summaries, whether it exists or not."""
+        return self.defs_dir or self.home / "defs"
 
     def require_nats_url(self) -> str:
         """The NATS URL, or an error that says how to get one."""
@@ -383,6 +398,16 @@ class Settings(BaseSettings):
             f"{PREFIX}{name} is not set and no embedded stack runs in {self.home}. "
             f"Start one with `model-foundry up`, or set {PREFIX}{name} to your own server."
         )
+
+
+def env_file() -> Path:
+    """The file with settings beside the environment; MODEL_FOUNDRY_ENV_FILE names another."""
+    return Path(os.environ.get(f"{PREFIX}ENV_FILE") or Settings.model_fields["env_file"].default)
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """What such a file sets; nothing where there is none."""
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
 
 
 def services_env(home: Path) -> Path:

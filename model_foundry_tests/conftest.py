@@ -80,6 +80,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("MODEL_FOUNDRY_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("MODEL_FOUNDRY_ENV_FILE", os.devnull)
 
 
 @contextlib.contextmanager

@@ -12,8 +12,9 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from model_foundry import definitions
+from model_foundry.assets.partitions import forget_days
 from model_foundry.assets.resource import Foundry
+from model_foundry.components.tree import load as load_tree
 from model_foundry.fleet.file import Slot
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
@@ -58,13 +59,14 @@ def load(root: Path, settings: Settings | None = None) -> dg.Definitions:
     """The recipes under root, as a package of its own, so that nothing is loaded from a cache."""
     package = root.rename(root.with_name(f"recipes_{uuid.uuid4().hex}"))
     (package / "__init__.py").touch()
+    forget_days()
     sys.path.insert(0, str(package.parent))
     try:
         module = importlib.import_module(package.name)
     finally:
         sys.path.remove(str(package.parent))
     return dg.Definitions.merge(
-        definitions.load(module, package.parent),
+        load_tree(module, package.parent),
         dg.Definitions(resources={"foundry": Foundry(settings)}, executor=dg.in_process_executor),
     )
 

@@ -231,9 +231,9 @@ def _summarize(task: Task, rows: Any) -> None:
 
 def _check(task: Task, connection: Any) -> None:
     """Our summary's SQL, over the table that the connection has."""
-    from model_foundry.store.summary_sql import summary_of  # noqa: PLC0415
+    from model_foundry.store.summary_sql import shipped, summary_of  # noqa: PLC0415
 
-    rows = summary_of(connection, SUMMARY, task.day)
+    rows = summary_of(connection, shipped(SUMMARY), task.day)
     task.check(*(rows[name].to_pylist() for name in _COUNTS))
 
 
@@ -252,12 +252,12 @@ def _carried(task: Task, *, rebuild: bool) -> Callable[[], object]:
 
     from model_foundry.store import flat, postgres  # noqa: PLC0415
     from model_foundry.store.summaries import summarize_day  # noqa: PLC0415
-    from model_foundry.store.summary_sql import SUMMARIES, input_tables  # noqa: PLC0415
+    from model_foundry.store.summary_sql import SUMMARIES, input_tables, shipped  # noqa: PLC0415
 
     settings = task.settings()
     _warm()
     for name in SUMMARIES:
-        input_tables(name)  # known to a run from the definitions
+        input_tables(shipped(name))  # known to a run from the definitions
 
     def run() -> None:
         with contextlib.closing(postgres.connect(settings)) as database:

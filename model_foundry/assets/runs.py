@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import dagster as dg
 
-from model_foundry.assets.partitions import days
+from model_foundry.assets.partitions import EARLIEST
 from model_foundry.settings import Settings
 
 _UNFINISHED: Final = [
@@ -26,8 +26,12 @@ class Days(NamedTuple):
     """Days as partition keys: those that there are, and those that there are not (yet).
 
     A run that is asked for a partition which does not exist fails the whole tick.
+
+    Attributes:
+        first: the first one that there is.
     """
 
+    first: date
     known: list[str]
     early: list[str]
     late: list[str]
@@ -36,11 +40,16 @@ class Days(NamedTuple):
         """What to tell of the days that there are not; nothing where there are none."""
         told = []
         if self.early:
-            told.append(
-                f"{len(self.early)} days before {settings.first_day} hold events "
-                f"({_some(self.early)}): set MODEL_FOUNDRY_FIRST_DAY earlier to have them in the "
-                "flat tables."
-            )
+            held = f"{len(self.early)} days before {self.first} hold events ({_some(self.early)}): "
+            if settings.first_day is None and self.early[-1] >= EARLIEST.isoformat():
+                told.append(
+                    f"{held}they came after the definitions were loaded. Reload these; the daemon "
+                    "does so by itself within a minute."
+                )
+            else:
+                told.append(
+                    f"{held}set MODEL_FOUNDRY_FIRST_DAY earlier to have them in the flat tables."
+                )
         if self.late:
             told.append(
                 f"{len(self.late)} days that have not begun in UTC hold events "
@@ -50,15 +59,14 @@ class Days(NamedTuple):
         return told
 
 
-def by_partition(settings: Settings, found: Iterable[date]) -> Days:
-    """Sort days by whether they have a partition now."""
-    partitions = days(settings)
-    sorted_days = Days([], [], [])
+def by_partition(partitions: dg.DailyPartitionsDefinition, found: Iterable[date]) -> Days:
+    """Sort days by whether they have a partition, of those that the location was loaded with."""
+    sorted_days = Days(partitions.start.date(), [], [], [])
     for day in sorted(found):
         key = day.isoformat()
         if partitions.has_partition_key(key):
             sorted_days.known.append(key)
-        elif day < settings.first_day:
+        elif day < sorted_days.first:
             sorted_days.early.append(key)
         else:
             sorted_days.late.append(key)

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import json
 import shutil
+import sys
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -16,9 +18,9 @@ from rich.table import Table
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import prepare_dagster_home
 from model_foundry.cli.line import Materialized, run_job
-from model_foundry.cli.plain import plain
+from model_foundry.cli.plain import json_line, plain
 from model_foundry.cli.stack import stack_where_needed
-from model_foundry.components.recipe import recipe_asset_names
+from model_foundry.components.names import packaged_recipes
 from model_foundry.devstack.familiar import TrafficReport, run_sessions
 from model_foundry.devstack.familiar.vault import PACKAGED as VAULT
 from model_foundry.errors import FoundryError
@@ -56,6 +58,16 @@ class _Stages:
         """One line of the closing table; `landed` decides whether the stage did its work."""
         self.rows.append((stage, name, landed, detail))
 
+    def as_dict(self, days: Sequence[str], correlation_ids: Sequence[str]) -> dict[str, Any]:
+        """For programs."""
+        names = ("stage", "what", "rows", "detail")
+        return {
+            "ok": not self.empty,
+            "days": days,
+            "correlation_ids": correlation_ids,
+            "stages": [dict(zip(names, row, strict=True)) for row in self.rows],
+        }
+
     @property
     def empty(self) -> list[str]:
         """Names of what landed nothing on any of the days."""
@@ -65,8 +77,10 @@ class _Stages:
         return [name for name, landed in totals.items() if landed == 0]
 
 
-def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
+def run_demo(settings: Settings, *, sessions: int, seed: int, as_json: bool) -> int:
     """Traffic, drain, then each touched day from flat tables to summaries; the exit code.
+
+    `as_json`: what each stage landed goes to stdout, for programs.
 
     Raises:
         FoundryError: something could not be started, or a run failed.
@@ -88,7 +102,10 @@ def run_demo(settings: Settings, *, sessions: int, seed: int) -> int:
             _article(instance, settings, stages)
             for day in days:
                 _day(instance, stages, day)
-    _show(settings, stages, days, traffic.correlation_ids[0])
+    if as_json:
+        sys.stdout.write(json_line(stages.as_dict(days, traffic.correlation_ids)) + "\n")
+    else:
+        _show(settings, stages, days, traffic.correlation_ids[0])
     if stages.empty:
         errors.print(
             f"[bold red]Nothing landed in {', '.join(stages.empty)}.[/] "
@@ -165,7 +182,7 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
     by_name = {one.asset: one for one in made if one.partition == day}
     for name in FLAT_TABLES:
         stages.add("flat table", name, _rows(by_name, name), day)
-    for name in recipe_asset_names():
+    for name in sorted(packaged_recipes().values()):
         shown = by_name[name].metadata
         answered = f"{day}: {shown['asked']} asked, {shown['cached']} answered before, "
         rejected = f"{shown['rejected']} rejected, {shown['failed']} failed"

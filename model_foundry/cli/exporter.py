@@ -17,7 +17,8 @@ from model_foundry.cli.dagster_home import prepare_dagster_home
 from model_foundry.exporter.serve import serve, sources_of
 from model_foundry.exporter.source import gauge
 from model_foundry.settings import Settings
-from model_foundry.store.sql import sql_names
+from model_foundry.store.own_summaries import summary_names
+from model_foundry.store.summary_sql import SUMMARIES
 
 JOBS: Final = 100
 RUNS: Final = 1_000
@@ -44,7 +45,7 @@ def run_exporter(settings: Settings) -> None:
     Raises:
         FoundryError: a URL is not known, or the port is taken.
     """
-    sources = [*sources_of(settings), Instance()]
+    sources = [*sources_of(settings), Instance(summaries=summary_names(settings))]
     prepare_dagster_home(settings)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     url = f"http://{settings.exporter_host}:{settings.exporter_port}"
@@ -58,11 +59,13 @@ class Instance:
     name = "dagster"
     up = "foundry_dagster_up"
 
-    def __init__(self, instance: dg.DagsterInstance | None = None) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance | None = None, summaries: Sequence[str] = SUMMARIES
+    ) -> None:
         self._instance = instance
         self._given = instance is not None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dagster")
-        self._summaries = sql_names("duckdb")
+        self._summaries = summaries
         self._jobs: set[str] = set()
         self._since: datetime | None = None
         self._counted: set[str] = set()

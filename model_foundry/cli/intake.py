@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.plain import plain_lines
+from model_foundry.cli.plain import json_line, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.intake import archive, reconcile
 from model_foundry.intake import replay as stream
@@ -42,7 +42,9 @@ def import_file(settings: Settings, file: Path, *, as_json: bool) -> None:
     _show_drained(done.as_dict(), as_json=as_json)
 
 
-def prove(settings: Settings, *, whole: bool, accepted: str | None, reason: str) -> int:
+def prove(
+    settings: Settings, *, whole: bool, accepted: str | None, reason: str, as_json: bool
+) -> int:
     """Print whether each acknowledged message lies somewhere; the exit code, 1 if one does not.
 
     Raises:
@@ -52,7 +54,12 @@ def prove(settings: Settings, *, whole: bool, accepted: str | None, reason: str)
         if accepted is not None:
             reconcile.accept(settings, connection, *_sequences(accepted), reason)
         found = reconcile.reconcile(settings, connection, whole=whole)
-    console.print(plain_lines(found.explained()), markup=False, highlight=False)
+    if as_json:
+        lost = [each._asdict() for each in found.accepted]
+        told = {**found._asdict(), "accepted": lost, "ok": not found.missing}
+        sys.stdout.write(json_line(told) + "\n")
+    else:
+        console.print(plain_lines(found.explained()), markup=False, highlight=False)
     return 1 if found.missing else 0
 
 

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.text import Text
 
-from model_foundry.cli.console import console, errors
+from model_foundry.cli.console import console, errors, people_on_stderr
 from model_foundry.cli.days import DAY, utc_day
 from model_foundry.cli.plain import plain_lines
 from model_foundry.errors import FoundryError
@@ -20,7 +21,6 @@ from model_foundry.store import postgres
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_show_locals=False,  # locals may hold secrets
     help="Turn the traffic of your own LLM slots into rows, summaries and training data.",
 )
@@ -30,6 +30,8 @@ intake = typer.Typer(no_args_is_help=True, help="Read the stream again, import, 
 app.add_typer(intake, name="intake")
 fleet = typer.Typer(no_args_is_help=True, help="The slots of the fleet file.")
 app.add_typer(fleet, name="fleet")
+new = typer.Typer(no_args_is_help=True, help="A recipe or a summary of your own, to begin with.")
+app.add_typer(new, name="new")
 
 _TIME = "As 2026-11-20T09:30:00Z; without an offset it is UTC."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -55,6 +57,22 @@ def _show(error: FoundryError) -> NoReturn:
     told = Text.assemble(("Error", "bold red"), ": ", plain_lines(str(error)))
     errors.print(told, highlight=False, soft_wrap=True)
     raise typer.Exit(1) from None
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"model-foundry {version('model-foundry')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """What every command takes."""
 
 
 @app.command()
@@ -83,12 +101,13 @@ def demo(
         int, typer.Option(min=1, max=1000, help="Sessions that familiar holds.")
     ] = 3,
     seed: Annotated[int, typer.Option(help="Which tasks familiar takes.")] = 1,
+    as_json: Json = False,
 ) -> None:
     """Carry real traffic of a real model through the whole line once, on the embedded stack."""
     from model_foundry.cli.demo import run_demo
 
-    with _errors_shown():
-        raise typer.Exit(run_demo(Settings(), sessions=sessions, seed=seed))
+    with _errors_shown(), people_on_stderr(as_json):
+        raise typer.Exit(run_demo(Settings(), sessions=sessions, seed=seed, as_json=as_json))
 
 
 @app.command()
@@ -100,7 +119,7 @@ def familiar(
     """Let familiar, the small orchestrator, hold sessions on the running stack."""
     from model_foundry.cli.demo import hold_sessions
 
-    with _errors_shown():
+    with _errors_shown(), people_on_stderr(as_json):
         report = hold_sessions(Settings(), sessions=sessions, seed=seed)
         if as_json:
             sys.stdout.write(json.dumps(report.as_dict()) + "\n")
@@ -113,6 +132,81 @@ def exporter() -> None:
 
     with _errors_shown():
         run_exporter(Settings())
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what runs and how far the line is; exit code 1: a part is down."""
+    from model_foundry.cli.settings import read_settings
+    from model_foundry.cli.status import show_status
+
+    with _errors_shown():
+        raise typer.Exit(show_status(read_settings(), as_json=as_json))
+
+
+@app.command()
+def doctor(
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port that the Dagster UI is to have.")
+    ] = 3000,
+    as_json: Json = False,
+) -> None:
+    """Look for what may be in the way, and say what to do; exit code 1: something is."""
+    from model_foundry.cli.doctor import run_doctor
+
+    with _errors_shown():
+        raise typer.Exit(run_doctor(port=port, as_json=as_json))
+
+
+@app.command()
+def settings(as_json: Json = False) -> None:
+    """Show every setting in force and where it comes from; exit code 1: a name is not known."""
+    from model_foundry.cli.settings import show_settings
+
+    with _errors_shown():
+        raise typer.Exit(show_settings(as_json=as_json))
+
+
+@app.command()
+def init(
+    port: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=65535, help="Look for a slot here instead of the usual ports."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take what is found.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write existing files anew.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a first .env and fleet.yaml here, by looking for slots and by asking."""
+    from model_foundry.cli.init import run_init, usual_ports
+
+    with _errors_shown():
+        ports = port or list(usual_ports())
+        run_init(Path(), ports=ports, yes=yes, force=force, as_json=as_json)
+
+
+@new.command("recipe")
+def new_recipe(
+    name: str,
+    kind: Annotated[
+        Literal["generation", "translation"], typer.Option(help="What its slots are asked for.")
+    ] = "generation",
+    as_json: Json = False,
+) -> None:
+    """Write a recipe into the folder of definitions (MODEL_FOUNDRY_DEFS_DIR)."""
+    from model_foundry.cli.new import make_recipe
+
+    with _errors_shown():
+        make_recipe(Settings(), name, kind=kind, as_json=as_json)
+
+
+@new.command("summary")
+def new_summary(name: str, as_json: Json = False) -> None:
+    """Write a summary into the folder of definitions (MODEL_FOUNDRY_DEFS_DIR)."""
+    from model_foundry.cli.new import make_summary
+
+    with _errors_shown():
+        make_summary(Settings(), name, as_json=as_json)
 
 
 @app.command()
@@ -200,12 +294,13 @@ def quarantine_replay(  # noqa: PLR0917 - typer names them
 def quarantine_show(
     quarantine_id: Annotated[int, typer.Argument(min=1)],
     raw: Annotated[bool, typer.Option("--raw", help="Only the message's bytes.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show a quarantined message, or an event that a flat table refused, with its reason."""
     from model_foundry.cli.quarantine import show
 
     with _errors_shown():
-        show(Settings(), quarantine_id, raw=raw)
+        show(Settings(), quarantine_id, raw=raw, as_json=as_json)
 
 
 @app.command()
@@ -337,12 +432,15 @@ def intake_reconcile(
         typer.Option("--accept", metavar="A..B", help="Missing sequences to take for lost."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why they may be missing; it is kept.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Prove that each acknowledged message lies somewhere; exit code 1 names what does not."""
     from model_foundry.cli.intake import prove
 
     with _errors_shown():
-        raise typer.Exit(prove(Settings(), whole=whole, accepted=accepted, reason=reason))
+        raise typer.Exit(
+            prove(Settings(), whole=whole, accepted=accepted, reason=reason, as_json=as_json)
+        )
 
 
 @app.command()

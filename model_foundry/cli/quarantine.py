@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model_foundry.cli.console import console
-from model_foundry.cli.plain import plain, plain_lines
+from model_foundry.cli.plain import json_line, plain, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.intake.quarantine import (
     Replayed,
@@ -121,7 +121,7 @@ def replay(
         )
 
 
-def show(settings: Settings, quarantine_id: int, *, raw: bool) -> None:
+def show(settings: Settings, quarantine_id: int, *, raw: bool, as_json: bool) -> None:
     """Print one message, or one event, with its reason; `raw`: only its bytes.
 
     Raises:
@@ -131,30 +131,36 @@ def show(settings: Settings, quarantine_id: int, *, raw: bool) -> None:
         if raw and sys.stdout.isatty():
             raise FoundryError("these bytes are not for a terminal: send them to a file or a pipe")
         if refused := list_refused(connection, refused_ids=[quarantine_id]):
-            _show_refused(refused[0], refused_event(connection, quarantine_id), raw=raw)
+            event = refused_event(connection, quarantine_id)
+            _show_refused(refused[0], event, raw=raw, as_json=as_json)
             return
         item = show_quarantined(connection, quarantine_id)
     if raw:
         sys.stdout.buffer.write(item.raw)
         return
-    for name, value in item.as_dict().items():
-        _print_field(name, value)
+    _print_fields({"refused_by": "door", **item.as_dict()}, as_json=as_json)
 
 
-def _show_refused(refused: FlatRefused, event: tuple[str, str] | None, *, raw: bool) -> None:
+def _show_refused(
+    refused: FlatRefused, event: tuple[str, str] | None, *, raw: bool, as_json: bool
+) -> None:
     subject, payload = event or (None, "")
     if raw:
         sys.stdout.buffer.write(payload.encode())
         return
-    for name, value in {**refused.as_dict(), "subject": subject, "payload": payload}.items():
-        _print_field(name, value)
-    if event is None:
+    fields = {"refused_by": "table", **refused.as_dict(), "subject": subject, "payload": payload}
+    _print_fields(fields, as_json=as_json)
+    if event is None and not as_json:
         console.print(
             "PostgreSQL has dropped its day; the lake's event_inbox has the event.", highlight=False
         )
 
 
-def _print_field(name: str, value: Any) -> None:
-    shown = json.dumps(value) if isinstance(value, dict) else str(value)
-    line = Text.assemble((name, "bold"), " ", plain_lines(shown))
-    console.print(line, highlight=False, soft_wrap=True)
+def _print_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json_line(fields) + "\n")
+        return
+    for name, value in fields.items():
+        shown = json.dumps(value) if isinstance(value, dict) else str(value)
+        line = Text.assemble((name, "bold"), " ", plain_lines(shown))
+        console.print(line, highlight=False, soft_wrap=True)

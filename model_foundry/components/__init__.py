@@ -1,7 +1,7 @@
 """The Dagster components that recipes are declared with.
 
-Belongs here: component classes, and the files of a recipe's folder. Does not: what all assets
-share (`assets`), work (the packages).
+Belongs here: component classes, the files of a recipe's folder, which recipes there are, here and
+elsewhere. Does not: what all assets share (`assets`), work (the packages).
 """
 
 from model_foundry.components.generation import GenerationRecipe

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from model_foundry.components.folder import Folder
 from model_foundry.components.recipe import Asked, Asking, Recipe, described
+from model_foundry.components.scaffold import RecipeScaffolder
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Accept, Request
 
@@ -49,6 +50,7 @@ class Output(dg.Model, dg.Resolvable):
     ] = "strict"
 
 
+@dg.scaffold_with(RecipeScaffolder)
 class GenerationRecipe(Recipe):
     """Asks a role's slots something about each row of `source.sql`, as `prompt.md` says.
 

@@ -5,17 +5,14 @@ are asked.
 """
 
 import difflib
-import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import dagster as dg
 import msgspec
-import yaml
 from pydantic import Field
 
 from model_foundry.assets import metadata, results
@@ -23,12 +20,12 @@ from model_foundry.assets.partitions import NIGHTLY, days, evaluated
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.results import Kept
 from model_foundry.components.folder import Folder
+from model_foundry.components.names import require_free_name
 from model_foundry.components.source import Origin, Row, plain, source_rows
 from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
-from model_foundry.paths import PACKAGE
 from model_foundry.results.landed import run_jobs
 from model_foundry.results.left_out import LeftOutRow, keep_left_out
 from model_foundry.settings import Settings
@@ -100,11 +97,12 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The recipe's daily asset, with the check that every job has an answer."""
         folder = Folder(context.path)
+        _check_name(folder)
         _check_role(self.role, folder, Settings())
         asset_name = f"{self.kind}_{folder.recipe}"
         source = folder.text("source.sql")
         asking = self.asking(folder)
-        partitions = days(Settings())
+        partitions = days()
 
         @dg.asset(
             name=asset_name,
@@ -225,6 +223,13 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
                 yield from jobs
 
 
+def _check_name(folder: Folder) -> None:
+    try:
+        require_free_name(folder.recipe)
+    except FoundryError as error:
+        raise folder.wrong("", str(error)) from None
+
+
 def _check_role(role: str, folder: Folder, settings: Settings) -> None:
     """Find that no slot can answer, before a night does.
 
@@ -305,14 +310,3 @@ def _check(reports: Mapping[str, DispatchReport], kept: Iterable[Kept]) -> dg.As
             "rejected": rejected.total(),
         },
     )
-
-
-def recipe_asset_names(folder: Path = PACKAGE / "defs" / "recipes") -> tuple[str, ...]:
-    """Asset names of the recipes that ship or were added under defs/recipes, sorted."""
-    names = []
-    for path in folder.glob("*/defs.yaml"):
-        declared = str(yaml.safe_load(path.read_text(encoding="utf-8")).get("type", ""))
-        match = re.search(r"\.(\w+)Recipe$", declared)
-        if match:
-            names.append(f"{match[1].lower()}_{path.parent.name}")
-    return tuple(sorted(names))

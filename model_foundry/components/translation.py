@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
+import dagster as dg
 import msgspec
 from pydantic import Field, field_validator
 
 from model_foundry.components.folder import Folder
 from model_foundry.components.recipe import Asked, Asking, Recipe, described
+from model_foundry.components.scaffold import RecipeScaffolder
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.settings import Settings
 from model_foundry.translation.document import Document
@@ -15,6 +17,7 @@ from model_foundry.translation.languages import language_name, written_in
 from model_foundry.translation.prompts import keeps_marks, translation_request
 
 
+@dg.scaffold_with(RecipeScaffolder)
 class TranslationRecipe(Recipe):
     """Translates the column `text` of each row of `source.sql`, which is Markdown, in segments.
 

@@ -7,21 +7,19 @@ run_day        the same and the recipes between them       (schedule: each finis
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import dagster as dg
 import msgspec
 
+from model_foundry.assets.partitions import days
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.runs import by_partition, failed_lately, unfinished_partitions
-from model_foundry.components.recipe import recipe_asset_names
 from model_foundry.intake.configuration import queue
 from model_foundry.settings import Settings
 from model_foundry.store import flat
-from model_foundry.store.summary_sql import SUMMARIES
-
-REFRESHED: Final = (*flat.FLAT_TABLES, *SUMMARIES)
+from model_foundry.store.own_summaries import summary_names
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -61,25 +59,18 @@ def events_waiting(
     return dg.RunRequest(tags={"model_foundry/messages_waiting": str(waits.new + waits.held)})
 
 
-@dg.sensor(
-    job_name="refresh_day",
-    minimum_interval_seconds=10,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def days_touched(
-    context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
+def _touched(
+    context: dg.SensorEvaluationContext,
+    foundry: Foundry,
+    partitions: dg.DailyPartitionsDefinition,
+    refreshed: Sequence[str],
 ) -> list[dg.RunRequest] | dg.SkipReason:
-    """Asks for a refresh of exactly the days that hold events which a flat table has not seen.
-
-    Flat tables and summaries take in only what is new (mode append). A day whose refresh runs is
-    asked again afterwards if more came; one that failed, after some minutes.
-    """
     settings = foundry.settings
     with foundry.postgres() as connection:
         stale = flat.stale_days(connection)
     running = unfinished_partitions(context.instance, "refresh_day")
     failed = failed_lately(context.instance, "refresh_day", datetime.now(UTC))
-    found = by_partition(settings, stale)
+    found = by_partition(partitions, stale)
     for told in found.held_back(settings):
         context.log.warning(told)
     held = running | failed
@@ -87,19 +78,35 @@ def days_touched(
     if not asked:
         waits = f"; {len(found.known)} run or failed lately" if found.known else ""
         return dg.SkipReason(" ".join([f"0 days to refresh{waits}.", *found.held_back(settings)]))
-    append = {"ops": {name: {"config": {"mode": "append"}} for name in REFRESHED}}
+    append = {"ops": {name: {"config": {"mode": "append"}} for name in refreshed}}
     return [dg.RunRequest(partition_key=key, run_config=append) for key in asked]
 
 
 @dg.definitions
 def automation() -> dg.Definitions:
     """Jobs, sensors and the daily schedule."""
-    settings = Settings()
+    partitions = days()
+    refreshed = (*flat.FLAT_TABLES, *summary_names(Settings()))
     run_day = dg.define_asset_job(
         "run_day",
-        selection=[*REFRESHED, *recipe_asset_names()],
+        selection=dg.AssetSelection.assets(*refreshed) | dg.AssetSelection.groups("recipes"),
         description="A day from the inbox to the summaries, recipes included.",
     )
+
+    @dg.sensor(
+        job_name="refresh_day",
+        minimum_interval_seconds=10,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def days_touched(
+        context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        """Asks for a refresh of exactly the days that hold events which a flat table has not seen.
+
+        Flat tables and summaries take in only what is new (mode append). A day whose refresh runs
+        is asked again afterwards if more came; one that failed, after some minutes.
+        """
+        return _touched(context, foundry, partitions, refreshed)
 
     @dg.schedule(
         job=run_day,
@@ -112,9 +119,9 @@ def automation() -> dg.Definitions:
     ) -> list[dg.RunRequest] | dg.SkipReason:
         """Half an hour after midnight UTC: the day that has just ended, recipes included."""
         day = context.scheduled_execution_time.astimezone(UTC).date() - timedelta(days=1)
-        ended = by_partition(settings, [day])
+        ended = by_partition(partitions, [day])
         if not ended.known:
-            return dg.SkipReason(f"{day} is not a day of ours: they begin at {settings.first_day}.")
+            return dg.SkipReason(f"{day} is not a day of ours: they begin at {ended.first}.")
         return [dg.RunRequest(partition_key=key) for key in ended.known]
 
     return dg.Definitions(
@@ -126,7 +133,7 @@ def automation() -> dg.Definitions:
             ),
             dg.define_asset_job(
                 "refresh_day",
-                selection=REFRESHED,
+                selection=refreshed,
                 description="A day's flat tables and summaries.",
             ),
             run_day,

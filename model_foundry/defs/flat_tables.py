@@ -10,7 +10,6 @@ from pydantic import Field
 from model_foundry.assets import metadata
 from model_foundry.assets.partitions import NIGHTLY, days, evaluated
 from model_foundry.assets.resource import Foundry
-from model_foundry.settings import Settings
 from model_foundry.store import flat, shapes
 from model_foundry.store.flat_refused import FlatRefused, list_refused
 from model_foundry.store.flatten_sql import flatten_names
@@ -197,7 +196,7 @@ def _shape_check(table: str, unknown: dict[str, shapes.Unknown]) -> dg.AssetChec
 @dg.definitions
 def flat_tables() -> dg.Definitions:
     """One asset for each flat table."""
-    partitions = days(Settings())
+    partitions = days()
     return dg.Definitions(
         assets=[flat_table_asset(table, partitions) for table in flat.FLAT_TABLES]
     )

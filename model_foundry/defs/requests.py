@@ -23,7 +23,6 @@ from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.report import Progress
 from model_foundry.requests.answering import answer
 from model_foundry.requests.event import RECIPE, Status
-from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Kind
 from model_foundry.store import days as stored_days
 from model_foundry.store.sql import load_sql
@@ -83,18 +82,9 @@ def _answer_day(
     }
 
 
-@dg.sensor(
-    job_name="answer_requests",
-    minimum_interval_seconds=5,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def requests_waiting(
-    context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
+def _waiting(
+    context: dg.SensorEvaluationContext, foundry: Foundry, partitions: dg.DailyPartitionsDefinition
 ) -> Sequence[dg.RunRequest] | dg.SkipReason:
-    """Asks for answers on the days that hold requests without a reply, a run for each kind.
-
-    A run that works takes up by itself what comes on its day.
-    """
     asked: list[dg.RunRequest] = []
     held_back: list[str] = []
     for kind in KINDS:
@@ -104,7 +94,7 @@ def requests_waiting(
             days_asked = stored_days.asked(
                 connection, load_sql("postgres/requests/open_days"), {"kind": kind}, ["llm_request"]
             )
-        found = by_partition(foundry.settings, {day for (day,) in days_asked})
+        found = by_partition(partitions, {day for (day,) in days_asked})
         held_back += found.held_back(foundry.settings)
         asked += [
             dg.RunRequest(
@@ -121,7 +111,22 @@ def requests_waiting(
 @dg.definitions
 def requests() -> dg.Definitions:
     """One asset a kind, their job and its sensor."""
-    partitions = days(Settings())
+    partitions = days()
+
+    @dg.sensor(
+        job_name="answer_requests",
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def requests_waiting(
+        context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
+    ) -> Sequence[dg.RunRequest] | dg.SkipReason:
+        """Asks for answers on the days that hold requests without a reply, a run for each kind.
+
+        A run that works takes up by itself what comes on its day.
+        """
+        return _waiting(context, foundry, partitions)
+
     assets = [request_asset(kind, partitions) for kind in KINDS]
     job = dg.define_asset_job(
         "answer_requests",

@@ -1,4 +1,4 @@
-"""The summaries: one daily-partitioned asset for each file of sql/duckdb."""
+"""The summaries: one daily-partitioned asset for each file of sql/duckdb, and of one's own."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -14,14 +14,15 @@ from model_foundry.assets import metadata
 from model_foundry.assets.partitions import NIGHTLY, days, evaluated
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.summary_plots import summary_plot
-from model_foundry.components.recipe import recipe_asset_names
+from model_foundry.components.own import recipe_asset_names
 from model_foundry.requests.event import RECIPE
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Kind
-from model_foundry.store.sql import load_sql, sql_description
+from model_foundry.store.own_summaries import all_summaries
+from model_foundry.store.sql import opening_comment
 from model_foundry.store.sql_columns import column_comments, column_sources
 from model_foundry.store.summaries import SummaryDay, later_days, summarize_day
-from model_foundry.store.summary_sql import SUMMARIES, code_version, input_tables
+from model_foundry.store.summary_sql import Summary, code_version, input_tables
 
 CHECK: Final = "every_row_counted"
 
@@ -61,20 +62,23 @@ class SummaryConfig(dg.Config):
 
 
 def summary_asset(
-    name: str, upstream: Mapping[str, Sequence[str]], partitions: dg.DailyPartitionsDefinition
+    summary: Summary,
+    upstream: Mapping[str, Sequence[str]],
+    partitions: dg.DailyPartitionsDefinition,
 ) -> dg.AssetsDefinition:
     """The asset of one summary.
 
     Args:
-        name: of its file in sql/duckdb.
+        summary: its name and SQL.
         upstream: the assets that fill each table which its SQL reads.
         partitions: the days.
     """
+    name = summary.name
     counted = COUNTED.get(name)
 
     @dg.asset(
         name=name,
-        description=sql_description(f"duckdb/{name}"),
+        description=opening_comment(summary.statement) or None,
         group_name="summaries",
         kinds={"duckdb", "parquet"},
         tags={"store": "lake"},
@@ -88,7 +92,7 @@ def summary_asset(
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         freshness_policy=NIGHTLY,
-        code_version=code_version(name),
+        code_version=code_version(summary),
         check_specs=[_check_spec(name, counted, partitions)] if counted else [],
     )
     def build(
@@ -105,7 +109,7 @@ def summary_asset(
                 day, anew = date.fromisoformat(key), config.mode == "rebuild"
                 done = summarize_day(settings, connection, name, day, rebuild=anew)
                 context.log.info(f"{name} {key}: {done.table.num_rows} rows")
-                described = described or _described(done, upstream, context.log)
+                described = described or _described(done, summary, upstream, context.log)
                 shown = _figures(done, settings)
                 if len(context.partition_keys) <= settings.plotted_days:
                     shown |= _plot(done)
@@ -161,17 +165,19 @@ def _plot(done: SummaryDay) -> dict[str, Any]:
 
 
 def _described(
-    done: SummaryDay, upstream: Mapping[str, Sequence[str]], log: dg.DagsterLogManager
+    done: SummaryDay,
+    summary: Summary,
+    upstream: Mapping[str, Sequence[str]],
+    log: dg.DagsterLogManager,
 ) -> dict[str, object]:
     """What the columns are and where they come from: the same for all days."""
-    statement = load_sql(f"duckdb/{done.name}")
-    comments = column_comments(statement)
+    comments = column_comments(summary.statement)
     columns = [(field.name, str(field.type)) for field in done.table.schema]
     described: dict[str, object] = {
         "dagster/column_schema": metadata.column_schema(columns, comments)
     }
     try:
-        sources = column_sources(statement, done.columns)
+        sources = column_sources(summary.statement, done.columns)
     except ValueError as error:
         log.warning(f"{done.name}: no column lineage: {error}")
         return described
@@ -225,18 +231,27 @@ def _check(
     )
 
 
-def _upstream(name: str, results: Sequence[str]) -> dict[str, Sequence[str]]:
+def _upstream(summary: Summary, results: Sequence[str]) -> dict[str, Sequence[str]]:
     """The assets that fill the tables which a summary reads."""
     inbox = ["pipeline_event_inbox_record"]
-    known = {"event_inbox": inbox, "event_quarantine": inbox, "inference_result": results}
-    return {table: known.get(table, [table]) for table in input_tables(name)}
+    known = {
+        "event_inbox": inbox,
+        "event_quarantine": inbox,
+        "inference_result": results,
+        "article_segment": ["article_translation"],
+    }
+    return {table: known.get(table, [table]) for table in input_tables(summary)}
 
 
 @dg.definitions
 def summaries() -> dg.Definitions:
     """One asset for each summary."""
-    partitions = days(Settings())
-    results = [*recipe_asset_names(), *(f"{kind}_{RECIPE}" for kind in get_args(Kind))]
+    partitions = days()
+    settings = Settings()
+    results = [*recipe_asset_names(settings), *(f"{kind}_{RECIPE}" for kind in get_args(Kind))]
     return dg.Definitions(
-        assets=[summary_asset(name, _upstream(name, results), partitions) for name in SUMMARIES]
+        assets=[
+            summary_asset(summary, _upstream(summary, results), partitions)
+            for summary in all_summaries(settings)
+        ]
     )

@@ -66,6 +66,18 @@ def inbox_rows(connection: psycopg.Connection[Any]) -> int:
     return int(rows)
 
 
+def first_day(connection: psycopg.Connection[Any], earliest: date) -> date | None:
+    """The first day from `earliest` on with events, dropped ones included; None: there is none.
+
+    Days that were made ahead count, too.
+    """
+    query, span = load_sql("postgres/days/first"), {"earliest": earliest}
+    first: date | None
+    with connection.transaction():
+        [(first,)] = connection.execute(query, span).fetchall()
+    return first
+
+
 def asked(
     connection: psycopg.Connection[Any],
     query: str,

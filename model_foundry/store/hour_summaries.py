@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 from model_foundry.settings import Settings
 from model_foundry.store import lake
-from model_foundry.store.summary_sql import Computed, summary_of
+from model_foundry.store.summary_sql import Computed, Summary, summary_of
 
 
 def renew_hours(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
-    name: str,
+    summary: Summary,
     inputs: Sequence[lake.LakeDay],
     unread: lake.Unread,
 ) -> Computed:
@@ -26,11 +26,11 @@ def renew_hours(
     day = inputs[0].day
     new = [each._replace(files=tuple(unread.files.get(each.table, ()))) for each in inputs]
     lake.show(settings, connection, new)
-    since = pc.min(_hours(summary_of(connection, name, day), day)).as_py()
+    since = pc.min(_hours(summary_of(connection, summary, day), day)).as_py()
     if since is None:
         return Computed(unread.rows, 0)
     lake.show(settings, connection, inputs)
-    later = summary_of(connection, name, day, since=since)
+    later = summary_of(connection, summary, day, since=since)
     earlier = unread.rows.filter(pc.less(_hours(unread.rows, day), since))
     key = later.column_names[: later.column_names.index(_hour_column(later)) + 1]
     rows = pa.concat_tables([earlier, later]).sort_by([(column, "ascending") for column in key])

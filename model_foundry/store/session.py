@@ -18,7 +18,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import days, flat, lake, postgres
 from model_foundry.store.query import open_foundry
 from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import summary_of
+from model_foundry.store.summary_sql import shipped, summary_of
 from model_foundry.store.views import publish_views
 
 TABLES: Final = (
@@ -76,8 +76,10 @@ def read_session(settings: Settings, correlation_id: str, day: date | None = Non
         memory.execute("SET TimeZone = 'UTC'")
         for name, rows in tables.items():
             memory.register(name, rows)
-        [summary] = summary_of(memory, "session_summary", days[-1], days[0]).to_pylist()
-        agreement = summary_of(memory, "session_agreement", days[-1], days[0]).to_pylist()
+        [summary], agreement = (
+            summary_of(memory, shipped(name), days[-1], days[0]).to_pylist()
+            for name in ("session_summary", "session_agreement")
+        )
     return SessionRows(
         correlation_id=correlation_id,
         days=days,

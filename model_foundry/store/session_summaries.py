@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import Computed, summary_of
+from model_foundry.store.summary_sql import Computed, Summary, summary_of
 
 _AMONG_THEM: Final = "correlation_id IN (SELECT correlation_id FROM session_of_portion)"
 _SESSIONS: Final = pa.schema({"correlation_id": pa.string()})
@@ -24,7 +24,7 @@ _SESSIONS: Final = pa.schema({"correlation_id": pa.string()})
 def summarize_sessions(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
-    name: str,
+    summary: Summary,
     inputs: Sequence[lake.LakeDay],
     unread: lake.Unread | None,
 ) -> Computed:
@@ -41,10 +41,10 @@ def summarize_sessions(
     first, day = min(each.day for each in inputs), max(each.day for each in inputs)
     for portion in _portions(settings, connection, inputs, sessions):
         with _shown(settings, connection, inputs, portion.sessions, portion.moments):
-            rows.append(summary_of(connection, name, day, first))
+            rows.append(summary_of(connection, summary, day, first))
     if not rows:
         lake.show(settings, connection, inputs)
-        rows.append(summary_of(connection, name, day, first))
+        rows.append(summary_of(connection, summary, day, first))
     whole = pa.concat_tables(rows)
     return Computed(whole, whole.num_rows - stayed, sessions)
 

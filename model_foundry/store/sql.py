@@ -29,12 +29,21 @@ def sql_names(folder: str) -> tuple[str, ...]:
 
 def sql_digest(*names: str, more: str = "") -> str:
     """A short digest of SQL files, and of `more`: another one as soon as one of them changes."""
-    texts = "\0".join([*(load_sql(name) for name in names), more])
-    return hashlib.sha256(texts.encode()).hexdigest()[:12]
+    return text_digest(*(load_sql(name) for name in names), more)
+
+
+def text_digest(*texts: str) -> str:
+    """Likewise of statements."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
 def sql_description(name: str) -> str:
     """The comment that opens a SQL file, its paragraphs kept apart: what the file computes."""
-    lines = itertools.takewhile(lambda line: line.startswith("--"), load_sql(name).splitlines())
+    return opening_comment(load_sql(name))
+
+
+def opening_comment(statement: str) -> str:
+    """The comment that a statement begins with, its paragraphs kept apart."""
+    lines = itertools.takewhile(lambda line: line.startswith("--"), statement.splitlines())
     text = "\n".join(line.removeprefix("--").strip() for line in lines)
     return "\n\n".join(paragraph.replace("\n", " ") for paragraph in text.split("\n\n"))

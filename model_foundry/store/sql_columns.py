@@ -38,11 +38,16 @@ def column_sources(statement: str, schema: Schema) -> dict[str, list[tuple[str, 
 
 
 def column_comments(statement: str) -> dict[str, str]:
-    """The comments beside the columns of a query."""
+    """The comments beside the columns of a query; none where sqlglot cannot follow it."""
     from sqlglot import exp, parse_one  # noqa: PLC0415
+    from sqlglot.errors import SqlglotError  # noqa: PLC0415
 
-    found = {}
-    for selected in parse_one(statement, into=exp.Select, dialect="duckdb").selects:
+    found: dict[str, str] = {}
+    try:
+        parsed = parse_one(statement, into=exp.Select, dialect="duckdb")
+    except SqlglotError:
+        return found
+    for selected in parsed.selects:
         comments = [comment for node in selected.walk() for comment in node.comments or ()]
         if comments:
             found[selected.alias_or_name] = " ".join(comment.strip() for comment in comments)

@@ -1,4 +1,4 @@
-"""Summaries: one SQL file of sql/duckdb each, run over a day of the lake, kept as Parquet.
+"""Summaries: one SQL file each, run over a day of the lake, kept as Parquet.
 
 A summary is computed in memory, from an explicit list of the lake's files.
 """
@@ -13,10 +13,12 @@ import pyarrow as pa
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.hour_summaries import renew_hours
+from model_foundry.store.own_summaries import find_summary
 from model_foundry.store.session_days import days_under_way, sessions_of, under_way
 from model_foundry.store.session_summaries import summarize_sessions
 from model_foundry.store.summary_sql import (
     Computed,
+    Summary,
     code_version,
     input_tables,
     is_of_hours,
@@ -61,22 +63,26 @@ def summarize_day(
     A summary of sessions reads from the first day of the day's sessions on. Without `rebuild` a day
     that has not changed stays as it is, and so do the rows of sessions that had no event since, and
     of hours before any new event. `connection` is an in-memory DuckDB database of the caller's.
+
+    Raises:
+        FoundryError: there is no such summary.
     """
+    summary = find_summary(settings, name)
     place = lake.lake_of(settings)
-    days = days_under_way(settings, connection, day) if reaches_back(name) else [day]
+    days = days_under_way(settings, connection, day) if reaches_back(summary) else [day]
     with lake.locked(settings, name, day) as held:
         inputs = [
             lake.refresh_day(settings, table, each, held)
-            for table in input_tables(name)
+            for table in input_tables(summary)
             for each in days
         ]
-        made = lake.made_of(code_version(name), inputs)
+        made = lake.made_of(code_version(summary), inputs)
         columns = lake.show(settings, connection, inputs)
         kept = None if rebuild else lake.kept_day(place, name, day)
         if kept and kept.made == made:
             done = Computed(kept.rows, 0, kept.rows.slice(0, 0))
         else:
-            done = _computed(settings, connection, name, inputs, kept)
+            done = _computed(settings, connection, summary, inputs, kept)
             kept = lake.keep_day(place, name, day, done.rows, made)
         place.tidy(name, day, settings.lake_grace_s)
     publish_views(settings)
@@ -86,16 +92,16 @@ def summarize_day(
 def _computed(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
-    name: str,
+    summary: Summary,
     inputs: list[lake.LakeDay],
     kept: lake.Kept | None,
 ) -> Computed:
-    unread = lake.unread(kept, code_version(name), inputs)
-    if reaches_back(name):
-        return summarize_sessions(settings, connection, name, inputs, unread)
-    if unread and is_of_hours(name):
-        return renew_hours(settings, connection, name, inputs, unread)
-    rows = summary_of(connection, name, inputs[0].day)
+    unread = lake.unread(kept, code_version(summary), inputs)
+    if reaches_back(summary):
+        return summarize_sessions(settings, connection, summary, inputs, unread)
+    if unread and is_of_hours(summary):
+        return renew_hours(settings, connection, summary, inputs, unread)
+    rows = summary_of(connection, summary, inputs[0].day)
     return Computed(rows, rows.num_rows)
 
 
@@ -106,8 +112,8 @@ def later_days(
 
     Their rows tell of the whole session: an event that came late for this day changes them.
     """
-    place = lake.lake_of(settings)
-    while reaches_back(done.name) and place.live(done.name, day := done.day + timedelta(days=1)):
+    place, summary = lake.lake_of(settings), find_summary(settings, done.name)
+    while reaches_back(summary) and place.live(done.name, day := done.day + timedelta(days=1)):
         sessions = done.sessions
         if sessions is None:
             sessions = sessions_of(settings, connection, done.day)

@@ -1,7 +1,8 @@
 """What the summaries compute: the SQL of sql/duckdb, run on whatever tables a connection has.
 
 Belongs here: macros, the tables that a summary reads, one day of one, the roll-ups over the daily
-ones. Does not: where a day's rows come from and where the result is kept (`summaries`).
+ones. Does not: where a day's rows come from and where the result is kept (`summaries`), summaries
+that lie outside the package (`own_summaries`).
 """
 
 import functools
@@ -14,13 +15,25 @@ import duckdb
 import pyarrow as pa
 
 from model_foundry.store import functions
-from model_foundry.store.sql import load_sql, sql_digest, sql_names
+from model_foundry.store.sql import load_sql, sql_names, text_digest
 
 SUMMARIES: Final = sql_names("duckdb")
 _MACROS: Final = sql_names("duckdb/macros")
 ROLLUPS: Final = sql_names("duckdb/rollups")
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _PERIODS: Final = {"weekly": "week", "monthly": "month"}
+
+
+class Summary(NamedTuple):
+    """A summary: its name, and the SQL of one day of it."""
+
+    name: str
+    statement: str
+
+
+def shipped(name: str) -> Summary:
+    """One of `SUMMARIES`."""
+    return Summary(name, load_sql(f"duckdb/{name}"))
 
 
 class Computed(NamedTuple):
@@ -38,23 +51,27 @@ class Computed(NamedTuple):
 
 
 @functools.cache
-def code_version(name: str) -> str:
+def code_version(summary: Summary) -> str:
     """Changes with the SQL of a summary, and with any macro or function that it might call."""
-    return sql_digest(
-        f"duckdb/{name}", *(f"duckdb/macros/{macro}" for macro in _MACROS), more=functions.source()
-    )
+    return text_digest(summary.statement, *macros(), functions.source())
 
 
 @functools.cache
-def input_tables(name: str) -> tuple[str, ...]:
-    """The tables that a summary's SQL reads, sorted, found by DuckDB's own parser."""
+def input_tables(summary: Summary) -> tuple[str, ...]:
+    """The tables that a summary's SQL reads, sorted, found by DuckDB's own parser.
+
+    Raises:
+        ValueError: it is not one SELECT.
+    """
     with duckdb.connect(":memory:") as connection:
         [(tree,)] = connection.execute(
-            "SELECT json_serialize_sql(?)", [load_sql(f"duckdb/{name}")]
+            "SELECT json_serialize_sql(?)", [summary.statement]
         ).fetchall()
     parsed = json.loads(tree)
     if parsed.get("error"):
-        raise ValueError(f"sql/duckdb/{name}.sql: {parsed.get('error_message')}")
+        raise ValueError(parsed.get("error_message"))
+    if len(parsed["statements"]) != 1:
+        raise ValueError("it is not one SELECT")
     nodes = list(_nodes(parsed))
     named = {node["table_name"] for node in nodes if node.get("type") == "BASE_TABLE"}
     defined = {
@@ -75,19 +92,19 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(child)
 
 
-def reaches_back(name: str) -> bool:
+def reaches_back(summary: Summary) -> bool:
     """Whether a summary reads earlier days too: those of sessions that are under way."""
-    return "$first_day" in load_sql(f"duckdb/{name}")
+    return "$first_day" in summary.statement
 
 
-def is_of_hours(name: str) -> bool:
+def is_of_hours(summary: Summary) -> bool:
     """Whether a summary has rows of hours, and can be computed from one hour on."""
-    return "$since" in load_sql(f"duckdb/{name}")
+    return "$since" in summary.statement
 
 
 def summary_of(
     connection: duckdb.DuckDBPyConnection,
-    name: str,
+    summary: Summary,
     day: date,
     first_day: date | None = None,
     since: datetime = _EVER,
@@ -98,21 +115,25 @@ def summary_of(
     the first hour that is wanted, for one of hours.
     """
     connection.execute("SET TimeZone = 'UTC'")
-    statement = load_sql(f"duckdb/{name}")
-    functions.register(connection, statement)
+    functions.register(connection, summary.statement)
     for macro in macros():
         connection.execute(macro)
     parameters = {"day": day}
-    if reaches_back(name):
+    if reaches_back(summary):
         parameters["first_day"] = first_day or day
-    if is_of_hours(name):
+    if is_of_hours(summary):
         parameters["since"] = since
-    return connection.sql(statement, params=parameters).to_arrow_table()
+    return connection.sql(summary.statement, params=parameters).to_arrow_table()
 
 
 def macros() -> list[str]:
     """The statements that make the macros which summaries and roll-ups use."""
     return [load_sql(f"duckdb/macros/{name}") for name in _MACROS]
+
+
+def rollup_views() -> set[str]:
+    """Names of the views that roll-ups are."""
+    return {f"{period}_{name}" for period in _PERIODS for name in ROLLUPS}
 
 
 def rollups(tables: Collection[str]) -> list[list[str]]:

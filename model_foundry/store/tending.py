@@ -1,16 +1,15 @@
 """Looking after the whole lake: every table and summary, checked, mended, merged, counted."""
 
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
+from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import lake
+from model_foundry.store.own_summaries import summary_names
 from model_foundry.store.summaries import summarize_day
-from model_foundry.store.summary_sql import SUMMARIES
-
-NAMES: Final = (*lake.LAKE_TABLES, *SUMMARIES)
 
 
 class Size(NamedTuple):
@@ -25,7 +24,7 @@ class Size(NamedTuple):
 def mend(settings: Settings) -> lake.Checked:
     """Find what is lost or damaged; make again what PostgreSQL, or the lake, can give."""
     remakes: dict[str, lake.Remake] = dict.fromkeys(lake.LAKE_TABLES, lake.refresh_day)
-    remakes |= dict.fromkeys(SUMMARIES, _summarize)
+    remakes |= dict.fromkeys(summary_names(settings), _summarize)
     return lake.whole(settings, remakes)
 
 
@@ -45,7 +44,7 @@ def sizes(settings: Settings) -> list[Size]:
     """By table and summary, what is live."""
     place = lake.lake_of(settings)
     found = []
-    for name in NAMES:
+    for name in (*lake.LAKE_TABLES, *summary_names(settings)):
         days = place.days(name)
         files = [file for day in days for file in place.live(name, day)]
         found.append(Size(name, len(days), len(files), sum(file.bytes for file in files)))
@@ -56,4 +55,7 @@ def _summarize(settings: Settings, name: str, day: date) -> None:
     with duckdb.connect() as connection:
         connection.execute("SET memory_limit = ?", [settings.duckdb_memory_limit])
         connection.execute("SET threads = ?", [settings.duckdb_threads])
-        summarize_day(settings, connection, name, day)
+        try:
+            summarize_day(settings, connection, name, day)
+        except duckdb.Error as error:
+            raise FoundryError(f"{name} {day} cannot be computed: {error}") from error

@@ -19,8 +19,9 @@ import duckdb
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import lake
+from model_foundry.store.own_summaries import summary_names
 from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import SUMMARIES, macros, rollups
+from model_foundry.store.summary_sql import macros, rollups
 
 # More files than a table will have, and any number but a guess of one: the small side is hashed.
 _ROWS: Final = 10_000_000
@@ -48,10 +49,13 @@ def open_views(settings: Settings) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def publish_views(
-    settings: Settings, names: Sequence[str] = (*lake.LAKE_TABLES, *SUMMARIES)
-) -> Path:
-    """Make `foundry.duckdb` what the lake's columns ask for; who has the old one open keeps it."""
+def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Path:
+    """Make `foundry.duckdb` what the lake's columns ask for; who has the old one open keeps it.
+
+    `names` instead of every table and summary.
+    """
+    if names is None:
+        names = (*lake.LAKE_TABLES, *summary_names(settings))
     target = settings.home / "foundry.duckdb"
     settings.home.mkdir(parents=True, exist_ok=True)
     place = lake.lake_of(settings)

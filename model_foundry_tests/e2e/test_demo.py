@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from model_foundry.components.recipe import recipe_asset_names
+from model_foundry.components.names import packaged_recipes
 from model_foundry.devstack.stack import Stack
 from model_foundry.settings import Settings
 from model_foundry.store import lake
@@ -72,7 +72,7 @@ def test_the_line_runs_twice_and_counts_nothing_twice(ran: Ran) -> None:
         assert [row["kind"] for row in replied] == ["generation"] * 2 + ["translation"] * 2
         assert {row["status"] for row in replied} <= {"ok", "rejected"}
         # Each run asked only for what had no answer: together, each job once.
-        for name in recipe_asset_names():
+        for name in packaged_recipes().values():
             asked = [asked_by(done.stdout, name) for done in (ran.first, ran.second)]
             recipe = name.partition("_")[2]
             jobs = value(

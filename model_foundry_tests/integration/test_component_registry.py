@@ -1,6 +1,7 @@
 """The recipe components as `dg` shows them to whoever writes a recipe."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,28 @@ from typing import Any
 import pytest
 
 from model_foundry.components import GenerationRecipe, TranslationRecipe
+from model_foundry_tests.integration.test_recipes_page import copy_of_the_project
 
 ROOT = Path(__file__).parents[2]
 DG = Path(sys.executable).with_name("dg")
+# What `dg scaffold defs` runs, in one process instead of three.
+SCAFFOLD = """
+import pathlib, sys
+from dagster.components.component_scaffolding import scaffold_object
+from model_foundry.definitions import defs
+root = pathlib.Path(sys.argv[1])
+for component, name in (
+    ("GenerationRecipe", "recipes/topic"),
+    ("TranslationRecipe", "to_english"),
+    ("GenerationRecipe", "batch"),
+):
+    path = root / "model_foundry" / "defs" / name
+    try:
+        scaffold_object(path, f"model_foundry.components.{component}", None, "yaml", root)
+    except Exception as error:
+        print(error)
+print(*(node.name for node in defs().resolve_job_def("run_day").nodes))
+"""
 
 
 def dg(*arguments: str) -> str:
@@ -49,3 +69,21 @@ def test_dg_shows_a_schema_in_which_every_field_is_described(component: type[Any
     assert {field for _, field in fields} >= {"role", "sources", "keep", "thinking"}
     assert [field for field, declared in fields.items() if not declared.get("description")] == []
     assert all(each["additionalProperties"] is False for each in objects)
+
+
+def test_what_dg_scaffolds_loads(tmp_path: Path) -> None:
+    """It used to write a recipe without its files, and no definition could be loaded any more."""
+    project = copy_of_the_project(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", SCAFFOLD, project],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no recipe can be named batch" in done.stdout
+    run_day = set(done.stdout.splitlines()[-1].split())
+    assert {"generation_topic", "translation_to_english", "daily_recipes"} < run_day

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import dagster as dg
 import pytest
 
+from model_foundry.assets.partitions import EARLIEST
 from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import defs
 from model_foundry.intake import configuration, jetstream
@@ -23,7 +24,7 @@ from model_foundry_tests.line import connection_to, event, execute, publish
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
 TOMORROW = TODAY + timedelta(days=1)
-BEFORE = Settings().first_day - timedelta(days=1)
+BEFORE = EARLIEST - timedelta(days=1)
 LONG_S = 60.0
 
 

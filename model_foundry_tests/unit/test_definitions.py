@@ -1,5 +1,6 @@
 """The code location as the gRPC server loads it: every asset, check, job, schedule and sensor."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -7,6 +8,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from model_foundry.definitions import defs
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_FOUNDRY_DEFS_DIR", str(tmp_path))
 
 
 def location() -> dg.Definitions:

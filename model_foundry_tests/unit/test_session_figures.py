@@ -11,7 +11,7 @@ import pytest
 from model_foundry.sessions.graph import build
 from model_foundry.sessions.owners import Mention, Place, Span, owners
 from model_foundry.store.session import TABLES
-from model_foundry.store.summary_sql import summary_of
+from model_foundry.store.summary_sql import shipped, summary_of
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -54,7 +54,7 @@ def big(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def test_fifty_thousand_events_of_one_session(big: duckdb.DuckDBPyConnection) -> None:
     began = time.process_time()
-    [row] = summary_of(big, "session_summary", DAY, DAY).to_pylist()
+    [row] = summary_of(big, shipped("session_summary"), DAY, DAY).to_pylist()
     assert time.process_time() - began < 20  # minutes, where each node meets all others
     assert (row["events"], row["nodes"], row["edges"]) == (50_000, NODES, NODES - 1)
     assert row["max_parallel_nodes"] == NODES // 100
@@ -74,7 +74,7 @@ def test_chats_that_touch_do_not_run_at_once(big: duckdb.DuckDBPyConnection) -> 
         f"timestamptz '{NOON}' + interval '333333 microseconds' * i AS occurred_at) "
         f"FROM ({_BIG['llm_chat'].removesuffix(' LIMIT 0')}), range(100) AS numbers (i)"
     )
-    [row] = summary_of(big, "session_summary", DAY, DAY).to_pylist()
+    [row] = summary_of(big, shipped("session_summary"), DAY, DAY).to_pylist()
     assert (row["chats"], row["max_parallel_chats"]) == (100, 1)
 
 

@@ -21,6 +21,7 @@ from model_foundry.store.summary_sql import (
     input_tables,
     macros,
     rollups,
+    shipped,
     summary_of,
 )
 
@@ -145,7 +146,7 @@ def days(name: str) -> st.SearchStrategy[Tables]:
                 # One flat row an event; several results may come from one.
                 unique_by=(lambda row: row["event_id"]) if "event_id" in SCHEMAS[table] else None,
             )
-            for table in input_tables(name)
+            for table in input_tables(shipped(name))
         }
     )
 
@@ -154,11 +155,11 @@ def computed(
     connection: duckdb.DuckDBPyConnection, name: str, tables: Tables, day: date = DAY
 ) -> pa.Table:
     """The summary, by the function that its asset uses."""
-    for table in input_tables(name):
+    for table in input_tables(shipped(name)):
         columns = {**SCHEMAS[table], "occurred_on": pa.date32()}
         rows = [row | {"occurred_on": day} for row in tables.get(table, [])]
         connection.register(table, pa.Table.from_pylist(rows, schema=pa.schema(columns.items())))
-    return summary_of(connection, name, day)
+    return summary_of(connection, shipped(name), day)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,161 @@
+"""`model-foundry settings`: the effective values, and where each comes from.
+
+Belongs here: which source a value has, names that mean nothing, what of a value may be shown.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+from rich.table import Table
+
+from model_foundry.cli.console import console, errors
+from model_foundry.cli.plain import json_line, plain
+from model_foundry.errors import FoundryError
+from model_foundry.fleet.file import FromEnvironment, settings_fleet
+from model_foundry.fleet.suggestion import did_you_mean
+from model_foundry.intake.jetstream import without_password
+from model_foundry.settings import (
+    PREFIX,
+    Settings,
+    embedded_stack_is_running,
+    env_file,
+    read_env,
+    services_env,
+)
+from model_foundry.store.address import address_of
+
+Source = Literal["environment", ".env", "running stack", "default"]
+_UNSET: Final = "–"
+# Of any other URL the path may be what a webhook is kept secret by.
+_PATHS_SHOWN: Final = ("lake_url", "telemetry_url")
+
+
+class Effective(NamedTuple):
+    """One setting as it is in force; `value` may be shown."""
+
+    variable: str
+    value: str
+    source: Source
+    description: str
+
+
+def show_settings(*, as_json: bool) -> int:
+    """Print every setting; the exit code, 1 if a name is not known.
+
+    Raises:
+        FoundryError: a value is wrong.
+    """
+    settings = read_settings()
+    found = list(effective(settings))
+    unknown = unknown_names(settings)
+    if as_json:
+        told = {"settings": [each._asdict() for each in found], "unknown": unknown}
+        sys.stdout.write(json_line(told) + "\n")
+        return 1 if unknown else 0
+    table = Table("setting", "value", "from")
+    for each in found:
+        style = "dim" if each.source == "default" else ""
+        table.add_row(each.variable, plain(each.value), each.source, style=style)
+    console.print(table)
+    for name, told_of in unknown.items():
+        errors.print(plain(f"{name} is no setting{told_of}.", style="yellow"), soft_wrap=True)
+    return 1 if unknown else 0
+
+
+def read_settings() -> Settings:
+    """The settings.
+
+    Raises:
+        FoundryError: one is wrong; the text names each and shows no value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise FoundryError("; ".join(wrong_settings(error))) from None
+
+
+def wrong_settings(error: ValidationError) -> list[str]:
+    """What is wrong with each setting that is, without its value."""
+    return [
+        f"{PREFIX}{'.'.join(map(str, each['loc'])).upper()}: "
+        f"{each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def effective(settings: Settings) -> Iterator[Effective]:
+    """Every setting, in the order of the class."""
+    sources = _sources(settings)
+    for name, field in Settings.model_fields.items():
+        if field.annotation is type(None):
+            continue  # a name that was given up, and says so
+        variable = f"{PREFIX}{name.upper()}"
+        source: Source = "default"
+        for each, names in sources.items():
+            if variable in names:
+                source = each
+                break
+        yield Effective(variable, _shown(name, settings), source, field.description or "")
+
+
+def unknown_names(settings: Settings) -> dict[str, str]:
+    """Names with our prefix that nothing reads, and what may have been meant."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    try:
+        for slot in settings_fleet(settings).slots:
+            for field in (slot.endpoint, slot.api_key):
+                if isinstance(field, FromEnvironment):
+                    known.add(field.env.upper())
+    except FoundryError:
+        pass  # whoever uses the fleet says what is wrong with it
+    given = {*os.environ, *read_env(env_file())}
+    return {
+        name: did_you_mean(name, known)
+        for name in sorted(given)
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    }
+
+
+def _sources(settings: Settings) -> Mapping[Source, set[str]]:
+    services: dict[str, str] = {}
+    if embedded_stack_is_running(settings.home):
+        services = read_env(services_env(settings.home))
+    return {
+        "environment": _set_in(os.environ),
+        ".env": _set_in(read_env(env_file())),
+        "running stack": _set_in(services),
+    }
+
+
+def _set_in(values: Mapping[str, str]) -> set[str]:
+    return {name.upper() for name, value in values.items() if value}
+
+
+def _shown(name: str, settings: Settings) -> str:
+    value = getattr(settings, name)
+    if isinstance(value, SecretStr):
+        return _database(settings) if name == "postgres_url" else "set, and not shown"
+    if isinstance(value, tuple):
+        value = ", ".join(map(str, value))
+    if isinstance(value, str) and "://" in value:
+        return _url(name, value)
+    return _UNSET if value in {None, ""} else str(value)
+
+
+def _database(settings: Settings) -> str:
+    try:
+        return address_of(settings).where
+    except FoundryError:
+        return "set, and cannot be read"
+
+
+def _url(name: str, value: str) -> str:
+    shown = without_password(value).partition("?")[0].partition("#")[0]
+    if name in _PATHS_SHOWN or "," in shown:
+        return shown
+    parts = urlsplit(shown)
+    return f"{parts.scheme}://{parts.netloc}{'/…' if parts.path.strip('/') else ''}"
