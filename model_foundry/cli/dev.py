@@ -30,7 +30,7 @@ from model_foundry.store import postgres
 
 _POLL_S: Final = 0.2
 # A `dev` that is ending has this long before another one is refused.
-_ENDING_S: Final = 40.0
+_ENDING_S: Final = 60.0
 
 
 class _Child(NamedTuple):

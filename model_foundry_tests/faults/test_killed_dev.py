@@ -18,7 +18,7 @@ from model_foundry_tests.supervisor import runs, wait_until
 
 ROOT = Path(__file__).parents[2]
 VENV = os.path.relpath(sys.prefix, ROOT)
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 
 class MakeDev:
@@ -84,7 +84,7 @@ def dev(home: Path) -> Iterator[MakeDev]:
         process.kill()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_next_start_ends_or_takes_over_what_a_killed_one_left(
     dev: MakeDev, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -406,7 +406,7 @@ from model_foundry.settings import Settings
 
 def report(service, state, detail):
     if service == "translator":
-        print(state, detail if state == "fetching" else "")
+        print(*(state, detail) if state == "fetching" else (state,))
 
 settings = Settings()
 fleet = settings_fleet(settings)
