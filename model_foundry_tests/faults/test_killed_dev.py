@@ -106,7 +106,9 @@ def test_the_next_start_ends_or_takes_over_what_a_killed_one_left(
     assert not [process for process in left if runs(process)]
     assert "ends what the last one left" in dev.said()
     with dg.DagsterInstance.get() as instance:
-        assert instance.get_run_by_id(lost.run_id).status == dg.DagsterRunStatus.FAILURE
+        found = instance.get_run_by_id(lost.run_id)
+        assert found is not None
+        assert found.status == dg.DagsterRunStatus.FAILURE
 
     orphaned = dev.processes()
     second.kill()
