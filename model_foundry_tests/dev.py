@@ -63,9 +63,11 @@ def wait_for(what: Callable[[], bool], *, seconds: float, name: str) -> None:
 
 
 @contextlib.contextmanager
-def running_dev(home: Path) -> Iterator[Dev]:
-    """Started, and ended as by Ctrl-C; nothing of it is left."""
+def running_dev(home: Path, *, killed: str | None = None) -> Iterator[Dev]:
+    """Started, and ended as by Ctrl-C, or when this process of it is killed; nothing is left."""
     home.parent.chmod(0o755)
+    home = home / "モデル 工房"
+    home.mkdir()
     port, exporter_port = free_port(), free_port()
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
     environment = {
@@ -90,9 +92,17 @@ def running_dev(home: Path) -> Iterator[Dev]:
         yield Dev(home, url, f"http://127.0.0.1:{exporter_port}", environment)
     finally:
         children = family_of(process.pid)[1:]
-        process.send_signal(signal.SIGINT)
+        if killed is None:
+            process.send_signal(signal.SIGINT)
+        for child in children:
+            if killed is not None and any(killed in part for part in child.cmdline()[:2]):
+                child.kill()
         code = process.wait(60)
         log.close()
-    assert code == 0
+    if killed is None:
+        assert code == 0
+    else:
+        assert code == 1
+        assert f"{killed} ended (signal SIGKILL)" in (home / "dev.log").read_text()
     assert [child.pid for child in children if is_alive(child)] == []
     assert not (home / "services.env").exists()

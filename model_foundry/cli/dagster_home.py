@@ -2,9 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
+import dagster as dg
+
+from model_foundry.devstack.stack import Stack
 from model_foundry.paths import data_path
 from model_foundry.settings import PREFIX, Settings
+
+_UNDER_WAY: Final = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -21,3 +31,19 @@ def prepare_dagster_home(settings: Settings) -> Path:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ[f"{PREFIX}HOME"] = str(settings.home)
     return home
+
+
+def fail_lost_runs(settings: Settings, stack: Stack | None) -> None:
+    """Mark as failed what was under way on a stack that was killed: it would count for ever.
+
+    Nothing happens unless we have just started the embedded stack, without which no run of this
+    home can go on, and Dagster keeps its runs in this home.
+    """
+    with dg.DagsterInstance.get() as instance:
+        ours = Path(instance.root_directory).resolve() == (settings.home / "dagster").resolve()
+        if stack is None or not ours:
+            return
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_UNDER_WAY)):
+            instance.report_run_failed(
+                record.dagster_run, "The embedded stack that it ran on was killed."
+            )

@@ -16,13 +16,14 @@ from psycopg.rows import dict_row
 from rich.table import Table
 
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.dagster_home import prepare_dagster_home
+from model_foundry.cli.dagster_home import fail_lost_runs, prepare_dagster_home
 from model_foundry.cli.line import Materialized, run_job
 from model_foundry.cli.plain import json_line, plain
-from model_foundry.cli.stack import stack_where_needed
+from model_foundry.cli.stack import show_left_over, stack_where_needed
 from model_foundry.components.names import packaged_recipes
 from model_foundry.devstack.familiar import TrafficReport, run_sessions
 from model_foundry.devstack.familiar.vault import PACKAGED as VAULT
+from model_foundry.devstack.left_over import end_left_over
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import REQUESTS
 from model_foundry.intake import configuration, jetstream
@@ -86,9 +87,11 @@ def run_demo(settings: Settings, *, sessions: int, seed: int, as_json: bool) -> 
         FoundryError: something could not be started, or a run failed.
     """
     stages = _Stages()
-    with stack_where_needed(settings):
+    show_left_over(end_left_over(settings.home))
+    with stack_where_needed(settings) as stack:
         settings = Settings(home=settings.home)
         prepare_dagster_home(settings)
+        fail_lost_runs(settings, stack)
         with contextlib.closing(postgres.connect(settings)) as connection:
             postgres.migrate(connection)
         asyncio.run(_make_stream(settings))

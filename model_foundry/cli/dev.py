@@ -3,66 +3,133 @@
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-import dagster as dg
 import httpx
 import psutil
 
 from model_foundry.cli.console import console, errors
-from model_foundry.cli.dagster_home import prepare_dagster_home
+from model_foundry.cli.dagster_home import fail_lost_runs, prepare_dagster_home
 from model_foundry.cli.plain import plain_lines
-from model_foundry.cli.stack import stack_where_needed
-from model_foundry.devstack.processes import (
-    HOST,
-    is_alive,
-    kill_and_wait,
-    open_log,
-    require_free_port,
-    wait_gone,
-)
+from model_foundry.cli.stack import show_left_over, stack_where_needed
+from model_foundry.devstack.left_over import dev_lock, end, mark, marked
+from model_foundry.devstack.lock import HomeLock
+from model_foundry.devstack.processes import HOST, open_log, require_free_port, tail_of
 from model_foundry.devstack.stack import until_signalled
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
 from model_foundry.settings import PREFIX, Settings
 from model_foundry.store import postgres
 
-_START_S: Final = 120.0
 _POLL_S: Final = 0.2
-_STOP_S: Final = 20.0
+# A `dev` that is ending has this long before another one is refused.
+_ENDING_S: Final = 60.0
 
 
-def run_dev(settings: Settings, port: int) -> int:
+class _Child(NamedTuple):
+    """A process of Dagster's, or the exporter."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    log_offset: int
+
+    @property
+    def how_it_ended(self) -> str | None:
+        """With what its log says; None while it runs."""
+        code = self.process.poll()
+        if code is None:
+            return None
+        how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+        return f"ended ({how}).{tail_of(self.log, since=self.log_offset)}"
+
+
+def run_dev(settings: Settings, port: int, parent: int | None = None) -> int:
     """Start everything, say where the UI is, and wait; the exit code.
 
+    Args:
+        port: of the Dagster UI.
+        parent: end when this process, which started us, is gone; None: whatever becomes of it.
+
     Raises:
-        FoundryError: a port is taken, or a server does not start.
+        FoundryError: another one runs in this home, a port is taken, or a server does not start.
     """
-    require_free_port(port, "the Dagster UI")
-    require_free_port(settings.exporter_port, "the exporter")
+    with (
+        _only_one(settings.home) as lock,
+        until_signalled() as signalled,
+        _ending_with(parent, signalled, lock),
+    ):
+        require_free_port(port, "the Dagster UI", "`make dev PORT=…`, `model-foundry dev --port …`")
+        require_free_port(settings.exporter_port, "the exporter", f"{PREFIX}EXPORTER_PORT")
+        return _run(settings, port, signalled, lock)
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[HomeLock]:
+    """No other `dev` in this home, and nothing of one that was killed."""
+    lock = dev_lock(home)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        holder = lock.take(ending_s=_ENDING_S)
+    except OSError as error:
+        raise FoundryError(f"the home {home} cannot be used: {error.strerror}") from error
+    if holder is not None:
+        raise FoundryError(
+            f"`model-foundry dev` already runs in {home} (pid {holder}); it is left alone. Use it, "
+            f"stop it (`kill {holder}`), or set another {PREFIX}HOME."
+        )
+    try:
+        left = marked(home)
+        show_left_over(left)
+        end(left)
+        yield lock
+    finally:
+        lock.give()
+
+
+@contextlib.contextmanager
+def _ending_with(parent: int | None, signalled: threading.Event, lock: HomeLock) -> Iterator[None]:
+    """`signalled` is set once `parent` is not our parent any more; then the lock says so."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_POLL_S):
+            if parent is not None and os.getppid() != parent:
+                signalled.set()
+            if signalled.is_set():
+                lock.ending()
+                return
+
+    watcher = threading.Thread(target=watch, name="parent")
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _run(settings: Settings, port: int, signalled: threading.Event, lock: HomeLock) -> int:
     live = f"http://{HOST}:{settings.exporter_port}"
     telemetry_url = settings.telemetry_url or f"{live}/telemetry"
-    with (
-        until_signalled() as signalled,
-        stack_where_needed(settings, signalled, telemetry_url=telemetry_url) as stack,
-    ):
+    with stack_where_needed(settings, signalled, telemetry_url=telemetry_url) as stack:
         os.environ.setdefault(f"{PREFIX}TELEMETRY_URL", telemetry_url)
         settings = Settings(home=settings.home)
         with contextlib.closing(postgres.connect(settings)) as connection:
             postgres.migrate(connection)
         asyncio.run(pending_count(settings))  # the stream is there before the first publisher
         dagster_home = prepare_dagster_home(settings)
-        with dg.DagsterInstance.get():
-            pass  # makes its SQLite tables, which the three processes below would do at once
+        # Makes the instance's SQLite tables too, which the three processes below would do at once.
+        fail_lost_runs(settings, stack)
         logs = settings.home / "logs"
-        with _dagster(logs, port) as processes:
-            _wait_for_ui(processes, port, signalled)
+        with _dagster(settings.home, port) as children:
+            _wait_for_ui(children, settings, port, signalled)
             if not signalled.is_set():
                 console.print(
                     f"\n  [bold green]Dagster UI[/]   http://{HOST}:{port}\n"
@@ -74,13 +141,15 @@ def run_dev(settings: Settings, port: int) -> int:
                     highlight=False,
                 )
             while not signalled.wait(_POLL_S):
-                for name, process in processes.items():
-                    if process.poll() is not None:
-                        errors.print(f"{name} ended; its log is {logs / name}.log")
+                for name, child in children.items():
+                    if (how := child.how_it_ended) is not None:
+                        lock.ending()
+                        errors.print(plain_lines(f"{name} {how}"), markup=False)
                         return 1
                 if stack is not None:
                     ended = [s for s in stack.servers.values() if not s.running]
                     if ended:
+                        lock.ending()
                         told = f"{ended[0].service} ended: {ended[0].log_tail()}"
                         errors.print(plain_lines(told), markup=False)
                         return 1
@@ -88,7 +157,7 @@ def run_dev(settings: Settings, port: int) -> int:
 
 
 @contextlib.contextmanager
-def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+def _dagster(home: Path, port: int) -> Iterator[dict[str, _Child]]:
     """Webserver, daemon and exporter as child processes; at the end nothing of them runs."""
     location = ["-m", "model_foundry.definitions"]
     commands = {
@@ -96,54 +165,50 @@ def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes
         "dagster-daemon": ["dagster-daemon", "run", *location],
         "exporter": ["model-foundry", "exporter"],
     }
-    processes: dict[str, subprocess.Popen[bytes]] = {}
+    children: dict[str, _Child] = {}
     try:
         for name, (program, *arguments) in commands.items():
-            with open_log(logs / f"{name}.log") as log:
-                processes[name] = subprocess.Popen(
+            path = home / "logs" / f"{name}.log"
+            with open_log(path) as log:
+                offset = log.seek(0, os.SEEK_END)
+                process = subprocess.Popen(
                     [Path(sys.executable).with_name(program), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=os.environ.copy(),
+                    env={**os.environ, **mark(home)},
                     start_new_session=True,
                 )
-        yield processes
+            children[name] = _Child(process, path, offset)
+        yield children
     finally:
-        leaders = {process.pid for process in processes.values()}
-        _end([psutil.Process(one.pid) for one in processes.values() if one.poll() is None])
+        running = [one.process.pid for one in children.values() if one.process.poll() is None]
+        end([psutil.Process(pid) for pid in running])
         # Code servers and runs, some of which outlive the one that started them.
-        _end([process for process in psutil.process_iter() if _session(process) in leaders])
-        for process in processes.values():
-            process.wait()
-
-
-def _session(process: psutil.Process) -> int | None:
-    try:
-        return os.getsid(process.pid)
-    except OSError:
-        return None
-
-
-def _end(processes: Sequence[psutil.Process]) -> None:
-    waiting = [process for process in processes if is_alive(process)]
-    for process in waiting:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    if not wait_gone(waiting, _STOP_S):
-        kill_and_wait(waiting)
+        end(marked(home))
+        for child in children.values():
+            child.process.wait()
 
 
 def _wait_for_ui(
-    processes: dict[str, subprocess.Popen[bytes]], port: int, signalled: threading.Event
+    children: dict[str, _Child], settings: Settings, port: int, signalled: threading.Event
 ) -> None:
-    deadline = time.monotonic() + _START_S
-    with console.status("Starting the Dagster UI and its daemon …"):
+    url = f"http://{HOST}:{port}/server_info"
+    limit_s = settings.ui_start_s
+    deadline = time.monotonic() + limit_s
+    told = f"Waiting for the Dagster UI on {url}, {limit_s:g} s at most ({PREFIX}UI_START_S) …"
+    with console.status(told):
         while not signalled.wait(_POLL_S):
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"http://{HOST}:{port}/server_info", timeout=2).is_success:
+                if httpx.get(url, timeout=2).is_success:
                     return
-            gone = [name for name, process in processes.items() if process.poll() is not None]
-            if gone or time.monotonic() > deadline:
-                what = f"{gone[0]} ended" if gone else f"the UI did not answer in {_START_S:.0f} s"
-                raise FoundryError(f"{what}; see its log in the home's logs folder")
+            for name, child in children.items():
+                if (how := child.how_it_ended) is not None:
+                    raise FoundryError(f"{name} {how}")
+            if time.monotonic() > deadline:
+                ui = children["dagster-webserver"]
+                raise FoundryError(
+                    f"the Dagster UI did not answer on {url} within {limit_s:g} s "
+                    f"({PREFIX}UI_START_S); it loads the definitions first."
+                    f"{tail_of(ui.log, since=ui.log_offset)}"
+                )

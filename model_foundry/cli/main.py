@@ -87,12 +87,15 @@ def up() -> None:
 @app.command()
 def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = 3000,
+    parent: Annotated[
+        int | None, typer.Option(min=1, hidden=True, help="End when this process is gone.")
+    ] = None,
 ) -> None:
     """Run the embedded stack and the Dagster UI with its daemon, until Ctrl-C."""
     from model_foundry.cli.dev import run_dev
 
     with _errors_shown():
-        raise typer.Exit(run_dev(Settings(), port))
+        raise typer.Exit(run_dev(Settings(), port, parent))
 
 
 @app.command()

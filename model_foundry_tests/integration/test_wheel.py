@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from model_foundry.store.flat import FLAT_TABLES
 from model_foundry.store.postgres import known_migrations
 from model_foundry.store.summary_sql import SUMMARIES
+from model_foundry_tests.wheelhouse import UV, built
 
-ROOT = Path(__file__).parents[2]
 PROBE = """
 import pathlib, sys
 import model_foundry
@@ -26,11 +28,15 @@ print(len(known_migrations()), *assets)
 """
 
 
-def test_an_installed_wheel_is_whole(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("dist"))
+
+
+def test_an_installed_wheel_is_whole(wheel: Path, tmp_path: Path) -> None:
     target = tmp_path / "installed"
-    uv = Path(sys.executable).with_name("uv")
     subprocess.run(
-        [uv, "pip", "install", "--quiet", "--no-deps", "--target", target, ROOT],
+        [UV, "pip", "install", "--quiet", "--no-deps", "--target", target, wheel],
         check=True,
         timeout=120,
     )
@@ -47,3 +53,17 @@ def test_an_installed_wheel_is_whole(tmp_path: Path) -> None:
     migrations, *assets = done.stdout.split()
     assert int(migrations) == len(known_migrations())
     assert {*FLAT_TABLES, *SUMMARIES, "generation_follow_up", "translation_ja_en"} < set(assets)
+
+
+def test_plain_pip_finds_all_that_embedded_needs_among_what_make_run_installs(wheel: Path) -> None:
+    """None of it is to be had from elsewhere, so whatever else was wanted would be an error."""
+    wanted = f"model-foundry[embedded] @ {wheel.as_uri()}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--quiet", wanted],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "llama" not in done.stdout + done.stderr
