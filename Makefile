@@ -99,7 +99,7 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 
 lock: $(VENV)/.installed ## Compile the locks and those of the benchmarks' peers anew
 	@$(LOCK) --all-extras pyproject.toml --output-file requirements.lock
-	@$(LOCK) --extra embedded --extra dg --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
+	@$(LOCK) --extra embedded --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
 	@echo uv | $(LOCK) - --output-file requirements-uv.lock
 	@for peer in $(PEERS:%=benchmarks/peers/%); do $(BIN)/uv pip compile --quiet --universal \
 	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
