@@ -1,6 +1,8 @@
 """README.md and docs/ as a person follows them: their files, and their commands one by one."""
 
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -41,3 +43,18 @@ def blocks(page: str) -> Iterator[Block]:
     """A page's blocks, in order."""
     for found in _BLOCK.finditer(text_of(page)):
         yield Block(page, found["kind"], found["text"], found["file"])
+
+
+def copy_of_the_project(to: Path) -> Path:
+    """What runs of it, with this venv and a Dagster home, in a folder of its own."""
+    project = to / "project"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in ("model_foundry", "sql", "fleets"):
+        shutil.copytree(ROOT / name, project / name, ignore=ignored)
+    for name in ("pyproject.toml", "dagster.yaml"):
+        shutil.copy(ROOT / name, project)
+    (project / ".venv").symlink_to(sys.prefix)
+    dagster_home = project / ".foundry" / "dagster"  # `make dev` makes it
+    dagster_home.mkdir(parents=True)
+    shutil.copy(ROOT / "dagster.yaml", dagster_home)
+    return project

@@ -207,7 +207,7 @@ def _ports(settings: Settings, port: int) -> Iterator[Finding]:
         if not number:
             continue
         try:
-            require_free_port(number, service)
+            require_free_port(number, service, option)
         except FoundryError as error:
             if runs:
                 yield Finding(f"port {number}", "ok", f"in use while the stack runs ({service})")

@@ -117,7 +117,7 @@ def by_uvx(project: Path, directory: Path) -> subprocess.CompletedProcess[str]:
     Our wheel is built; what it depends on has the versions of the lock.
     """
     wheel = built(directory / "dist")
-    command = [
+    command: list[str | Path] = [
         *(UV, "tool", "run", "--quiet", "--python", sys.executable),
         *("--constraints", ROOT / "requirements-run.lock"),
         *("--from", f"model-foundry[embedded] @ {wheel.as_uri()}", "model-foundry"),

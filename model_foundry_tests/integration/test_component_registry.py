@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from model_foundry.components import GenerationRecipe, TranslationRecipe
-from model_foundry_tests.integration.test_recipes_page import copy_of_the_project
+from model_foundry_tests.pages import copy_of_the_project
 
 ROOT = Path(__file__).parents[2]
 DG = Path(sys.executable).with_name("dg")
