@@ -1,6 +1,7 @@
 """The one entry point of the Dagster code location: `-m model_foundry.definitions`."""
 
 import importlib
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import ModuleType
 import dagster as dg
 
 from model_foundry.paths import PACKAGE
-from model_foundry.settings import Settings
+from model_foundry.settings import Settings, require_known_names
 
 
 def load(defs_module: ModuleType, project_root: Path) -> dg.Definitions:
@@ -23,7 +24,12 @@ def load(defs_module: ModuleType, project_root: Path) -> dg.Definitions:
 
 
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Everything under defs/, fresh; `resources` take the place of those of the same name."""
+    """Everything under defs/, fresh; `resources` take the place of those of the same name.
+
+    Raises:
+        FoundryError: a setting is wrong, or the name of one is misspelt.
+    """
+    require_known_names(os.environ)
     loaded = load(importlib.import_module("model_foundry.defs"), PACKAGE.parent)
     executor = (
         dg.in_process_executor if Settings().executor == "in_process" else dg.multiprocess_executor

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from model_foundry.paths import data_path
-from model_foundry.settings import PREFIX, Settings
+from model_foundry.settings import PREFIX, Settings, make_home
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
@@ -14,6 +14,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
     """
     given = os.environ.get("DAGSTER_HOME")
     home = Path(given) if given else settings.home / "dagster"
+    make_home(settings.home)
     home.mkdir(parents=True, exist_ok=True)
     target = home / "dagster.yaml"
     if not target.exists():

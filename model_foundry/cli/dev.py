@@ -1,6 +1,5 @@
 """`model-foundry dev`: the embedded stack, Dagster's UI and daemon, the exporter, until Ctrl-C."""
 
-import asyncio
 import contextlib
 import os
 import subprocess
@@ -21,21 +20,25 @@ from model_foundry.cli.plain import plain_lines
 from model_foundry.cli.stack import stack_where_needed
 from model_foundry.devstack.processes import (
     HOST,
+    StartCancelled,
     is_alive,
     kill_and_wait,
     open_log,
     require_free_port,
     wait_gone,
 )
-from model_foundry.devstack.stack import until_signalled
+from model_foundry.devstack.stack import Signalled, until_signalled
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import PREFIX, Settings
 from model_foundry.store import postgres
 
 _START_S: Final = 120.0
 _POLL_S: Final = 0.2
-_STOP_S: Final = 20.0
+_PROBE_S: Final = 0.5
+# Of what a run has not written by then, the next start knows that it did not end.
+_STOP_S: Final = 1.5
 
 
 def run_dev(settings: Settings, port: int) -> int:
@@ -49,18 +52,16 @@ def run_dev(settings: Settings, port: int) -> int:
     live = f"http://{HOST}:{settings.exporter_port}"
     telemetry_url = settings.telemetry_url or f"{live}/telemetry"
     with (
+        contextlib.suppress(StartCancelled),
         until_signalled() as signalled,
         stack_where_needed(settings, signalled, telemetry_url=telemetry_url) as stack,
     ):
         os.environ.setdefault(f"{PREFIX}TELEMETRY_URL", telemetry_url)
         settings = Settings(home=settings.home)
-        with contextlib.closing(postgres.connect(settings)) as connection:
-            postgres.migrate(connection)
-        asyncio.run(pending_count(settings))  # the stream is there before the first publisher
-        dagster_home = prepare_dagster_home(settings)
-        with dg.DagsterInstance.get():
-            pass  # makes its SQLite tables, which the three processes below would do at once
+        dagster_home = _prepare(settings, signalled)
         logs = settings.home / "logs"
+        if signalled.is_set():
+            return 0
         with _dagster(logs, port) as processes:
             _wait_for_ui(processes, port, signalled)
             if not signalled.is_set():
@@ -87,6 +88,18 @@ def run_dev(settings: Settings, port: int) -> int:
     return 0
 
 
+def _prepare(settings: Settings, signalled: Signalled) -> Path:
+    """Make tables, stream and Dagster's home; a signal ends the waiting for a server."""
+    dagster_home = prepare_dagster_home(settings)
+    with contextlib.suppress(KeyboardInterrupt), signalled.interrupting():
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            postgres.migrate(connection)
+        run_interruptibly(pending_count(settings))  # the stream is there before the first publisher
+        with dg.DagsterInstance.get():
+            pass  # makes its SQLite tables, which the three processes below would do at once
+    return dagster_home
+
+
 @contextlib.contextmanager
 def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Webserver, daemon and exporter as child processes; at the end nothing of them runs."""
@@ -111,9 +124,10 @@ def _dagster(logs: Path, port: int) -> Iterator[dict[str, subprocess.Popen[bytes
         yield processes
     finally:
         leaders = {process.pid for process in processes.values()}
-        _end([psutil.Process(one.pid) for one in processes.values() if one.poll() is None])
-        # Code servers and runs, some of which outlive the one that started them.
+        # With code servers and runs, some of which outlive the one that started them.
         _end([process for process in psutil.process_iter() if _session(process) in leaders])
+        # What they started meanwhile.
+        kill_and_wait([each for each in psutil.process_iter() if _session(each) in leaders])
         for process in processes.values():
             process.wait()
 
@@ -141,7 +155,8 @@ def _wait_for_ui(
     with console.status("Starting the Dagster UI and its daemon …"):
         while not signalled.wait(_POLL_S):
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"http://{HOST}:{port}/server_info", timeout=2).is_success:
+                url = f"http://{HOST}:{port}/server_info"
+                if httpx.get(url, timeout=_PROBE_S).is_success:
                     return
             gone = [name for name, process in processes.items() if process.poll() is not None]
             if gone or time.monotonic() > deadline:

@@ -1,19 +1,16 @@
-"""The commands, and how their errors are shown."""
+"""The commands: their arguments, each with what it means."""
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from model_foundry.cli.console import console, errors
-from model_foundry.cli.plain import plain_lines
-from model_foundry.errors import FoundryError
+from model_foundry.cli.console import console
+from model_foundry.cli.failing import errors_shown as _errors_shown
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
@@ -32,28 +29,6 @@ app.add_typer(fleet, name="fleet")
 
 _TIME = "As 2026-11-20T09:30:00Z; without an offset it is UTC."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-@contextmanager
-def _errors_shown() -> Iterator[None]:
-    try:
-        yield
-    except FoundryError as error:
-        _show(error)
-    except postgres.STRANGE_TABLES:
-        # Not these tables, or not these columns: of an older version, or of a newer one.
-        try:
-            with closing(postgres.connect(Settings())) as connection:
-                postgres.require_schema(connection)
-        except FoundryError as error:
-            _show(error)
-        raise
-
-
-def _show(error: FoundryError) -> NoReturn:
-    told = Text.assemble(("Error", "bold red"), ": ", plain_lines(str(error)))
-    errors.print(told, highlight=False, soft_wrap=True)
-    raise typer.Exit(1) from None
 
 
 @app.command()

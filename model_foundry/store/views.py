@@ -17,7 +17,7 @@ from typing import Final
 import duckdb
 
 from model_foundry.errors import FoundryError
-from model_foundry.settings import Settings
+from model_foundry.settings import Settings, make_home
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql
 from model_foundry.store.summary_sql import SUMMARIES, macros, rollups
@@ -53,7 +53,7 @@ def publish_views(
 ) -> Path:
     """Make `foundry.duckdb` what the lake's columns ask for; who has the old one open keeps it."""
     target = settings.home / "foundry.duckdb"
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     place = lake.lake_of(settings)
     with _locked(settings.home / ".views.lock"):
         asked = place.columns_kept(), tuple(names)
@@ -76,7 +76,6 @@ def publish_views(
                     connection.execute(f"COMMENT ON MACRO TABLE live_files IS '{digest}'")
             with written.open("rb") as file:
                 os.fsync(file.fileno())
-            written.chmod(0o644)
             written.replace(target)
     return target
 

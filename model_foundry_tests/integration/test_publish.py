@@ -165,8 +165,8 @@ def test_a_server_that_dies_half_way_tells_where_to_go_on(settings: Settings, ho
         with pytest.raises(FoundryError) as error:
             publish_lines(own, dying())
         told = re.search(
-            r"line (\d+) was not acknowledged: .*Published (\d+) events(?:, (\d+) of them from later "
-            r"lines)?; go on with line \1\b",
+            r"line (\d+) was not acknowledged: .*Published (\d+) events(?:, (\d+) of them from "
+            r"later lines)?; go on with line \1\b",
             str(error.value),
         )
         assert told, str(error.value)
