@@ -90,7 +90,7 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
     """
     if threading.current_thread() is not threading.main_thread():
         return asyncio.run(work)
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {int(number): signal.getsignal(number) for number in SIGNALS}
     received: list[int] = []
 
     async def cancellable() -> T:

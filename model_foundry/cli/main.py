@@ -11,6 +11,7 @@ import typer
 
 from model_foundry.cli.console import console
 from model_foundry.cli.failing import errors_shown as _errors_shown
+from model_foundry.cli.failing import leave
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
@@ -37,7 +38,7 @@ def up() -> None:
     from model_foundry.cli.stack import run_in_foreground
 
     with _errors_shown():
-        raise typer.Exit(run_in_foreground(Settings()))
+        leave(run_in_foreground(Settings()))
 
 
 @app.command()
@@ -48,7 +49,7 @@ def dev(
     from model_foundry.cli.dev import run_dev
 
     with _errors_shown():
-        raise typer.Exit(run_dev(Settings(), port))
+        leave(run_dev(Settings(), port))
 
 
 @app.command()

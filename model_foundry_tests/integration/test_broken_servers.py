@@ -266,9 +266,12 @@ def postgres_with_tls(postgres_server: PostgresServer, authority: Authority) -> 
             "client_tls_cert_file": Path(folder) / server.certificate.name,
             "client_tls_key_file": Path(folder) / server.key.name,
         }
-        files = {"sslrootcert": authority.certificate, "sslcert": client.certificate}
         trusted = make_conninfo(
-            postgres_server.url, sslmode="verify-full", **files, sslkey=client.key
+            postgres_server.url,
+            sslmode="verify-full",
+            sslrootcert=str(authority.certificate),
+            sslcert=str(client.certificate),
+            sslkey=str(client.key),
         )
         with pgbouncer(trusted, "session", **tls) as pooled:
             yield int(str(conninfo_to_dict(pooled)["port"]))
