@@ -115,7 +115,9 @@ class Settings(BaseSettings):
     nats_url: str | None = Field(
         None, repr=False, description="nats://host:port; unset: the embedded server."
     )
-    nats_creds: AbsolutePath | None = Field(None, description="Path of a NATS credentials file.")
+    nats_creds: AbsolutePath | None = Field(
+        None, repr=False, description="Path of a NATS credentials file."
+    )
     nats_ca: AbsolutePath | None = Field(
         None, description="Who signed the server's certificate, PEM; unset: the system's CAs."
     )

@@ -29,7 +29,7 @@ class Listener:
         Raises:
             AssertionError: nobody does.
         """
-        assert self.connected.wait(60), "nobody connected"
+        assert self.connected.wait(120), "nobody connected"
 
 
 @contextmanager

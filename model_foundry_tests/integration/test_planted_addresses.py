@@ -24,18 +24,18 @@ from model_foundry.telemetry.sender import Sender
 
 # Both halves are looked for: some cut a secret at the sign between them.
 SHAPES = {
-    "plain": "planted-0123456789-planted",
-    "at": "planted@planted",
-    "slash": "planted/planted",
-    "colon": "planted:planted",
-    "hash": "planted#planted",
-    "question": "planted?planted=planted",
-    "percent": "planted%41%zzplanted",
-    "encoded": "planted%2Fplanted",
-    "quotes": "planted'\"planted\\",
-    "blanks": "planted planted",
-    "letters": "planted-пароль-日本-planted",
-    "comma": "planted,planted{}[]",
+    "plain": "s3cr3t-0123456789-s3cr3t",
+    "at": "s3cr3t@s3cr3t",
+    "slash": "s3cr3t/s3cr3t",
+    "colon": "s3cr3t:s3cr3t",
+    "hash": "s3cr3t#s3cr3t",
+    "question": "s3cr3t?s3cr3t=s3cr3t",
+    "percent": "s3cr3t%41%zzs3cr3t",
+    "encoded": "s3cr3t%2Fs3cr3t",
+    "quotes": "s3cr3t'\"s3cr3t\\",
+    "blanks": "s3cr3t s3cr3t",
+    "letters": "s3cr3t-пароль-日本-s3cr3t",
+    "comma": "s3cr3t,s3cr3t{}[]",
 }
 NOWHERE = "127.0.0.1:1"
 
@@ -158,9 +158,9 @@ def test_no_error_and_no_log_tells_a_secret(
             way(settings)
         except FoundryError as error:
             told += told_by(error)
-        assert "planted" not in told, shape
+        assert "s3cr3t" not in told, shape
     logged = caplog.text + repr([(each.exc_info, each.args) for each in caplog.records])
-    assert "planted" not in logged
+    assert "s3cr3t" not in logged
 
 
 @pytest.fixture(scope="module")
@@ -216,9 +216,9 @@ def test_no_run_tells_a_secret(
         )
     assert not all(run.success for run in runs) or "telemetry_url" in place("x")
     assert "STEP_START" in logged
-    assert "planted" not in logged
+    assert "s3cr3t" not in logged
     told = capfd.readouterr()
-    assert "planted" not in told.out + told.err
+    assert "s3cr3t" not in told.out + told.err
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_no_command_tells_a_secret(command: tuple[str, ...], tmp_path: Path) -> 
             **POSTGRES[place[0]](SHAPES["quotes"]),
             **NATS[place[1]](SHAPES["quotes"]),
             **LAKE["url"](SHAPES["at"]),
-            "telemetry_url": "ftp://me:planted@h",
+            "telemetry_url": "ftp://me:s3cr3t@h",
             "connect_timeout_s": "0.1",
             "home": str(tmp_path / "home"),
             "exporter_port": "1",
@@ -250,4 +250,4 @@ def test_no_command_tells_a_secret(command: tuple[str, ...], tmp_path: Path) -> 
         env = {f"MODEL_FOUNDRY_{name.upper()}": value for name, value in values.items()}
         done = CliRunner().invoke(app, [*command], env=env, input="{}")
         assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.output
-        assert "planted" not in done.output
+        assert "s3cr3t" not in done.output
