@@ -490,8 +490,7 @@ def make_home(home: Path) -> None:
         FoundryError: it cannot be made.
     """
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        home.mkdir(exist_ok=True, mode=0o700)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise FoundryError(f"the home {home} cannot be used: {error.strerror}") from None
 
