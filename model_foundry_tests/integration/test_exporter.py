@@ -412,7 +412,7 @@ def test_what_is_no_telemetry_is_refused(limits: Settings, body: bytes, status: 
 def test_a_page_of_another_site_posts_no_telemetry(
     limits: Settings, headers: dict[str, str], status: int
 ) -> None:
-    told = [{"event": "log", "message": "planted"}]
+    told = [{"event": "log", "correlation_id": "planted"}]
     with TestClient(Exporter([], limits).app(), base_url="http://127.0.0.1") as client:
         assert client.post("/telemetry", json=told, headers=headers).status_code == status
         assert ("planted" in client.get("/live.json").text) == (status == 204)
