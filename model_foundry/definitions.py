@@ -1,6 +1,7 @@
 """The one entry point of the Dagster code location: `-m model_foundry.definitions`."""
 
 import importlib
+import os
 import warnings
 from collections.abc import Mapping
 
@@ -9,11 +10,16 @@ import dagster as dg
 from model_foundry.assets.partitions import forget_days
 from model_foundry.components.tree import load
 from model_foundry.paths import PACKAGE
-from model_foundry.settings import Settings
+from model_foundry.settings import Settings, require_known_names
 
 
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Everything under defs/, fresh; `resources` take the place of those of the same name."""
+    """Everything under defs/, fresh; `resources` take the place of those of the same name.
+
+    Raises:
+        FoundryError: a setting is wrong, or the name of one is misspelt.
+    """
+    require_known_names(os.environ)
     forget_days()
     loaded = load(importlib.import_module("model_foundry.defs"), PACKAGE.parent)
     executor = (

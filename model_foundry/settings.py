@@ -6,12 +6,14 @@ A URL that is not set means the embedded stack that runs in `home` (`services.en
 Nothing is read at import: call `Settings()`.
 """
 
+import difflib
 import fcntl
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -19,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    ValidationError,
     ValidationInfo,
     field_validator,
 )
@@ -28,11 +31,14 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from model_foundry.errors import FoundryError
 
 PREFIX = "MODEL_FOUNDRY_"
+# What a fleet file may name besides: `{env: MODEL_FOUNDRY_SLOT_NAUGHTY_URL}`.
+SLOT_PREFIX: Final = f"{PREFIX}SLOT_"
 
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
@@ -86,26 +92,68 @@ class Settings(BaseSettings):
     env_file: AbsolutePath = Field(
         Path(".env"), description="Where settings stand that the environment does not name."
     )
+
+    def __init__(self, **values: Any) -> None:
+        """The settings of the environment, `values` over them.
+
+        Raises:
+            FoundryError: naming what is wrong, a line each; never a value, which may be a secret
+                that stands in the wrong variable.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise FoundryError("\n".join(_faults(error))) from None
+        except SettingsError as error:
+            raise FoundryError(_unreadable(str(error))) from None
+        except UnicodeError:
+            raise FoundryError(f"a {PREFIX}… variable, or services.env, is not UTF-8") from None
+
     home: AbsolutePath = Field(
         Path(".foundry"), description="Where the embedded stack, the lake and foundry.duckdb live."
     )
     lake_url: str | None = Field(
         None,
+        repr=False,
         description="Where the lake is: a folder, or any URL of fsspec (s3://…); unset: lake/ "
         "in the home.",
     )
-    nats_url: str | None = Field(None, description="nats://host:port; unset: the embedded server.")
-    nats_creds: AbsolutePath | None = Field(None, description="Path of a NATS credentials file.")
+    nats_url: str | None = Field(
+        None, repr=False, description="nats://host:port; unset: the embedded server."
+    )
+    nats_creds: AbsolutePath | None = Field(
+        None, repr=False, description="Path of a NATS credentials file."
+    )
+    nats_ca: AbsolutePath | None = Field(
+        None, description="Who signed the server's certificate, PEM; unset: the system's CAs."
+    )
+    nats_cert: AbsolutePath | None = Field(
+        None, description="The client's certificate with its chain, PEM."
+    )
+    nats_key: AbsolutePath | None = Field(
+        None, description="Its key, PEM, not encrypted; unset: it stands in nats_cert."
+    )
     nats_stream: Annotated[str, AfterValidator(_no_import)] = Field(
         "FOUNDRY", pattern=r"^[A-Za-z0-9_-]{1,64}$"
     )
     nats_durable: str = Field("model-foundry-intake", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     postgres_url: SecretStr | None = Field(None, description="postgresql://…; unset: embedded.")
+    postgres_ca: AbsolutePath | None = Field(
+        None,
+        description="Who signed the server's certificate, PEM; with it the server is verified by "
+        "name, unless the URL has another sslmode.",
+    )
+    postgres_cert: AbsolutePath | None = Field(None, description="The client's certificate, PEM.")
+    postgres_key: AbsolutePath | None = Field(
+        None, description="Its key, PEM, closed to others (0600)."
+    )
     fleet: AbsolutePath | None = Field(None, description="Fleet file; unset: fleets/embedded.yaml.")
     profile: str = Field(
         "standard", description="A profile of the fleet, or a file with a line `naughty x worker`."
     )
-    telemetry_url: str | None = Field(None, description="Where live telemetry is posted.")
+    telemetry_url: str | None = Field(
+        None, repr=False, description="Where live telemetry is posted."
+    )
     alert_url: SecretStr | None = Field(
         None, description="A webhook that is told of failed runs and checks; unset: nobody is."
     )
@@ -412,6 +460,79 @@ def env_file() -> Path:
 def read_env(path: Path) -> dict[str, str]:
     """What such a file sets; nothing where there is none."""
     return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def require_file(name: str, path: Path | None) -> Path | None:
+    """The path of a setting, once its file can be read.
+
+    Raises:
+        FoundryError: naming the setting only: what stands there may be the secret itself.
+    """
+    if path is not None:
+        try:
+            with path.open("rb"):
+                pass
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "no path"
+            raise FoundryError(
+                f"{PREFIX}{name} names no file that can be read ({why}): it wants a path, not "
+                "what stands in the file"
+            ) from None
+    return path
+
+
+def require_known_names(environment: Iterable[str]) -> None:
+    """Refuse variables that look like settings and are none: what they were meant to set is not.
+
+    Raises:
+        FoundryError: naming each, with what it was probably meant to be.
+    """
+    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    told = []
+    for name in sorted(environment):
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper in known:
+            continue
+        is_free = upper.startswith(SLOT_PREFIX)
+        close = difflib.get_close_matches(upper, known, n=1, cutoff=0.9 if is_free else 0.8)
+        if close or not is_free:
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            told.append(f"{name} is no setting{meant}: unset it, or name a variable of your own")
+    if told:
+        raise FoundryError("\n".join(told))
+
+
+def _faults(error: ValidationError) -> list[str]:
+    told = []
+    for fault in error.errors(include_url=False, include_input=False):
+        field, *items = fault["loc"] or ("",)
+        where = f"{PREFIX}{field}".upper() + "".join(f", item {item}" for item in items)
+        if fault["type"] == "value_error":
+            said = fault["msg"].removeprefix("Value error, ")
+            told.append(said if said.startswith(PREFIX) else f"{where}: {said}")
+        else:
+            said = re.sub(r"^(Input|String|Value) should ", "must ", fault["msg"])
+            told.append(f"{where} {said}" if said.startswith("must ") else f"{where}: {said}")
+    return list(dict.fromkeys(told))
+
+
+def _unreadable(error: str) -> str:
+    """pydantic-settings names the field of what is no JSON."""
+    field = re.search(r'field "(\w+)"', error)
+    name = f"{PREFIX}{field[1]}".upper() if field else f"a {PREFIX}… variable"
+    return f'{name} must be a JSON list such as ["a", "b"]'
+
+
+def make_home(home: Path) -> None:
+    """Make the home where it is missing, closed to others whatever the umask says.
+
+    Raises:
+        FoundryError: it cannot be made.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise FoundryError(f"the home {home} cannot be used: {error.strerror}") from None
 
 
 def services_env(home: Path) -> Path:

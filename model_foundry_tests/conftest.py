@@ -92,7 +92,7 @@ def _directory() -> Iterator[Path]:
     finally:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if any(str(directory) in argument for argument in process.cmdline()):
+                if any(str(directory) in each for each in [*process.cmdline(), process.cwd()]):
                     kill_tree(process.pid)  # what a test that failed left running
         shutil.rmtree(directory, ignore_errors=True)
 

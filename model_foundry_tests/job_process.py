@@ -8,8 +8,8 @@ import signal
 import sys
 from types import FrameType
 
-from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.fleet.file import Slot
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry_tests.asking import jobs

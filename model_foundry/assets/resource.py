@@ -26,7 +26,15 @@ class Foundry:
 
     @contextlib.contextmanager
     def postgres(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection to PostgreSQL with our migrations applied."""
-        with contextlib.closing(postgres.connect(self.settings)) as connection:
-            postgres.migrate(connection)
-            yield connection
+        """A connection to PostgreSQL with our migrations applied.
+
+        Raises:
+            FoundryError: it cannot be reached, or the role lacks a right.
+        """
+        settings = self.settings
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            try:
+                postgres.migrate(connection)
+                yield connection
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise postgres.in_words(settings, error) from None

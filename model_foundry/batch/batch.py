@@ -149,7 +149,11 @@ class Batch:
         """
         codes: Counter[str] = Counter()
         answers = 0
-        with whole_file(out) as answered, whole_file(errors) as failed:
+        source = self._file.path
+        with (
+            whole_file(out, like=source) as answered,
+            whole_file(errors, like=source) as failed,
+        ):
             for portion in _portions(self._lines()):
                 answers += self._write(connection, portion, answered, failed, codes)
             if self._file.digest != self._digest:

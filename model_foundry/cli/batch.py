@@ -14,10 +14,10 @@ from model_foundry.batch.batch import Batch, Stand, Survey, Written
 from model_foundry.batch.target import Targets
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.plain import plain
-from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.report import DispatchReport
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 

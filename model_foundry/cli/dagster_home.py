@@ -8,7 +8,7 @@ import dagster as dg
 
 from model_foundry.devstack.stack import Stack
 from model_foundry.paths import data_path
-from model_foundry.settings import PREFIX, Settings
+from model_foundry.settings import PREFIX, Settings, make_home
 
 _UNDER_WAY: Final = [
     dg.DagsterRunStatus.STARTING,
@@ -24,6 +24,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
     """
     given = os.environ.get("DAGSTER_HOME")
     home = Path(given) if given else settings.home / "dagster"
+    make_home(settings.home)
     home.mkdir(parents=True, exist_ok=True)
     target = home / "dagster.yaml"
     if not target.exists():

@@ -1,6 +1,5 @@
 """`model-foundry demo`: real traffic of a real model through the whole line, once."""
 
-import asyncio
 import contextlib
 import json
 import shutil
@@ -28,6 +27,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import REQUESTS
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.publish import publish_lines
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 from model_foundry.store.flat import FLAT_TABLES
@@ -94,7 +94,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int, as_json: bool) -> 
         fail_lost_runs(settings, stack)
         with contextlib.closing(postgres.connect(settings)) as connection:
             postgres.migrate(connection)
-        asyncio.run(_make_stream(settings))
+        run_interruptibly(_make_stream(settings))
         traffic = hold_sessions(settings, sessions=sessions, seed=seed)
         for subject, count in sorted(traffic.events.items()):
             stages.add("published", subject, count)
@@ -130,7 +130,7 @@ def hold_sessions(settings: Settings, *, sessions: int, seed: int) -> TrafficRep
     """familiar's sessions, its steps shown while it works."""
     console.print(f"\n[bold]familiar[/] holds {sessions} sessions on the slots")
     with console.status("…") as status:
-        report = asyncio.run(
+        report = run_interruptibly(
             run_sessions(
                 settings,
                 sessions=sessions,

@@ -1,6 +1,5 @@
 """`model-foundry dev`: the embedded stack, Dagster's UI and daemon, the exporter, until Ctrl-C."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import httpx
-import psutil
 
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import fail_lost_runs, prepare_dagster_home
@@ -21,16 +19,27 @@ from model_foundry.cli.plain import plain_lines
 from model_foundry.cli.stack import show_left_over, stack_where_needed
 from model_foundry.devstack.left_over import dev_lock, end, mark, marked
 from model_foundry.devstack.lock import HomeLock
-from model_foundry.devstack.processes import HOST, open_log, require_free_port, tail_of
-from model_foundry.devstack.stack import until_signalled
+from model_foundry.devstack.processes import (
+    HOST,
+    StartCancelled,
+    kill_and_wait,
+    open_log,
+    require_free_port,
+    tail_of,
+)
+from model_foundry.devstack.stack import Signalled, Stack, until_signalled
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import PREFIX, Settings
 from model_foundry.store import postgres
 
 _POLL_S: Final = 0.2
 # A `dev` that is ending has this long before another one is refused.
 _ENDING_S: Final = 60.0
+_PROBE_S: Final = 0.5
+# Of what a run has not written by then, the next start knows that it did not end.
+_STOP_S: Final = 1.5
 
 
 class _Child(NamedTuple):
@@ -115,19 +124,19 @@ def _ending_with(parent: int | None, signalled: threading.Event, lock: HomeLock)
         watcher.join()
 
 
-def _run(settings: Settings, port: int, signalled: threading.Event, lock: HomeLock) -> int:
+def _run(settings: Settings, port: int, signalled: Signalled, lock: HomeLock) -> int:
     live = f"http://{HOST}:{settings.exporter_port}"
     telemetry_url = settings.telemetry_url or f"{live}/telemetry"
-    with stack_where_needed(settings, signalled, telemetry_url=telemetry_url) as stack:
+    with (
+        contextlib.suppress(StartCancelled),
+        stack_where_needed(settings, signalled, telemetry_url=telemetry_url) as stack,
+    ):
         os.environ.setdefault(f"{PREFIX}TELEMETRY_URL", telemetry_url)
         settings = Settings(home=settings.home)
-        with contextlib.closing(postgres.connect(settings)) as connection:
-            postgres.migrate(connection)
-        asyncio.run(pending_count(settings))  # the stream is there before the first publisher
-        dagster_home = prepare_dagster_home(settings)
-        # Makes the instance's SQLite tables too, which the three processes below would do at once.
-        fail_lost_runs(settings, stack)
+        dagster_home = _prepare(settings, stack, signalled)
         logs = settings.home / "logs"
+        if signalled.is_set():
+            return 0
         with _dagster(settings.home, port) as children:
             _wait_for_ui(children, settings, port, signalled)
             if not signalled.is_set():
@@ -156,6 +165,18 @@ def _run(settings: Settings, port: int, signalled: threading.Event, lock: HomeLo
     return 0
 
 
+def _prepare(settings: Settings, stack: Stack | None, signalled: Signalled) -> Path:
+    """Make tables, stream and Dagster's home; a signal ends the waiting for a server."""
+    dagster_home = prepare_dagster_home(settings)
+    with contextlib.suppress(KeyboardInterrupt), signalled.interrupting():
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            postgres.migrate(connection)
+        run_interruptibly(pending_count(settings))  # the stream is there before the first publisher
+        # Makes the instance's SQLite tables too, which the three processes below would do at once.
+        fail_lost_runs(settings, stack)
+    return dagster_home
+
+
 @contextlib.contextmanager
 def _dagster(home: Path, port: int) -> Iterator[dict[str, _Child]]:
     """Webserver, daemon and exporter as child processes; at the end nothing of them runs."""
@@ -182,10 +203,9 @@ def _dagster(home: Path, port: int) -> Iterator[dict[str, _Child]]:
             children[name] = _Child(process, path, offset)
         yield children
     finally:
-        running = [one.process.pid for one in children.values() if one.process.poll() is None]
-        end([psutil.Process(pid) for pid in running])
-        # Code servers and runs, some of which outlive the one that started them.
-        end(marked(home))
+        # With code servers and runs, some of which outlive the one that started them.
+        end(marked(home), within_s=_STOP_S)
+        kill_and_wait(marked(home))  # what they started meanwhile
         for child in children.values():
             child.process.wait()
 
@@ -200,7 +220,7 @@ def _wait_for_ui(
     with console.status(told):
         while not signalled.wait(_POLL_S):
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(url, timeout=2).is_success:
+                if httpx.get(url, timeout=_PROBE_S).is_success:
                     return
             for name, child in children.items():
                 if (how := child.how_it_ended) is not None:

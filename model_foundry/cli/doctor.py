@@ -23,7 +23,7 @@ from rich.text import Text
 from model_foundry.assets.partitions import first_day
 from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain
-from model_foundry.cli.settings import read_settings, unknown_names
+from model_foundry.cli.settings import unknown_names
 from model_foundry.cli.status import Part, all_parts
 from model_foundry.components.own import broken_definitions
 from model_foundry.devstack.processes import require_free_port
@@ -81,7 +81,7 @@ def examine(port: int) -> Iterator[Finding]:
     """
     yield _python()
     try:
-        settings = read_settings()
+        settings = Settings()
     except FoundryError as error:
         yield Finding("settings", "failed", str(error), "Correct it in the environment or in .env.")
         return

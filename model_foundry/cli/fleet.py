@@ -1,6 +1,5 @@
 """`model-foundry fleet`: memory plan, running slots, how to start them, where they are scraped."""
 
-import asyncio
 import json
 import sys
 
@@ -14,6 +13,7 @@ from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.fleet.memory import DevicePlan, MemoryPlan, memory_plan
 from model_foundry.fleet.render import start_command
 from model_foundry.fleet.scrape import target_groups
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
 from model_foundry.slot.liveness import SlotState, look_at
 
@@ -31,7 +31,7 @@ def check_fleet(settings: Settings, *, as_json: bool) -> int:
     fleet = settings_fleet(settings)
     slots = fleet.in_profile(settings.profile)
     plan = memory_plan(fleet, slots)
-    states = asyncio.run(look_at(slots, settings.environment(), settings))
+    states = run_interruptibly(look_at(slots, settings.environment(), settings))
     too_small = [device.name for device in plan.devices if device.fits is False]
     contradicting = [state.slot for state in states if state.differences]
     ok = not too_small and not contradicting

@@ -1,6 +1,5 @@
 """`model-foundry intake`: the stream read again, files landed, the proof of rows."""
 
-import asyncio
 import json
 import sys
 from contextlib import closing
@@ -12,6 +11,7 @@ from model_foundry.cli.plain import json_line, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.intake import archive, reconcile
 from model_foundry.intake import replay as stream
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
@@ -32,13 +32,13 @@ def replay(
         until_seq,
         stream.moment(until_time) if until_time is not None else None,
     )
-    done = asyncio.run(stream.replay(settings, stretch, report=errors.print))
+    done = run_interruptibly(stream.replay(settings, stretch, report=errors.print))
     _show_drained(done.as_dict(), as_json=as_json)
 
 
 def import_file(settings: Settings, file: Path, *, as_json: bool) -> None:
     """Land the events of a file."""
-    done = asyncio.run(archive.import_file(settings, file, report=errors.print))
+    done = run_interruptibly(archive.import_file(settings, file, report=errors.print))
     _show_drained(done.as_dict(), as_json=as_json)
 
 

@@ -47,13 +47,16 @@ def run_job(
             raise_on_error=False,
         )
 
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(1)
+    try:
         future = pool.submit(execute)
         seen = 0
         while not future.done():
             wait([future], timeout=_POLL_S)
             seen = _report(instance, run_id, seen, on_step)
         result = future.result()
+    finally:
+        pool.shutdown(wait=False)  # whoever interrupts does not wait for the step under way
     if not result.success:
         raise FoundryError(_failure(name, run_id, result))
     return [

@@ -1,20 +1,19 @@
-"""The commands, and how their errors are shown."""
+"""The commands: their arguments, each with what it means."""
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
-from rich.text import Text
 
-from model_foundry.cli.console import console, errors, people_on_stderr
+from model_foundry.cli.console import console, people_on_stderr
 from model_foundry.cli.days import DAY, utc_day
-from model_foundry.cli.plain import plain_lines
+from model_foundry.cli.failing import errors_shown as _errors_shown
+from model_foundry.cli.failing import leave
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.store import postgres
@@ -35,28 +34,6 @@ app.add_typer(new, name="new")
 
 _TIME = "As 2026-11-20T09:30:00Z; without an offset it is UTC."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-@contextmanager
-def _errors_shown() -> Iterator[None]:
-    try:
-        yield
-    except FoundryError as error:
-        _show(error)
-    except postgres.STRANGE_TABLES:
-        # Not these tables, or not these columns: of an older version, or of a newer one.
-        try:
-            with closing(postgres.connect(Settings())) as connection:
-                postgres.require_schema(connection)
-        except FoundryError as error:
-            _show(error)
-        raise
-
-
-def _show(error: FoundryError) -> NoReturn:
-    told = Text.assemble(("Error", "bold red"), ": ", plain_lines(str(error)))
-    errors.print(told, highlight=False, soft_wrap=True)
-    raise typer.Exit(1) from None
 
 
 def _show_version(wanted: bool) -> None:
@@ -81,7 +58,7 @@ def up() -> None:
     from model_foundry.cli.stack import run_in_foreground
 
     with _errors_shown():
-        raise typer.Exit(run_in_foreground(Settings()))
+        leave(run_in_foreground(Settings()))
 
 
 @app.command()
@@ -95,7 +72,7 @@ def dev(
     from model_foundry.cli.dev import run_dev
 
     with _errors_shown():
-        raise typer.Exit(run_dev(Settings(), port, parent))
+        leave(run_dev(Settings(), port, parent))
 
 
 @app.command()
@@ -140,11 +117,10 @@ def exporter() -> None:
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show what runs and how far the line is; exit code 1: a part is down."""
-    from model_foundry.cli.settings import read_settings
     from model_foundry.cli.status import show_status
 
     with _errors_shown():
-        raise typer.Exit(show_status(read_settings(), as_json=as_json))
+        raise typer.Exit(show_status(Settings(), as_json=as_json))
 
 
 @app.command()
@@ -157,7 +133,7 @@ def doctor(
     """Look for what may be in the way, and say what to do; exit code 1: something is."""
     from model_foundry.cli.doctor import run_doctor
 
-    with _errors_shown():
+    with _errors_shown(known_names=False):
         raise typer.Exit(run_doctor(port=port, as_json=as_json))
 
 
@@ -166,7 +142,7 @@ def settings(as_json: Json = False) -> None:
     """Show every setting in force and where it comes from; exit code 1: a name is not known."""
     from model_foundry.cli.settings import show_settings
 
-    with _errors_shown():
+    with _errors_shown(known_names=False):
         raise typer.Exit(show_settings(as_json=as_json))
 
 

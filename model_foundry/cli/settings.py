@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from rich.table import Table
 
 from model_foundry.cli.console import console, errors
@@ -17,7 +17,7 @@ from model_foundry.cli.plain import json_line, plain
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import FromEnvironment, settings_fleet
 from model_foundry.fleet.suggestion import did_you_mean
-from model_foundry.intake.jetstream import without_password
+from model_foundry.intake import address as nats_address
 from model_foundry.settings import (
     PREFIX,
     Settings,
@@ -49,7 +49,7 @@ def show_settings(*, as_json: bool) -> int:
     Raises:
         FoundryError: a value is wrong.
     """
-    settings = read_settings()
+    settings = Settings()
     found = list(effective(settings))
     unknown = unknown_names(settings)
     if as_json:
@@ -64,27 +64,6 @@ def show_settings(*, as_json: bool) -> int:
     for name, told_of in unknown.items():
         errors.print(plain(f"{name} is no setting{told_of}.", style="yellow"), soft_wrap=True)
     return 1 if unknown else 0
-
-
-def read_settings() -> Settings:
-    """The settings.
-
-    Raises:
-        FoundryError: one is wrong; the text names each and shows no value.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise FoundryError("; ".join(wrong_settings(error))) from None
-
-
-def wrong_settings(error: ValidationError) -> list[str]:
-    """What is wrong with each setting that is, without its value."""
-    return [
-        f"{PREFIX}{'.'.join(map(str, each['loc'])).upper()}: "
-        f"{each['msg'].removeprefix('Value error, ')}"
-        for each in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
 
 
 def effective(settings: Settings) -> Iterator[Effective]:
@@ -141,6 +120,8 @@ def _shown(name: str, settings: Settings) -> str:
         return _database(settings) if name == "postgres_url" else "set, and not shown"
     if isinstance(value, tuple):
         value = ", ".join(map(str, value))
+    if name == "nats_url" and value is not None:
+        return _nats(settings)
     if isinstance(value, str) and "://" in value:
         return _url(name, value)
     return _UNSET if value in {None, ""} else str(value)
@@ -153,9 +134,16 @@ def _database(settings: Settings) -> str:
         return "set, and cannot be read"
 
 
+def _nats(settings: Settings) -> str:
+    try:
+        return nats_address.address_of(settings).where
+    except FoundryError:
+        return "set, and cannot be read"
+
+
 def _url(name: str, value: str) -> str:
-    shown = without_password(value).partition("?")[0].partition("#")[0]
-    if name in _PATHS_SHOWN or "," in shown:
-        return shown
-    parts = urlsplit(shown)
-    return f"{parts.scheme}://{parts.netloc}{'/…' if parts.path.strip('/') else ''}"
+    parts = urlsplit(value)
+    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if name in _PATHS_SHOWN:
+        return where + parts.path
+    return f"{where}{'/…' if parts.path.strip('/') else ''}"

@@ -17,12 +17,11 @@ from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
-from model_foundry.intake.jetstream import without_password
+from model_foundry.intake import address as nats_address
 from model_foundry.intake.look import look
 from model_foundry.settings import Settings, embedded_stack_is_running
 from model_foundry.slot.liveness import look_at
 from model_foundry.store import flat, postgres
-from model_foundry.store.address import address_of
 from model_foundry.store.days import days_before
 
 State = Literal["up", "down"]
@@ -74,7 +73,7 @@ def nats_part(settings: Settings) -> Part:
         stand = asyncio.run(look(settings))
     except FoundryError as error:
         return Part("NATS", "down", str(error), {})
-    where = without_password(settings.require_nats_url())
+    where = nats_address.address_of(settings).where
     said = f"{where}, stream {settings.nats_stream}"
     if stand.messages is None:
         told = f"{said}: not made yet; the first publisher or drain makes it"
@@ -88,7 +87,7 @@ def nats_part(settings: Settings) -> Part:
 def postgres_part(settings: Settings) -> Part:
     """The tables: which days they have, and which wait for their flat tables."""
     try:
-        where = address_of(settings).where
+        where = nats_address.address_of(settings).where
         with closing(postgres.connect(settings)) as connection:
             postgres.require_schema(connection)
             days = days_before(connection, tables=["event_inbox"])

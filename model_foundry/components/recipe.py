@@ -22,10 +22,10 @@ from model_foundry.assets.results import Kept
 from model_foundry.components.folder import Folder
 from model_foundry.components.names import require_free_name
 from model_foundry.components.source import Origin, Row, plain, source_rows
-from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.results.landed import run_jobs
 from model_foundry.results.left_out import LeftOutRow, keep_left_out
 from model_foundry.settings import Settings

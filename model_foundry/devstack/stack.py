@@ -12,6 +12,8 @@ import contextlib
 import json
 import os
 import signal
+import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +28,7 @@ from model_foundry.devstack.models import fetch_model, model_to_fetch
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.devstack.processes import (
+    STOP_TIMEOUT_S,
     ServerProcess,
     StartCancelled,
     write_private,
@@ -33,7 +36,8 @@ from model_foundry.devstack.processes import (
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Fleet, FromEnvironment, Slot, settings_fleet
-from model_foundry.settings import PREFIX, Settings, services_env
+from model_foundry.interrupts import foreground
+from model_foundry.settings import PREFIX, Settings, make_home, services_env
 
 Report = Callable[[str, str, str], None]
 """Told service, state and detail, in the thread that called. The states: recovering, fetching,
@@ -110,14 +114,22 @@ class Stack:
             raise
 
     def stop(self, report: Report = silent) -> None:
-        """Stop every server, slots first, and give the home free; nothing happens if none runs."""
+        """Stop every server within `STOP_TIMEOUT_S`, and give the home free; nothing if none runs.
+
+        They end side by side, and are killed together if they take longer.
+        """
         if not self._lock.held:
             return
         services_env(self.home).unlink(missing_ok=True)
+        running = [server for server in self.servers.values() if server.running]
+        ends_at = time.monotonic() + STOP_TIMEOUT_S
         with contextlib.ExitStack() as last_first:
             last_first.callback(self._lock.give)
-            for server in self.servers.values():
-                last_first.callback(_stop_server, server, report)
+            for server in running:
+                last_first.callback(_stop_server, server, ends_at, report)
+            for server in running:
+                report(server.service, "stopping", "")
+                server.begin_to_stop()
 
     def watch(self, until: threading.Event) -> ServerProcess | None:
         """Wait; the first server that ended by itself, or None once `until` is set."""
@@ -135,8 +147,12 @@ class Stack:
         self.stop()
 
     def _take_lock(self) -> None:
+        _require_own_folder(self.home)
+        make_home(self.home)
         try:
-            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # An earlier version left it open to others, or the person made it.
+            if self.home.stat().st_uid == os.geteuid():
+                self.home.chmod(0o700)
             holder = self._lock.take()
         except OSError as error:
             raise FoundryError(f"the home {self.home} cannot be used: {error.strerror}") from error
@@ -276,30 +292,60 @@ def run_foreground(settings: Settings, report: Report = silent, fleet: Fleet | N
     return 0 if ended is None else 1
 
 
+class Signalled(threading.Event):
+    """Set by a signal, which also ends what blocks in a block that `interrupting` opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._interrupts = False
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """A signal raises KeyboardInterrupt in the block."""
+        self._interrupts = True
+        try:
+            if self.is_set():
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._interrupts = False
+
+    def ask(self, _signal: int, _frame: FrameType | None) -> None:
+        """A signal's handler."""
+        self.set()
+        if self._interrupts:
+            self._interrupts = False
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def until_signalled() -> Iterator[threading.Event]:
+def until_signalled() -> Iterator["Signalled"]:
     """An event that is set by the signals that ask a foreground program to end."""
-    signalled = threading.Event()
-
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        signalled.set()
-
-    asked_by = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-        asked_by.append(signal.SIGHUP)
-    before = {number: signal.signal(number, ask) for number in asked_by}
+    signalled = Signalled()
+    # Whoever watches signals besides would end the process before its servers.
+    fileno = signal.set_wakeup_fd(-1)
+    before = {number: signal.signal(number, signalled.ask) for number in foreground()}
     try:
         yield signalled
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(fileno)
 
 
-def _stop_server(server: ServerProcess, report: Report) -> None:
-    if server.running:
-        report(server.service, "stopping", "")
-        server.stop()
-        report(server.service, "stopped", "")
+def _require_own_folder(home: Path) -> None:
+    """Refuse a folder that others live in: it will be closed to them."""
+    shared = home.is_dir() and home.stat().st_mode & stat.S_ISVTX
+    if shared or any(place.is_relative_to(home) for place in (Path.home(), Path(sys.prefix))):
+        raise FoundryError(
+            f"{PREFIX}HOME must name a folder of its own, which is closed to other users, and not "
+            f"{home}, where other things live"
+        )
+
+
+def _stop_server(server: ServerProcess, ends_at: float, report: Report) -> None:
+    server.stop(max(0.0, ends_at - time.monotonic()))
+    report(server.service, "stopped", "")
 
 
 def _port_of(slot: Slot) -> int:

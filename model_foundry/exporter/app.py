@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -71,6 +72,8 @@ class Exporter:
         return Response(msgspec.json.encode(self._stand()), media_type="application/json")
 
     async def _telemetry(self, request: Request) -> Response:
+        if _is_from_elsewhere(request):
+            return PlainTextResponse("a page of another site may not post here\n", status_code=403)
         body = bytearray()
         async for part in request.stream():
             body += part
@@ -114,6 +117,14 @@ class Exporter:
             for sample in (info.samples if info is not None else ())
             if (slot := sample.labels["slot"])
         ]
+
+
+def _is_from_elsewhere(request: Request) -> bool:
+    """Whether a browser sent it for a page of another site: only browsers send these headers."""
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "none")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    return foreign or site not in {"none", "same-origin"}
 
 
 _CSP: Final = (

@@ -46,7 +46,7 @@ def serve(settings: Settings, sources: Sequence[Source]) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=1,
         )
     )
     try:

@@ -28,7 +28,8 @@ from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import STREAM_SUBJECTS
-from model_foundry.intake.jetstream import Client, connect, without_password
+from model_foundry.intake.address import address_of
+from model_foundry.intake.jetstream import Client, connect
 from model_foundry.intake.pull import Limits
 from model_foundry.settings import Settings
 
@@ -40,6 +41,8 @@ MAX_ACK_PENDING: Final = 100_000
 _ADVISORIES_MAX_BYTES: Final = 64 * 1024**2
 # A cluster that lost its leader has another within this.
 _ELECTION_S: Final = 15.0
+# Where nobody listens, JetStream is off, or the server is just starting.
+_ABSENT_S: Final = 2.0
 _ASK_EVERY_S: Final = 0.2
 _STREAM_FIELDS: Final = ("storage", "retention", "discard")
 _CONSUMER_FIELDS: Final = (
@@ -111,14 +114,15 @@ async def asked(settings: Settings, request: Callable[[], Awaitable[_T]]) -> _T:
         NotFoundError: there is no such stream or consumer.
         FoundryError: JetStream refuses, or gave no answer within the time of an election.
     """
-    deadline = time.monotonic() + _ELECTION_S
+    began = time.monotonic()
     while True:
         try:
             return await request()
         except NotFoundError:
             raise
         except (ServiceUnavailableError, NoRespondersError, TimeoutError) as error:
-            if time.monotonic() >= deadline:
+            limit_s = _ABSENT_S if isinstance(error, NoRespondersError) else _ELECTION_S
+            if time.monotonic() - began >= limit_s:
                 raise jetstream_error(settings, error) from None
         except (APIError, NatsError) as error:
             raise jetstream_error(settings, error) from None
@@ -367,7 +371,7 @@ def jetstream_error(settings: Settings, error: Exception) -> FoundryError:
     reason = getattr(error, "description", None) or str(error) or type(error).__name__
     return FoundryError(
         f"JetStream, stream {settings.nats_stream} at "
-        f"{without_password(settings.require_nats_url())}: {reason}. "
+        f"{address_of(settings).where}: {reason}. "
         "Check that JetStream is on (`nats-server -js`), that no other stream takes "
         f"{', '.join(STREAM_SUBJECTS)}, and MODEL_FOUNDRY_NATS_STREAM."
     )

@@ -11,12 +11,13 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from model_foundry.errors import FoundryError
+from model_foundry.intake.address import address_of
 from model_foundry.intake.wire import Receive, Wire, read_headers, text
-from model_foundry.settings import Settings
+from model_foundry.settings import PREFIX, Settings, require_file
 
 # A server that fell silent is left after two of these; far below `intake_retry_s`.
 _PING_EVERY_S: Final = 10
-_CLOSE_S: Final = 5.0
+_CLOSE_S: Final = 1.5
 _SHOWN_ERRORS: Final = 3
 
 # How much nats-py reads at once: its own 32 KiB are two dozen messages.
@@ -26,9 +27,10 @@ nats.aio.client.DEFAULT_BUFFER_SIZE = 512 * 1024
 class Client(nats.aio.client.Client):
     """nats-py's client on our `Wire`, with answers in bulk and an end to `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, must_be_encrypted: bool = False) -> None:
         super().__init__()
         self._wire = self._ps = Wire(self)
+        self._must_be_encrypted = must_be_encrypted
 
     @contextlib.contextmanager
     def tapped(self, subscription: Subscription, receive: Receive) -> Iterator[None]:
@@ -69,6 +71,20 @@ class Client(nats.aio.client.Client):
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         return read_headers(headers) if headers else None
 
+    async def _process_err(self, err_msg: str) -> None:
+        # What is refused is not answered: whoever waits for it would wait for its time.
+        if "permissions violation" in err_msg:
+            for waiting in self._resp_map.values():
+                if not waiting.done():
+                    waiting.set_exception(nats.errors.Error(err_msg.strip("'")))
+        await super()._process_err(err_msg)
+
+    def _connect_command(self) -> bytes:
+        # It holds the credentials, and whether there is TLS the server says, in clear.
+        if self._must_be_encrypted and not self._server_info.get("tls_required"):
+            raise nats.errors.Error("the server offers no TLS")
+        return super()._connect_command()
+
     async def close(self) -> None:
         """Close within seconds; what a silent server does not take any more is dropped."""
         with contextlib.suppress(TimeoutError, OSError):
@@ -80,10 +96,11 @@ async def connect(settings: Settings, *, name: str = "model-foundry") -> Client:
     """A connection to the configured NATS; it reconnects by itself.
 
     Raises:
-        FoundryError: it cannot be reached, or refuses the credentials.
+        FoundryError: it cannot be reached within `connect_timeout_s` for each server, refuses the
+            credentials, or has no TLS where it is wanted.
     """
-    url = settings.require_nats_url()
-    creds = settings.nats_creds
+    address = address_of(settings)
+    creds = require_file("NATS_CREDS", settings.nats_creds)
     if creds is not None:
         _check_credentials(creds)
     met: list[str] = []
@@ -93,30 +110,36 @@ async def connect(settings: Settings, *, name: str = "model-foundry") -> Client:
         if (told := str(error)) and told not in met:
             met[_SHOWN_ERRORS - 1 :] = [told]
 
-    client = Client()
+    client = Client(must_be_encrypted=address.must_be_encrypted)
+    deadline_s = settings.connect_timeout_s * len(address.servers)
     try:
-        await client.connect(
-            servers=[server.strip() for server in url.split(",")],
-            name=name,
-            user_credentials=str(creds) if creds else None,
-            connect_timeout=max(1, round(settings.connect_timeout_s)),
-            # The first connection fails fast; once connected, see below.
-            max_reconnect_attempts=1,
-            reconnect_time_wait=1,
-            ping_interval=_PING_EVERY_S,
-            max_outstanding_pings=2,
-            error_cb=remember,
-            pending_size=64 * 1024 * 1024,
-        )
-    except Exception as error:  # of nats-py, the system, nkeys
+        # Of its own steps nats-py bounds some: not the end of a handshake that failed, for one.
+        async with asyncio.timeout(deadline_s):
+            await client.connect(
+                servers=address.servers,
+                name=name,
+                user=address.user,
+                password=address.password,
+                token=address.token,
+                user_credentials=str(creds) if creds else None,
+                tls=address.tls,
+                connect_timeout=max(1, round(settings.connect_timeout_s)),
+                # The first connection fails fast; once connected, see below.
+                max_reconnect_attempts=1,
+                reconnect_time_wait=1,
+                ping_interval=_PING_EVERY_S,
+                max_outstanding_pings=2,
+                error_cb=remember,
+                pending_size=64 * 1024 * 1024,
+            )
+    except BaseException as error:
         with contextlib.suppress(Exception):
             await client.close()
-        await remember(error)
-        reason = "; ".join(met) or type(error).__name__
-        raise FoundryError(
-            f"NATS at {without_password(url)} cannot be reached: {reason}. "
-            "Check MODEL_FOUNDRY_NATS_URL and MODEL_FOUNDRY_NATS_CREDS, and that the server runs."
-        ) from None
+        if not isinstance(error, Exception):
+            raise
+        if not isinstance(error, TimeoutError):
+            await remember(error)  # of nats-py, the system, nkeys
+        raise address.refused(met or [f"no answer within {deadline_s:g} s"]) from None
     client.options["max_reconnect_attempts"] = -1
     return client
 
@@ -125,24 +148,11 @@ def _check_credentials(path: Path) -> None:
     """What nats-py would look for without end, if the file has it not."""
     try:
         text = path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        raise FoundryError(f"MODEL_FOUNDRY_NATS_CREDS: there is no file {path}") from None
-    except (OSError, ValueError) as error:
-        raise FoundryError(
-            f"MODEL_FOUNDRY_NATS_CREDS: {path} cannot be read ({type(error).__name__})"
-        ) from None
+    except (OSError, ValueError):
+        text = ""
     for part in ("BEGIN NATS USER JWT", "BEGIN USER NKEY SEED"):
         if part not in text:
             raise FoundryError(
-                f"MODEL_FOUNDRY_NATS_CREDS: {path} is no NATS credentials file: it has no "
-                f"`{part}`. `nsc generate creds` writes one."
+                f"{PREFIX}NATS_CREDS: {path} is no NATS credentials file: it has no `{part}`. "
+                "`nsc generate creds` writes one."
             )
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown, or several with commas between them."""
-    shown = []
-    for server in url.split(","):
-        scheme, separator, rest = server.rpartition("://")
-        shown.append(f"{scheme}{separator}{rest.rpartition('@')[2]}")
-    return ",".join(shown)

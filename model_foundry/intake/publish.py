@@ -16,11 +16,14 @@ from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import is_cloud_event
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.lines import body_of
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
 
 _WINDOW: Final = 500
 _ID_HEADER: Final = "Nats-Msg-Id"
 _ID_CHARS: Final = 32
+# What is under way when it is interrupted has so long to be acknowledged.
+_LAST_S: Final = 0.5
 # The header counts as a part of the message.
 _HEADER_BYTES: Final = len(f"NATS/1.0\r\n{_ID_HEADER}: {'':{_ID_CHARS}}\r\n\r\n")
 
@@ -59,8 +62,9 @@ def publish_lines(settings: Settings, lines: Iterable[bytes]) -> Published:
         FoundryError: a line has no subject or one that the stream does not take, or is no JSON, or
             too large, or was not acknowledged; the lines end badly, or it was interrupted.
             What came before is published, and the text says how much and where to go on.
+        BaseException: after a signal, as `run_interruptibly`; that error is its context.
     """
-    return asyncio.run(_Publisher(settings).run(lines))
+    return run_interruptibly(_Publisher(settings).run(lines))
 
 
 class _Publisher:
@@ -88,7 +92,7 @@ class _Publisher:
                     self._send(context, taken)
                     await self._acknowledged()
             except (FoundryError, asyncio.CancelledError) as error:
-                await self._settle()
+                await self._settle(_LAST_S if isinstance(error, asyncio.CancelledError) else None)
                 raise FoundryError(self._told(str(error) or "interrupted")) from None
             finally:
                 arrivals.leave()
@@ -117,12 +121,15 @@ class _Publisher:
                 f"line {number} was not acknowledged: {str(error) or type(error).__name__}"
             )
 
-    async def _settle(self) -> None:
+    async def _settle(self, within_s: float | None = None) -> None:
         if self._window:
-            await asyncio.wait([task for _, task in self._window])
+            _, late = await asyncio.wait([task for _, task in self._window], timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         window, self._window = self._window, []
         for number, task in window:
-            error = task.exception()
+            error = TimeoutError() if task.cancelled() else task.exception()
             if error is None:
                 self._published += 1
                 self._duplicates += bool(task.result().duplicate)

@@ -6,7 +6,6 @@ named. What was proven is not looked at again, and what was missing is, so that 
 is new. A number that will never have a row can be accepted, with a reason, which is kept.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,6 +18,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.intake import jetstream
 from model_foundry.intake.configuration import asked
 from model_foundry.intake.life import Life, current_life
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
 from model_foundry.store.sql import load_sql
 
@@ -136,7 +136,7 @@ def reconcile(
     Raises:
         FoundryError: NATS is out of reach.
     """
-    state = asyncio.run(_state(settings))
+    state = run_interruptibly(_state(settings))
     if state is None:
         return Reconciled(settings.nats_stream, 0, 0, 0, 0, 0, 0, 0, 0, [], 0, [])
     life = state.life
@@ -190,7 +190,7 @@ def accept(
     if last_seq < first_seq:
         raise FoundryError(f"{first_seq}..{last_seq} ends before it begins")
     found = reconcile(settings, connection)
-    state = asyncio.run(_state(settings))
+    state = run_interruptibly(_state(settings))
     rows = []
     if state is not None and found.missing:
         with connection.transaction():

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from model_foundry.fleet.file import Slot
+from model_foundry.masking import ANSWER_KEY_MIN_CHARS, mask_of
 from model_foundry.settings import Settings
 from model_foundry.slot.answers import Completion, Reading
 from model_foundry.slot.body import Habits, body_of
@@ -24,7 +25,6 @@ from model_foundry.slot.exchange import Exchanges, Refused
 from model_foundry.slot.jobs import Job, Request
 from model_foundry.slot.limits import Limits, limits_of
 from model_foundry.slot.refusals import Mask, by_words, failure, plain, said_in
-from model_foundry.slot.secrets import ANSWER_KEY_MIN_CHARS, mask_of
 
 HEADER_MAX_CHARS: Final = 256
 # Beside the requests in flight: looks at the slot, and its tokenizer.

@@ -13,7 +13,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from model_foundry.errors import FoundryError
-from model_foundry.settings import PREFIX, Settings
+from model_foundry.masking import mask_of
+from model_foundry.settings import PREFIX, Settings, require_file
 
 VARIABLE: Final = f"{PREFIX}POSTGRES_URL"
 # Applied after connecting; the first column is the server process that the session has.
@@ -58,14 +59,19 @@ class Address(NamedTuple):
     where: str
     secrets: tuple[str, ...]
 
-    def refused(self, error: Exception, *, why: str = "cannot be reached") -> FoundryError:
-        """The error in words, without a secret."""
-        reason = " ".join(str(error).split())
-        for secret in self.secrets:
-            reason = reason.replace(secret, "***")
+    def refused(
+        self, error: Exception, *, why: str = "cannot be reached", check: str | None = None
+    ) -> FoundryError:
+        """The error in words, without a secret; `check`: what to do about it, if it is known."""
+        reason = mask_of(*self.secrets)(" ".join(str(error).split()))
+        if check is None:
+            check = f"check {VARIABLE} and that the server runs"
+            if "certificate" in reason or "SSL" in reason:
+                check += (
+                    f", {PREFIX}POSTGRES_CA (who signed its certificate), {PREFIX}POSTGRES_CERT"
+                )
         return FoundryError(
-            f"PostgreSQL at {self.where} {why}: {reason}. Check {VARIABLE} and that the server "
-            "runs."
+            f"PostgreSQL at {self.where} {why}: {reason}. {check[0].upper()}{check[1:]}."
         )
 
 
@@ -80,6 +86,7 @@ def address_of(settings: Settings) -> Address:
     parameters = {
         **_PARAMETERS,
         "connect_timeout": str(max(2, round(settings.connect_timeout_s))),
+        **_certificates(settings),
         **given,
         "client_encoding": "UTF8",
         **({"options": switches} if switches else {}),
@@ -91,6 +98,17 @@ def address_of(settings: Settings) -> Address:
         where=_where(given),
         secrets=tuple(filter(None, map(given.get, _SECRETS))),
     )
+
+
+def _certificates(settings: Settings) -> dict[str, str]:
+    """libpq's parameters for the files of the settings; what the URL says of them counts more."""
+    files = {
+        "sslrootcert": require_file("POSTGRES_CA", settings.postgres_ca),
+        "sslcert": require_file("POSTGRES_CERT", settings.postgres_cert),
+        "sslkey": require_file("POSTGRES_KEY", settings.postgres_key),
+    }
+    found = {name: str(path) for name, path in files.items() if path is not None}
+    return {"sslmode": "verify-full", **found} if "sslrootcert" in found else found
 
 
 def _parsed(url: str) -> dict[str, str]:

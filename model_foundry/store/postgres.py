@@ -4,8 +4,11 @@ Table names are unqualified everywhere; the connection's search_path decides the
 """
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -37,8 +40,9 @@ def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
     """A connection (not autocommit) to the configured PostgreSQL.
 
     Raises:
-        FoundryError: it cannot be reached, refuses us, or is behind a pooler whose sessions are
-            not one's own; the text names host and port, never the password.
+        FoundryError: it cannot be reached, does not answer in time, refuses us, or is behind a
+            pooler whose sessions are not one's own; the text names host and port, never the
+            password.
     """
     address = address_of(settings)
     try:
@@ -46,7 +50,8 @@ def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
     except (psycopg.Error, UnicodeError) as error:
         raise address.refused(error) from None
     try:
-        [(pid, _)] = connection.execute(_BEGIN, (address.setup,)).fetchall()
+        with _hung_up_after(settings.connect_timeout_s, connection):
+            [(pid, _)] = connection.execute(_BEGIN, (address.setup,)).fetchall()
         if pid != connection.info.backend_pid:
             with ThreadPoolExecutor(1) as thread:  # this one may have a loop that runs
                 own = pooler.require_own_session(settings, address)
@@ -66,8 +71,9 @@ async def connect_async(settings: Settings) -> psycopg.AsyncConnection[TupleRow]
     except (psycopg.Error, UnicodeError) as error:
         raise address.refused(error) from None
     try:
-        cursor = await connection.execute(_BEGIN, (address.setup,))
-        [(pid, _)] = await cursor.fetchall()
+        async with asyncio.timeout(settings.connect_timeout_s):
+            cursor = await connection.execute(_BEGIN, (address.setup,))
+            [(pid, _)] = await cursor.fetchall()
         if pid != connection.info.backend_pid:
             await pooler.require_own_session(settings, address)
         await connection.set_autocommit(False)
@@ -96,10 +102,45 @@ async def session(settings: Settings) -> AsyncIterator[psycopg.AsyncConnection[T
 
 
 def _refused(address: Address, error: BaseException) -> BaseException:
+    if isinstance(error, TimeoutError):
+        return address.refused(TimeoutError("no answer in time"))
     if isinstance(error, psycopg.OperationalError):
         return address.refused(error)
     if isinstance(error, psycopg.Error):
         return address.refused(error, why="refuses what the address asks for")
+    return error
+
+
+@contextlib.contextmanager
+def _hung_up_after(seconds: float, connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A statement in the block fails if the server has not answered by then."""
+    line = socket.fromfd(connection.fileno(), socket.AF_UNSPEC, socket.SOCK_STREAM)
+    hang_up = threading.Timer(seconds, _shut, (line,))
+    hang_up.daemon = True
+    with line:
+        hang_up.start()
+        try:
+            yield
+        finally:
+            hang_up.cancel()
+            hang_up.join()
+
+
+def _shut(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def in_words(settings: Settings, error: psycopg.Error) -> Exception:
+    """What PostgreSQL said of a right that lacks, or of its own troubles, for whoever runs it.
+
+    Any other error comes back as it is: it is ours.
+    """
+    if isinstance(error, errors.InsufficientPrivilege):
+        why = "does not let this role do what is needed"
+        return address_of(settings).refused(error, why=why, check="grant it, or name another role")
+    if isinstance(error, (psycopg.OperationalError, errors.ReadOnlySqlTransaction)):
+        return address_of(settings).refused(error, why="does not do what is needed")
     return error
 
 

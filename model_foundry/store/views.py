@@ -17,7 +17,7 @@ from typing import Final
 import duckdb
 
 from model_foundry.errors import FoundryError
-from model_foundry.settings import Settings
+from model_foundry.settings import Settings, make_home
 from model_foundry.store import lake
 from model_foundry.store.own_summaries import summary_names
 from model_foundry.store.sql import load_sql
@@ -57,7 +57,7 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
     if names is None:
         names = (*lake.LAKE_TABLES, *summary_names(settings))
     target = settings.home / "foundry.duckdb"
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     place = lake.lake_of(settings)
     with _locked(settings.home / ".views.lock"):
         asked = place.columns_kept(), tuple(names)
@@ -80,7 +80,6 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
                     connection.execute(f"COMMENT ON MACRO TABLE live_files IS '{digest}'")
             with written.open("rb") as file:
                 os.fsync(file.fileno())
-            written.chmod(0o644)
             written.replace(target)
     return target
 

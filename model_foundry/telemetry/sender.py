@@ -4,6 +4,8 @@ Whoever tells something never waits: `tell` encodes and appends. What the endpoi
 time is dropped and counted; nothing of it is raised.
 """
 
+import base64
+import contextlib
 import logging
 import os
 import random
@@ -13,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from multiprocessing.util import Finalize
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import msgspec
@@ -49,10 +51,16 @@ class Sender:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.telemetry_url or ""
-        if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
+        try:
+            parts = urlsplit(self._url)
+            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
             raise FoundryError(
                 "MODEL_FOUNDRY_TELEMETRY_URL must be a URL such as http://127.0.0.1:8687/telemetry"
             )
+        self._headers = _credentials(self._url)
         self.texts = settings.telemetry_texts
         self._settings = settings
         self._lock = threading.Lock()
@@ -128,13 +136,14 @@ class Sender:
     # In the thread.
 
     def _run(self) -> None:
-        with httpx.Client(trust_env=False, follow_redirects=False) as client:
+        # Not its client, which logs the URL, where a password or a token may stand.
+        with httpx.HTTPTransport(trust_env=False) as transport:
             while True:
                 self._any.wait()
                 self._closing.wait(self._settings.telemetry_interval_s)
                 self._any.clear()
                 while batch := self._take():
-                    if not self._deliver(client, batch):
+                    if not self._deliver(transport, batch):
                         return
                 if self._closing.is_set():
                     return
@@ -151,13 +160,13 @@ class Sender:
             self._under_way = len(batch)
         return batch
 
-    def _deliver(self, client: httpx.Client, batch: list[bytes]) -> bool:
+    def _deliver(self, transport: httpx.HTTPTransport, batch: list[bytes]) -> bool:
         """Post a batch, again and again where that cannot count it twice; False: time is up."""
         waits_s = FIRST_BACKOFF_S
         while True:
             with self._lock:
                 drops, notice = self._dropped.total(), self._notice()
-            outcome = self._post(client, b"[" + b",".join([*notice, *batch]) + b"]")
+            outcome = self._post(transport, b"[" + b",".join([*notice, *batch]) + b"]")
             if outcome != "again":
                 break
             if self._closing.is_set():
@@ -183,17 +192,25 @@ class Sender:
         )
         return [msgspec.json.encode(warning)]
 
-    def _post(self, client: httpx.Client, body: bytes) -> _Outcome:
+    def _request(self, body: bytes, within_s: float) -> httpx.Request:
+        return httpx.Request(
+            "POST",
+            self._url,
+            content=body,
+            headers={"Content-Type": "application/json", **self._headers},
+            extensions={"timeout": httpx.Timeout(within_s).as_dict()},
+        )
+
+    def _post(self, transport: httpx.HTTPTransport, body: bytes) -> _Outcome:
         within_s = self._settings.telemetry_timeout_s
         if self._ends_at is not None:
             within_s = min(within_s, self._ends_at - time.monotonic())
             if within_s <= 0:
                 return "again"
         ends_at = time.monotonic() + within_s
-        headers = {"Content-Type": "application/json"}
         try:
-            with client.stream(
-                "POST", self._url, content=body, headers=headers, timeout=within_s
+            with contextlib.closing(
+                transport.handle_request(self._request(body, within_s))
             ) as answer:
                 read = 0
                 for part in answer.iter_raw():  # so that the connection can be used again
@@ -209,6 +226,15 @@ class Sender:
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
             return "again"
         return "refused"
+
+
+def _credentials(url: str) -> dict[str, str]:
+    """The header for user and password of a URL, if it has them."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return {}
+    named = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(named.encode()).decode()}"}
 
 
 _senders: dict[tuple[int, str], Sender] = {}

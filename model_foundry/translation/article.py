@@ -223,13 +223,13 @@ def read_text(path: Path, max_bytes: int) -> str:
         raise FoundryError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a file whole or not at all.
+def write_text(path: Path, text: str, *, like: Path) -> None:
+    """Replace a file whole or not at all; who may not read `like` may not read it.
 
     Raises:
         FoundryError: it cannot be written.
     """
-    with whole_file(path) as file:
+    with whole_file(path, like=like) as file:
         file.write(text.encode())
 
 

@@ -238,7 +238,8 @@ def _write(outcome: Outcome, settings: Settings) -> None:
     except (FileNotFoundError, FoundryError):
         before = None
     if before is None or before._replace(date=stamp.date) != stamp:
-        write_text(outcome.output, stamped(translated.rendered, stamp))
+        text = stamped(translated.rendered, stamp)
+        write_text(outcome.output, text, like=outcome.wanted.article.path)
 
 
 def _key(outcome: Outcome) -> dict[str, Any]:

@@ -23,9 +23,9 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
-from model_foundry.dispatch.interrupts import run_interruptibly
 from model_foundry.dispatch.report import Progress
 from model_foundry.fleet.file import Slot, settings_fleet
+from model_foundry.interrupts import run_interruptibly
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, Priority, Request

@@ -188,7 +188,7 @@ def test_wrong_passwords(settings: Settings, home: Path, monkeypatch: pytest.Mon
         wrong = f"nats://intake:wrong-secret@{where}"
         for url in (f"nats://{where}", wrong, f"{wrong},nats://{where}"):
             refused = settings.model_copy(update={"nats_url": url})
-            expected = f"nats://{where} cannot be reached: .*([Aa]uthorization|reset)"
+            expected = f"{where} cannot be reached: .*([Aa]uthorization|reset)"
             with pytest.raises(FoundryError, match=expected) as error:
                 drained(refused)
             assert "secret" not in str(error.value)
@@ -239,7 +239,7 @@ def test_credentials_files(settings: Settings, home: Path, monkeypatch: pytest.M
                 drained(signed)
             assert "secret" not in str(error.value)
     missing = settings.model_copy(update={"nats_creds": home / "nowhere.creds"})
-    with pytest.raises(FoundryError, match=r"NATS_CREDS: there is no file .*nowhere\.creds"):
+    with pytest.raises(FoundryError, match=r"NATS_CREDS names no file that can be read"):
         drained(missing)
 
 

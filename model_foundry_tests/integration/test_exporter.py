@@ -398,6 +398,28 @@ def test_what_is_no_telemetry_is_refused(limits: Settings, body: bytes, status: 
         assert client.post("/telemetry", content=body).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 204),
+        ({"Origin": "http://127.0.0.1", "Sec-Fetch-Site": "same-origin"}, 204),
+        ({"Sec-Fetch-Site": "none"}, 204),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://127.0.0.1:8000"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+def test_a_page_of_another_site_posts_no_telemetry(
+    limits: Settings, headers: dict[str, str], status: int
+) -> None:
+    told = [{"event": "log", "correlation_id": "planted"}]
+    with TestClient(Exporter([], limits).app(), base_url="http://127.0.0.1") as client:
+        assert client.post("/telemetry", json=told, headers=headers).status_code == status
+        assert ("planted" in client.get("/live.json").text) == (status == 204)
+
+
 def test_on_loopback_it_answers_to_no_other_name(limits: Settings) -> None:
     with TestClient(Exporter([], limits).app(), base_url="http://evil.example") as client:
         assert client.get("/live.json").status_code == 400

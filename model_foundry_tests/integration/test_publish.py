@@ -197,7 +197,7 @@ def test_a_pipe_is_published_as_it_comes_and_ctrl_c_says_where_to_go_on(settings
     told = process.stderr.read().decode()
     process.stdin.close()
     process.stderr.close()
-    assert process.wait() == 1
+    assert process.wait() == 128 + signal.SIGINT
     assert "interrupted. Published 3 events; go on with line 4" in told
     assert in_stream(settings) == 3
 

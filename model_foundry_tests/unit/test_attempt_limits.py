@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from model_foundry.errors import FoundryError
 from model_foundry.slot.jobs import Request
 from model_foundry.slot.limits import limits_of, load_s_of
 from model_foundry_tests.asking import declared, quick
@@ -49,5 +49,5 @@ def test_the_former_limit_of_the_whole_is_named_with_what_is_there_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODEL_FOUNDRY_INFERENCE_REQUEST_TIMEOUT_S", "600")
-    with pytest.raises(ValidationError, match="MODEL_FOUNDRY_INFERENCE_IDLE_S now"):
+    with pytest.raises(FoundryError, match="MODEL_FOUNDRY_INFERENCE_IDLE_S now"):
         quick(tmp_path)

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from model_foundry.masking import MASK, mask_of
 from model_foundry.slot.errors import SlotError
 from model_foundry.slot.refusals import BODY_MAX_BYTES, by_words, failure, plain, said_in
-from model_foundry.slot.secrets import MASK, mask_of
 
 
 def openai_error(message: str, **fields: object) -> str:

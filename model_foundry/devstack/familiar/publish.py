@@ -23,6 +23,7 @@ from model_foundry.devstack.familiar.payloads import rfc3339
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import OLD_NAMES
 from model_foundry.intake import jetstream
+from model_foundry.intake.address import address_of
 from model_foundry.settings import Settings
 from model_foundry.telemetry import Sender
 
@@ -118,8 +119,8 @@ class Publisher:
             FoundryError: NATS cannot be reached.
         """
         client = await jetstream.connect(settings, name="familiar")
-        server = jetstream.without_password(settings.require_nats_url())
-        publisher = cls(client.jetstream(timeout=settings.connect_timeout_s), server)
+        where = address_of(settings).where
+        publisher = cls(client.jetstream(timeout=settings.connect_timeout_s), where)
         try:
             yield publisher
         finally:

@@ -12,9 +12,9 @@ import openai
 from model_foundry.devstack.familiar.prompts import Body, Message
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot, settings_fleet
+from model_foundry.masking import mask_of
 from model_foundry.settings import Settings
 from model_foundry.slot.refusals import plain
-from model_foundry.slot.secrets import mask_of
 
 
 class Exchange(NamedTuple):

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,10 +15,13 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from model_foundry.errors import FoundryError
-from model_foundry.settings import Settings
+from model_foundry.settings import Settings, make_home
+from model_foundry.whole_file import new_file
 
 _NAME: Final = re.compile(r"day=(\d{4}-\d\d-\d\d)\.(\d+)-(\d+)-(\d+)-([0-9a-f]{8})\.parquet")
 _CHUNK: Final = 1 << 20
+# A path, or a URL that tells no secret wherever it is shown: in views, and in errors of others.
+_SHOWN: Final = re.compile(r"(?!.*://).*|\w[\w+.:-]*://(?!.*:.*@)[^?#]*", re.DOTALL)
 
 
 class LakeFile(NamedTuple):
@@ -63,13 +65,20 @@ class Lake:
     """A folder in some filesystem, as fsspec knows them."""
 
     def __init__(self, url: str, home: Path) -> None:
+        if not _SHOWN.fullmatch(url):
+            raise FoundryError(
+                "MODEL_FOUNDRY_LAKE_URL holds more than where the lake is: a URL without user, "
+                "password, ? and #. Keys come from the environment, as in AWS_SECRET_ACCESS_KEY or "
+                "FSSPEC_SFTP_PASSWORD."
+            )
         try:
             self.fs, root = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise FoundryError(
-                f"MODEL_FOUNDRY_LAKE_URL={url!r} cannot be used: {error}. "
+                f"MODEL_FOUNDRY_LAKE_URL cannot be used: {error}. "
                 "For s3:// install model-foundry[s3]."
             ) from None
+        self._home = home
         self.root: str = root.rstrip("/")
         self.is_local = isinstance(self.fs, LocalFileSystem)
         self._scratch = Path(self.root if self.is_local else home / "lake") / ".writing"
@@ -142,10 +151,9 @@ class Lake:
     @contextlib.contextmanager
     def written(self, name: str, day: date | None) -> Iterator[Path]:
         """A local file to be written; gone after the block unless it was published."""
+        make_home(self._home)
         self._scratch.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self._scratch, prefix=f"{name}.{day}.")
-        os.close(handle)
-        path = Path(temporary)
+        path = new_file(self._scratch, f"{name}.{day}.")
         try:
             yield path
         finally:
@@ -158,7 +166,6 @@ class Lake:
             return
         with written.open("rb") as file:
             os.fsync(file.fileno())
-        written.chmod(0o644)
         os.utime(written)  # from now on it covers others
         parent = Path(target).parent
         parent.mkdir(parents=True, exist_ok=True)
