@@ -136,7 +136,7 @@ def _database(settings: Settings) -> str:
 
 def _nats(settings: Settings) -> str:
     try:
-        return nats_address.address_of(settings).where
+        return ",".join(nats_address.address_of(settings).servers)
     except FoundryError:
         return "set, and cannot be read"
 

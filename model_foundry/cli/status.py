@@ -87,7 +87,7 @@ def nats_part(settings: Settings) -> Part:
 def postgres_part(settings: Settings) -> Part:
     """The tables: which days they have, and which wait for their flat tables."""
     try:
-        where = nats_address.address_of(settings).where
+        where = address_of(settings).where
         with closing(postgres.connect(settings)) as connection:
             postgres.require_schema(connection)
             days = days_before(connection, tables=["event_inbox"])

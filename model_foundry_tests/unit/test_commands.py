@@ -107,7 +107,7 @@ def test_env_is_read_for_the_keys_of_a_fleet_too(here: Path) -> None:
         ("POSTGRES_URL", "postgresql://me:hun/ter2s3cr3t@db/line", "cannot be read"),
         (
             "NATS_URL",
-            "nats://me:hunter2@nats:4222,nats://s3cr3t@b:4222",
+            "nats://me:hunter2@nats:4222,nats://me:hunter2@b:4222",
             "nats://nats:4222,nats://b",
         ),
         (

