@@ -22,6 +22,7 @@ from model_foundry.intake.look import look
 from model_foundry.settings import Settings, embedded_stack_is_running
 from model_foundry.slot.liveness import look_at
 from model_foundry.store import flat, postgres
+from model_foundry.store.address import address_of
 from model_foundry.store.days import days_before
 
 State = Literal["up", "down"]
