@@ -1,7 +1,6 @@
 """The one entry point of the Dagster code location: `-m model_foundry.definitions`."""
 
 import importlib
-import os
 import warnings
 from collections.abc import Mapping
 
@@ -9,8 +8,9 @@ import dagster as dg
 
 from model_foundry.assets.partitions import forget_days
 from model_foundry.components.tree import load
+from model_foundry.fleet.names import require_known_names
 from model_foundry.paths import PACKAGE
-from model_foundry.settings import Settings, require_known_names
+from model_foundry.settings import Settings
 
 
 def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -19,7 +19,7 @@ def build_defs(resources: Mapping[str, object] | None = None) -> dg.Definitions:
     Raises:
         FoundryError: a setting is wrong, or the name of one is misspelt.
     """
-    require_known_names(os.environ)
+    require_known_names()
     forget_days()
     loaded = load(importlib.import_module("model_foundry.defs"), PACKAGE.parent)
     executor = (

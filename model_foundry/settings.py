@@ -6,14 +6,13 @@ A URL that is not set means the embedded stack that runs in `home` (`services.en
 Nothing is read at import: call `Settings()`.
 """
 
-import difflib
 import fcntl
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -38,7 +37,6 @@ from model_foundry.errors import FoundryError
 
 PREFIX = "MODEL_FOUNDRY_"
 # What a fleet file may name besides: `{env: MODEL_FOUNDRY_SLOT_NAUGHTY_URL}`.
-SLOT_PREFIX: Final = f"{PREFIX}SLOT_"
 
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
@@ -479,27 +477,6 @@ def require_file(name: str, path: Path | None) -> Path | None:
                 "what stands in the file"
             ) from None
     return path
-
-
-def require_known_names(environment: Iterable[str]) -> None:
-    """Refuse variables that look like settings and are none: what they were meant to set is not.
-
-    Raises:
-        FoundryError: naming each, with what it was probably meant to be.
-    """
-    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
-    told = []
-    for name in sorted(environment):
-        upper = name.upper()
-        if not upper.startswith(PREFIX) or upper in known:
-            continue
-        is_free = upper.startswith(SLOT_PREFIX)
-        close = difflib.get_close_matches(upper, known, n=1, cutoff=0.9 if is_free else 0.8)
-        if close or not is_free:
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            told.append(f"{name} is no setting{meant}: unset it, or name a variable of your own")
-    if told:
-        raise FoundryError("\n".join(told))
 
 
 def _faults(error: ValidationError) -> list[str]:

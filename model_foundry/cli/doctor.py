@@ -23,12 +23,12 @@ from rich.text import Text
 from model_foundry.assets.partitions import first_day
 from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain
-from model_foundry.cli.settings import unknown_names
 from model_foundry.cli.status import Part, all_parts
 from model_foundry.components.own import broken_definitions
 from model_foundry.devstack.processes import require_free_port
 from model_foundry.devstack.wheels import INSTALL
 from model_foundry.errors import FoundryError
+from model_foundry.fleet.names import unknown_names
 from model_foundry.settings import PREFIX, Settings, embedded_stack_is_running
 from model_foundry.store import flat, postgres
 
@@ -85,7 +85,7 @@ def examine(port: int) -> Iterator[Finding]:
     except FoundryError as error:
         yield Finding("settings", "failed", str(error), "Correct it in the environment or in .env.")
         return
-    yield _settings(settings)
+    yield _settings()
     yield _home(settings)
     yield _disk(settings)
     own_servers = settings.nats_url is not None and settings.postgres_url is not None
@@ -120,8 +120,8 @@ def _python() -> Finding:
     return Finding("Python", "ok", told)
 
 
-def _settings(settings: Settings) -> Finding:
-    if unknown := unknown_names(settings):
+def _settings() -> Finding:
+    if unknown := unknown_names():
         told = "; ".join(f"{name} is no setting{meant}" for name, meant in unknown.items())
         return Finding(
             "settings", "warning", told, "`model-foundry settings` lists those that there are."

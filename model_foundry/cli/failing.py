@@ -15,8 +15,9 @@ from rich.text import Text
 from model_foundry.cli.console import errors
 from model_foundry.cli.plain import plain_lines
 from model_foundry.errors import FoundryError
+from model_foundry.fleet.names import require_known_names
 from model_foundry.interrupts import Ending
-from model_foundry.settings import Settings, require_known_names
+from model_foundry.settings import Settings
 from model_foundry.store import postgres
 
 # Told to end, a command has so long to put away what it has.
@@ -35,7 +36,7 @@ def errors_shown(*, known_names: bool = True) -> Iterator[None]:
     try:
         with ending.in_force(), _in_words():
             if known_names:
-                require_known_names(os.environ)
+                require_known_names()
             yield
     except FoundryError as error:
         _show(error)

@@ -1,6 +1,6 @@
 """`model-foundry settings`: the effective values, and where each comes from.
 
-Belongs here: which source a value has, names that mean nothing, what of a value may be shown.
+Belongs here: which source a value has, what of a value may be shown.
 """
 
 import os
@@ -15,8 +15,7 @@ from rich.table import Table
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.plain import json_line, plain
 from model_foundry.errors import FoundryError
-from model_foundry.fleet.file import FromEnvironment, settings_fleet
-from model_foundry.fleet.suggestion import did_you_mean
+from model_foundry.fleet.names import unknown_names
 from model_foundry.intake import address as nats_address
 from model_foundry.settings import (
     PREFIX,
@@ -51,7 +50,7 @@ def show_settings(*, as_json: bool) -> int:
     """
     settings = Settings()
     found = list(effective(settings))
-    unknown = unknown_names(settings)
+    unknown = unknown_names()
     if as_json:
         told = {"settings": [each._asdict() for each in found], "unknown": unknown}
         sys.stdout.write(json_line(told) + "\n")
@@ -79,24 +78,6 @@ def effective(settings: Settings) -> Iterator[Effective]:
                 source = each
                 break
         yield Effective(variable, _shown(name, settings), source, field.description or "")
-
-
-def unknown_names(settings: Settings) -> dict[str, str]:
-    """Names with our prefix that nothing reads, and what may have been meant."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    try:
-        for slot in settings_fleet(settings).slots:
-            for field in (slot.endpoint, slot.api_key):
-                if isinstance(field, FromEnvironment):
-                    known.add(field.env.upper())
-    except FoundryError:
-        pass  # whoever uses the fleet says what is wrong with it
-    given = {*os.environ, *read_env(env_file())}
-    return {
-        name: did_you_mean(name, known)
-        for name in sorted(given)
-        if name.upper().startswith(PREFIX) and name.upper() not in known
-    }
 
 
 def _sources(settings: Settings) -> Mapping[Source, set[str]]:

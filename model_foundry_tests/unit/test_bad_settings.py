@@ -17,6 +17,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import lake, postgres
 from model_foundry.telemetry import sender_of
 
+ROOT = Path(__file__).parents[2]
 P = "MODEL_FOUNDRY_"
 VALUES = [
     ("NATS_STREAM", "a stream", "must match pattern"),
@@ -104,6 +105,20 @@ def test_names_of_a_fleet_file_are_its_own(tmp_path: Path) -> None:
     given = {f"{P}HOME": str(tmp_path), f"{P}SLOT_NAUGHTY_URL": "http://h:1"}
     given |= {f"{P}SLOT_{name}_URL": "http://h:2" for name in ("KINDERGARTEN", "TRANSLATOR")}
     assert CliRunner().invoke(app, ["fleet", "targets"], env=given).exit_code == 0
+
+
+def test_a_key_that_the_fleet_file_names_is_known(tmp_path: Path) -> None:
+    shipped = (ROOT / "fleets" / "embedded.yaml").read_text(encoding="utf-8")
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        shipped.replace(
+            "    parallel: 3\n", "    parallel: 3\n    api_key: { env: MODEL_FOUNDRY_GATE }\n"
+        )
+    )
+    given = {f"{P}HOME": str(tmp_path), f"{P}FLEET": str(fleet), f"{P}GATE": "a-key"}
+    given |= {f"{P}SLOT_{n}_URL": "http://h:2" for n in ("NAUGHTY", "KINDERGARTEN", "TRANSLATOR")}
+    done = CliRunner().invoke(app, ["fleet", "targets"], env=given)
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize(("name", "value", "says"), FILES)
