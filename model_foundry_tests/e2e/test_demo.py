@@ -118,7 +118,7 @@ def test_intake_and_quarantine_from_the_command_line(settings: Settings, tmp_pat
     assert command("quarantine", "show", "1", "--raw") == "not JSON"
     assert "1 stay refused" in command("quarantine", "replay", "--all")
     command("quarantine", "replay", code=1)
-    assert "all accounted for" in command("intake", "reconcile")
+    assert "nothing has been acknowledged yet" in command("intake", "reconcile")
 
 
 def test_help_names_every_command(home: Path) -> None:
