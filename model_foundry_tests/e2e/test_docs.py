@@ -155,7 +155,7 @@ def shell(ran: Ran) -> Iterator[Shell]:
     assert not (ran.home / "services.env").exists()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3000)
 def test_every_command_is_run_as_printed(shell: Shell) -> None:
     printed = [command for page in PAGES for block in blocks(page) for command in block.commands]
     assert set(printed) == {*SEEN, *NOT_RUN}
