@@ -27,7 +27,6 @@ NOT_RUN: Final = {
     "make dev": "the fixture runs it",
     "make test": "this is a part of it",
     "make test-vllm": "it fetches 2.6 GB",
-    "make docs": "a test of its own builds them",
     "docker compose -f deploy/compose.yaml --profile servers up --build --detach": "no container "
     "engine is needed for these tests",
 }
