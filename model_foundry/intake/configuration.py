@@ -43,6 +43,8 @@ _ADVISORIES_MAX_BYTES: Final = 64 * 1024**2
 _ELECTION_S: Final = 15.0
 # Where nobody listens, JetStream is off, or the server is just starting.
 _ABSENT_S: Final = 2.0
+# What the server calls JetStream that is off, for the account or at all: no election mends it.
+_NOT_ENABLED: Final = (10039, 10076)
 _ASK_EVERY_S: Final = 0.2
 _STREAM_FIELDS: Final = ("storage", "retention", "discard")
 _CONSUMER_FIELDS: Final = (
@@ -121,6 +123,8 @@ async def asked(settings: Settings, request: Callable[[], Awaitable[_T]]) -> _T:
         except NotFoundError:
             raise
         except (ServiceUnavailableError, NoRespondersError, TimeoutError) as error:
+            if getattr(error, "err_code", None) in _NOT_ENABLED:
+                raise jetstream_error(settings, error) from None
             limit_s = _ABSENT_S if isinstance(error, NoRespondersError) else _ELECTION_S
             if time.monotonic() - began >= limit_s:
                 raise jetstream_error(settings, error) from None

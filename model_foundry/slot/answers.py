@@ -23,7 +23,6 @@ from model_foundry.slot.timings import Timings, timings_of
 
 RAW_MAX_BYTES: Final = 64 * 1024
 QUOTE_MAX_CHARS: Final = 300
-MODEL_MAX_CHARS: Final = 500
 _NESTED: Final = 8  # lists of parts in parts; two are known
 _FIGURES: Final = ("model", "usage", "timings", "metrics")
 # The first that says something: several often hold the same.
@@ -144,7 +143,7 @@ class Reading:
             reasoning=reasoning,
             tool_calls=calls,
             finish_reason=reason,
-            response_model=paired([model[:MODEL_MAX_CHARS]]) if isinstance(model, str) else None,
+            response_model=paired([model]) if isinstance(model, str) else None,
             timings=timings,
             raw=self.raw,
         )

@@ -36,6 +36,7 @@ _NOT_THERE: Final = frozenset({404, 405, 501})
 _LOOKS: Final = 3
 T = TypeVar("T")
 
+MODEL_MAX_CHARS: Final = 500
 log = logging.getLogger(__name__)
 
 
@@ -123,11 +124,11 @@ class SlotClient:
             if error.kind not in {"timeout", "connection"}:
                 raise
             with contextlib.suppress(SlotError, ValueError):
-                return self._without_key(reading.completion(_elapsed_ms(started)))
+                return self._kept(reading.completion(_elapsed_ms(started)))
             raise
         if refused is not None:
             return refused
-        return self._without_key(reading.completion(_elapsed_ms(started)))
+        return self._kept(reading.completion(_elapsed_ms(started)))
 
     def _learn(self, habits: Habits) -> None:
         if habits == self._habits:
@@ -143,6 +144,14 @@ class SlotClient:
                 dict(learnt.rename),
             )
         self._habits = learnt
+
+    def _kept(self, completion: Completion) -> Completion:
+        """Without the key, and then without what nobody names a model."""
+        completion = self._without_key(completion)
+        model = completion.response_model
+        if model is None or len(model) <= MODEL_MAX_CHARS:
+            return completion
+        return msgspec.structs.replace(completion, response_model=model[:MODEL_MAX_CHARS])
 
     def _without_key(self, completion: Completion) -> Completion:
         """A server that tells its requests' headers tells them in answers too."""

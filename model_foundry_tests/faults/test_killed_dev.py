@@ -72,8 +72,20 @@ class MakeDev:
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs in or for this home, but make itself."""
-        found = {process for process in psutil.process_iter() if mentions(process, self.home)}
+        found = {
+            process
+            for process in psutil.process_iter()
+            if mentions(process, self.home) or works_in(process, self.home)
+        }
         return [process for process in found | set(marked(self.home)) if runs(process)]
+
+
+def works_in(process: psutil.Process, home: Path) -> bool:
+    """PostgreSQL is given its folder open, so no command line names it."""
+    try:
+        return Path(process.cwd()).is_relative_to(home)
+    except (psutil.Error, OSError):
+        return False
 
 
 @pytest.fixture

@@ -65,6 +65,9 @@ def test_quick_run_measures_everything_and_asks_every_job_once(home: Path) -> No
         "utilization_8x400ms",
         "utilization_unequal",
         "utilization_8x50ms_queue_ahead",
+        "of_the_bound_8x400ms",
+        "of_the_bound_unequal",
+        "of_the_bound_8x50ms",
         "vs_bare_loop_llamacpp",
         "cached_tokens_with_affinity",
     }

@@ -344,7 +344,7 @@ async def test_without_a_stream_the_error_names_server_and_subject(
         await Journal(publisher).record(FLOW, {"nodes": []}, cause=None, producer=FAMILIAR)
         with pytest.raises(FoundryError) as caught:
             await publisher.flush()
-    assert nats_server.url in str(caught.value)
+    assert nats_server.address in str(caught.value)
     assert "llm.flow.lineage" in str(caught.value)
 
 

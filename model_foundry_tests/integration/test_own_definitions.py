@@ -51,7 +51,7 @@ def test_what_new_writes_works_at_once(
     assert [row["recipe"] for row in found] == ["to_english", "topic"]
     assert {row["status"] for row in found} <= {"ok", "rejected"}
     shown = metadata_of(done, "chats_by_slot", DAY)
-    assert shown["dagster/row_count"] == 1
+    assert shown["dagster/partition_row_count"] == 1
     columns = {column.name: column for column in shown["dagster/column_schema"].columns}
     assert "describes it in Dagster" in columns["output_tokens"].description
 

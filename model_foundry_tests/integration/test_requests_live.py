@@ -358,6 +358,7 @@ SHAPES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.timeout(1200)
 def test_any_answer_to_a_request_becomes_one_reply(
     line: Settings, fake: FakeSlot, pytestconfig: pytest.Config
 ) -> None:

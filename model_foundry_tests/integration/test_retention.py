@@ -16,6 +16,7 @@ import duckdb
 import psycopg
 import pytest
 
+from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Message
 from model_foundry.intake.drain import drain
 from model_foundry.intake.landing import Lander
@@ -354,6 +355,6 @@ def test_what_keys_cost_is_shown(dropped: Settings) -> None:
 
 
 def test_keys_outlive_the_days_that_need_them(home: Path) -> None:
-    with pytest.raises(ValueError, match="MODEL_FOUNDRY_KEYS_DAYS may not be less than"):
+    with pytest.raises(FoundryError, match="MODEL_FOUNDRY_KEYS_DAYS may not be less than"):
         Settings.model_validate({"home": home, "retention_days": 30, "keys_days": 29})
     assert Settings.model_validate({"home": home, "keys_days": 1}).keys_days == 1
