@@ -6,6 +6,7 @@ On what `make run` and a second demo left, beside a running `make dev`, in a cop
 import contextlib
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -97,7 +98,7 @@ class Shell(NamedTuple):
 
     def run(self, command: str) -> tuple[int, str]:
         """A command's exit code, and what it printed."""
-        kept = self.project / ".foundry" / "exported.sh"
+        kept = shlex.quote(str(self.project / ".foundry" / "exported.sh"))
         done = subprocess.run(
             [
                 "bash",
