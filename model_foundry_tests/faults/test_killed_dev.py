@@ -1,5 +1,6 @@
 """`make dev`, when it or one of its processes is killed: nothing is in the next start's way."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -58,7 +59,7 @@ class MakeDev:
         return [
             process
             for process in marked(self.home)
-            if runs(process) and Path(process.cmdline()[1]).name == "dagster-daemon"
+            if runs(process) and "dagster-daemon" in map(base_name, command_line(process))
         ]
 
     def daemon_besides(self, make: subprocess.Popen[bytes], *others: psutil.Process) -> None:
@@ -80,6 +81,18 @@ class MakeDev:
         return [process for process in found | set(marked(self.home)) if runs(process)]
 
 
+def command_line(process: psutil.Process) -> list[str]:
+    """None of one that has just ended."""
+    try:
+        return process.cmdline()
+    except (psutil.Error, OSError):
+        return []
+
+
+def base_name(argument: str) -> str:
+    return Path(argument).name
+
+
 def works_in(process: psutil.Process, home: Path) -> bool:
     """PostgreSQL is given its folder open, so no command line names it."""
     try:
@@ -93,7 +106,8 @@ def dev(home: Path) -> Iterator[MakeDev]:
     dev = MakeDev(home)
     yield dev
     for process in dev.processes():
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @pytest.mark.timeout(900)
