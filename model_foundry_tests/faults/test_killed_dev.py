@@ -138,6 +138,7 @@ def test_the_next_start_ends_or_takes_over_what_a_killed_one_left(
 
     orphaned = dev.processes()
     second.kill()
+    second.wait()
     third = dev.start(MODEL_FOUNDRY_UI_START_S="0.01")
     assert third.wait(PATIENCE_S) != 0
     assert f"the Dagster UI did not answer on http://127.0.0.1:{dev.port}" in dev.said()
