@@ -1,14 +1,20 @@
 """Jobs for the tests of inference, and settings that make its waits short."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from model_foundry.dispatch.dispatcher import dispatch
+from model_foundry.dispatch.feeding import Jobs
+from model_foundry.dispatch.report import DispatchReport
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, Request
+from model_foundry.slot.outcome import Result
 
+WITHIN_S = 30.0
 DAY = date(2026, 11, 20)
 QUICK = {
     "connect_timeout_s": 2.0,
@@ -67,3 +73,17 @@ def declared(**changes: Any) -> Slot:
         "context_tokens": 4096,
     }
     return Slot.model_validate(fields | changes)
+
+
+async def dispatched(
+    asked: Jobs, slots: Sequence[Slot], settings: Settings
+) -> tuple[DispatchReport, list[Result]]:
+    """A dispatch to its end, and what has landed; one that hangs fails."""
+    landed: list[Result] = []
+
+    async def land(results: Sequence[Result]) -> None:
+        landed.extend(results)
+
+    async with asyncio.timeout(WITHIN_S):
+        report = await dispatch(asked, slots=slots, environment={}, land=land, settings=settings)
+    return report, landed

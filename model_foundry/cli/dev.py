@@ -31,7 +31,7 @@ from model_foundry.devstack.stack import Signalled, Stack, until_signalled
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
 from model_foundry.interrupts import run_interruptibly
-from model_foundry.settings import PREFIX, Settings
+from model_foundry.settings import PREFIX, Settings, make_home
 from model_foundry.store import postgres
 
 _POLL_S: Final = 0.2
@@ -83,8 +83,8 @@ def run_dev(settings: Settings, port: int, parent: int | None = None) -> int:
 def _only_one(home: Path) -> Iterator[HomeLock]:
     """No other `dev` in this home, and nothing of one that was killed."""
     lock = dev_lock(home)
+    make_home(home)
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         holder = lock.take(ending_s=_ENDING_S)
     except OSError as error:
         raise FoundryError(f"the home {home} cannot be used: {error.strerror}") from error

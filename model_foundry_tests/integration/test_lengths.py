@@ -3,21 +3,16 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model_foundry.dispatch.alike import ENOUGH_JOBS
-from model_foundry.dispatch.dispatcher import dispatch
-from model_foundry.dispatch.feeding import Jobs
-from model_foundry.dispatch.report import DispatchReport
-from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job
-from model_foundry.slot.outcome import Result
-from model_foundry_tests.asking import job, jobs, quick
+from model_foundry_tests.asking import dispatched, job, jobs, quick
 from model_foundry_tests.told_slot import Asked, Told, ToldSlot, until
 
 SMALL, LARGE = 512, 8192
@@ -56,19 +51,6 @@ def fits(asked: Asked) -> Told:
     return Told(400 if too_long else 200, message="exceeds the available context size")
 
 
-async def run(
-    asked: Jobs, slots: Sequence[Slot], settings: Settings
-) -> tuple[DispatchReport, list[Result]]:
-    landed: list[Result] = []
-
-    async def land(results: Sequence[Result]) -> None:
-        landed.extend(results)
-
-    async with asyncio.timeout(WITHIN_S):
-        report = await dispatch(asked, slots=slots, environment={}, land=land, settings=settings)
-    return report, landed
-
-
 async def test_the_server_s_tokenizer_says_where_a_prompt_goes(limits: Settings) -> None:
     async with (
         Counting(fits, name="small", parallel=4) as small,
@@ -76,7 +58,7 @@ async def test_the_server_s_tokenizer_says_where_a_prompt_goes(limits: Settings)
     ):
         asked = [*jobs(20, SEEMS_SHORT), *jobs(20, SEEMS_LONG), *jobs(20)]
         slots = [small.slot(context_tokens=SMALL), large.slot(context_tokens=LARGE)]
-        report, _ = await run(asked, slots, limits)
+        report, _ = await dispatched(asked, slots, limits)
         assert report.ok == 60
         prompts = {each.prompt[0] for each in small.asked}
     assert prompts == {"y", "H"}
@@ -100,7 +82,7 @@ async def test_a_tokenizer_that_does_not_answer_holds_nothing_up(
                 yield each
 
         slots = [small.slot(context_tokens=SMALL), large.slot(context_tokens=LARGE)]
-        report, _ = await run(source(), slots, limits)
+        report, _ = await dispatched(source(), slots, limits)
     assert report.ok == 31
     assert report.wall_s < 3  # ten times as long, one after the other
 
@@ -120,7 +102,7 @@ async def test_an_interactive_job_waits_for_no_count_of_batch_jobs(limits: Setti
             yield job(f"{SEEMS_LONG}now", priority="interactive")
 
         slots = [small.slot(context_tokens=SMALL), large.slot(context_tokens=LARGE)]
-        report, landed = await run(source(), slots, limits)
+        report, landed = await dispatched(source(), slots, limits)
     assert report.ok == 22
     order = [each.job.priority for each in landed]
     assert order.index("interactive") < 10
@@ -139,7 +121,7 @@ async def test_jobs_that_are_being_counted_are_not_asked_when_all_fail_alike(
         small.count_s = 0.01
         slots = [small.slot(context_tokens=SMALL), large.slot(context_tokens=LARGE)]
         started = time.monotonic()
-        report, _ = await run(list(jobs(150, SEEMS_SHORT)), slots, limits)
+        report, _ = await dispatched(list(jobs(150, SEEMS_SHORT)), slots, limits)
         assert time.monotonic() - started < WITHIN_S / 2
         asked = {each.job_id for each in [*small.asked, *large.asked]}
     assert report.failed == 150

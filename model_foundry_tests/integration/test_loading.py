@@ -3,20 +3,16 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from model_foundry.dispatch.dispatcher import dispatch
-from model_foundry.dispatch.feeding import Jobs
-from model_foundry.dispatch.report import DispatchReport
-from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job
 from model_foundry.slot.outcome import Result
-from model_foundry_tests.asking import job, jobs, quick
+from model_foundry_tests.asking import dispatched, job, jobs, quick
 from model_foundry_tests.told_slot import Asked, Told, ToldSlot
 
 LOAD_S = 0.6
@@ -53,19 +49,6 @@ class Loader(ToldSlot):
         return await super()._answer(path, *rest)
 
 
-async def run(
-    asked: Jobs, slots: Sequence[Slot], settings: Settings
-) -> tuple[DispatchReport, list[Result]]:
-    landed: list[Result] = []
-
-    async def land(results: Sequence[Result]) -> None:
-        landed.extend(results)
-
-    async with asyncio.timeout(WITHIN_S):
-        report = await dispatch(asked, slots=slots, environment={}, land=land, settings=settings)
-    return report, landed
-
-
 def ends(landed: Iterable[Result]) -> Counter[str]:
     return Counter(each.error_kind or each.status for each in landed)
 
@@ -75,7 +58,7 @@ async def test_a_model_that_loads_for_longer_than_anything_else_may_take_is_wait
     limits: Settings, by_look: bool
 ) -> None:
     async with Loader(LOAD_S, by_look=by_look) as told:
-        report, landed = await run(jobs(10), [told.slot()], limits)
+        report, landed = await dispatched(jobs(10), [told.slot()], limits)
         assert not told.loads
         if by_look:
             assert len(told.asked) == 10
@@ -88,7 +71,7 @@ async def test_a_model_that_is_never_there_ends_its_jobs_with_the_reason(
     limits: Settings, by_look: bool
 ) -> None:
     async with Loader(WITHIN_S, by_look=by_look) as told:
-        report, landed = await run(jobs(50), [told.slot(load_s=0.4)], limits)
+        report, landed = await dispatched(jobs(50), [told.slot(load_s=0.4)], limits)
     assert ends(landed) == {"no_slot": 50}
     assert SAYS in str(landed[-1].error)
     assert 0.4 <= report.wall_s < 5
@@ -102,7 +85,7 @@ async def test_nobody_waits_for_a_model_beside_one_that_is_there(
         Loader(WITHIN_S, by_look=by_look) as loads,
         ToldSlot(lambda _: Told(after_s=0.01), name="ready") as ready,
     ):
-        _, landed = await run(jobs(60), [loads.slot(), ready.slot()], limits)
+        _, landed = await dispatched(jobs(60), [loads.slot(), ready.slot()], limits)
         assert loads.loads
     assert ends(landed) == {"ok": 60}
     assert {each.slot.name for each in landed if each.slot} == {"ready"}
@@ -117,7 +100,7 @@ async def test_a_model_that_is_swapped_out_and_in_again_loses_no_job(limits: Set
             return told._told(asked)
 
         told._decide = swap
-        _, landed = await run(jobs(40), [told.slot()], limits)
+        _, landed = await dispatched(jobs(40), [told.slot()], limits)
     assert ends(landed) == {"ok": 40}
 
 
@@ -131,7 +114,7 @@ async def test_a_request_that_hangs_while_a_model_is_swapped_in_has_the_declared
         slot = told.slot(
             idle_s=0.1, load_s=5, expected={"pp_tokens_per_s": 1e6, "tg_tokens_per_s": 1e6}
         )
-        _, landed = await run(jobs(20), [slot], limits)
+        _, landed = await dispatched(jobs(20), [slot], limits)
     assert ends(landed) == {"ok": 20}
     assert {each.attempts for each in landed} == {1}
 
@@ -152,7 +135,7 @@ async def test_what_befell_a_slot_long_ago_ends_no_job_unasked(
         yield job("Good")
 
     async with ToldSlot(once_bad(status, message)) as told:
-        _, landed = await run(source(), [told.slot(load_s=0.2)], limits)
+        _, landed = await dispatched(source(), [told.slot(load_s=0.2)], limits)
     assert [each.status for each in landed] == ["failed", "ok"]
 
 
@@ -165,5 +148,5 @@ async def test_a_slot_that_has_loaded_waits_for_its_first_job_as_long_as_it_take
             await asyncio.sleep(LOAD_S)
             yield job("Good")
 
-        _, landed = await run(source(), [told.slot(load_s=0.3)], limits)
+        _, landed = await dispatched(source(), [told.slot(load_s=0.3)], limits)
     assert ends(landed) == {"ok": 1}
