@@ -94,6 +94,13 @@ def metadata_of(
     return {key: value.value for key, value in event.metadata.items()}
 
 
+def undescribed(shown: dict[str, Any]) -> list[str]:
+    """Columns of an asset's schema of which its metadata does not say what they are."""
+    columns = shown["dagster/column_schema"].columns
+    assert columns
+    return [column.name for column in columns if not column.description]
+
+
 def checks_of(result: dg.ExecuteInProcessResult) -> Sequence[dg.AssetCheckEvaluation]:
     """Every check that a run evaluated."""
     return result.get_asset_check_evaluations()

@@ -55,6 +55,7 @@ class Kept(NamedTuple):
     unfit: list[dict[str, Any]]
     day: list[dict[str, Any]]
     columns: list[tuple[str, str]]
+    comments: dict[str, str]
 
     @property
     def rows(self) -> int:
@@ -67,11 +68,13 @@ def kept(foundry: Foundry, kind: Kind, recipe: str, day: date) -> Kept:
     which = {"kind": kind, "recipe": recipe, "day": day, "rows": foundry.settings.preview_rows}
     with foundry.postgres() as connection, connection.cursor(row_factory=dict_row) as cursor:
         columns = flat.columns(connection, "inference_result")
+        comments = flat.comments(connection, "inference_result")
         return Kept(
             cursor.execute(load_sql("postgres/inference/preview"), which).fetchall(),
             cursor.execute(load_sql("postgres/inference/unfit"), which).fetchall(),
             cursor.execute(load_sql("postgres/inference/day"), which).fetchall(),
             columns,
+            comments,
         )
 
 

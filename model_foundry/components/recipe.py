@@ -19,6 +19,7 @@ from model_foundry.assets import metadata, results
 from model_foundry.assets.partitions import NIGHTLY, days, evaluated
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.results import Kept
+from model_foundry.assets.slots import SLOT
 from model_foundry.components.folder import Folder
 from model_foundry.components.names import require_free_name
 from model_foundry.components.source import Origin, Row, plain, source_rows
@@ -109,7 +110,7 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
             description=self.description,
             group_name="recipes",
             kinds={"llm", "postgres"},
-            deps=self.sources,
+            deps=[*self.sources, SLOT],
             partitions_def=partitions,
             backfill_policy=dg.BackfillPolicy.single_run(),
             freshness_policy=NIGHTLY,
@@ -265,7 +266,7 @@ def _with_left_out(report: DispatchReport, rows: int) -> DispatchReport:
 def _metadata(report: DispatchReport, kept: Kept) -> dict[str, object]:
     return {
         "dagster/partition_row_count": kept.rows,
-        "dagster/column_schema": metadata.column_schema(kept.columns),
+        "dagster/column_schema": metadata.column_schema(kept.columns, kept.comments),
         "bytes": sum(row["bytes"] for row in kept.day),
         "status": "empty" if report.total == 0 else "answered",
         "done": f"{report.total - report.failed}/{report.total}",

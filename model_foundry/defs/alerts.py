@@ -32,7 +32,11 @@ class _Seen(msgspec.Struct):
     standing: Standing = msgspec.field(default_factory=Standing)
 
 
-@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    description="A run failed, or a check does not hold: MODEL_FOUNDRY_ALERT_URL is told, once.",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
 def alerts(
     context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
 ) -> dg.SkipReason:

@@ -18,6 +18,7 @@ from model_foundry.assets import metadata
 from model_foundry.assets.partitions import evaluated
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.runs import failed_lately, unfinished_partitions
+from model_foundry.assets.slots import SLOT
 from model_foundry.dispatch.report import Progress
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
@@ -106,7 +107,8 @@ def article_definitions() -> dg.Definitions:
         deps=[
             dg.AssetDep(
                 SOURCE, partition_mapping=dg.MultiToSingleDimensionPartitionMapping("article")
-            )
+            ),
+            SLOT,
         ],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -273,7 +275,12 @@ class _Found(NamedTuple):
     language: str
 
 
-@dg.sensor(job_name=JOB, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job_name=JOB,
+    description="Articles are new, have changed, or lost their translation.",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
 def articles_changed(
     context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
 ) -> dg.SensorResult | dg.SkipReason:

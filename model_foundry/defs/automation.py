@@ -31,6 +31,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
 @dg.sensor(
     job_name="drain_inbox",
+    description="Messages wait on NATS: they are carried into the inbox.",
     minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -95,6 +96,7 @@ def automation() -> dg.Definitions:
 
     @dg.sensor(
         job_name="refresh_day",
+        description="A day has new events: its flat tables and summaries take them in.",
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
@@ -110,6 +112,7 @@ def automation() -> dg.Definitions:
 
     @dg.schedule(
         job=run_day,
+        description="Half an hour after midnight UTC: the day that has ended, recipes included.",
         cron_schedule="30 0 * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,

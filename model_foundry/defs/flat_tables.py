@@ -71,6 +71,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
         unknown = {}
         with foundry.postgres() as connection:
             columns = flat.columns(connection, table)
+            comments = flat.comments(connection, table)
             for key in context.partition_keys:
                 day = date.fromisoformat(key)
                 done = flat.flatten_day(connection, table, day, rebuild=config.mode == "rebuild")
@@ -96,7 +97,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
         each = {key: _check(table, {key: account}) for key, account in accounts.items()}
         each_refused = {key: _refused_check(table, {key: some}) for key, some in refused.items()}
         return dg.MaterializeResult(
-            metadata={"dagster/column_schema": metadata.column_schema(columns)},
+            metadata={"dagster/column_schema": metadata.column_schema(columns, comments)},
             check_results=[
                 evaluated(context, each, _check(table, accounts)),
                 evaluated(context, each_refused, _refused_check(table, refused)),

@@ -1,7 +1,7 @@
-"""The check that the slots which run are those of the fleet file.
+"""The slots in the graph, and the check that those which run are those of the fleet file.
 
-It sits on `slot_benchmark`, not on the inbox: a drain must neither wait for slots nor be marked by
-them. It can be launched alone, without the measurement.
+The check sits on `slot_benchmark`, not on the inbox: a drain must neither wait for slots nor be
+marked by them. It can be launched alone, without the measurement.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import dagster as dg
 
 from model_foundry.assets import metadata
 from model_foundry.assets.resource import Foundry
+from model_foundry.assets.slots import SPEC
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.slot.liveness import look_at
 
@@ -56,3 +57,9 @@ def slots_as_declared(foundry: dg.ResourceParam[Foundry]) -> dg.AssetCheckResult
             "slots": metadata.table(rows, _COLUMNS),
         },
     )
+
+
+@dg.definitions
+def fleet_definitions() -> dg.Definitions:
+    """The slots, which nothing here makes, and their check."""
+    return dg.Definitions(assets=[SPEC], asset_checks=[slots_as_declared])

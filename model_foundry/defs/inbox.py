@@ -56,6 +56,7 @@ def pipeline_event_inbox_record(
     with foundry.postgres() as connection:
         days.make_ahead(connection, settings)
         columns = flat.columns(connection, "event_inbox")
+        comments = flat.comments(connection, "event_inbox")
     sender = sender_of(settings)
     dropped_before = sender.counts.dropped if sender else 0
     drained = asyncio.run(_carry(context, config, settings))
@@ -71,7 +72,7 @@ def pipeline_event_inbox_record(
                 None if sender is None else sender.counts.dropped - dropped_before
             ),
             "dagster/row_count": rows,
-            "dagster/column_schema": metadata.column_schema(columns),
+            "dagster/column_schema": metadata.column_schema(columns, comments),
             "touched_days": metadata.table(
                 [{"day": day, "events": count} for day, count in value["touched_days"].items()],
                 _DAY_COLUMNS,

@@ -3,6 +3,7 @@
 tend_lake    (schedule: nightly)
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import dagster as dg
@@ -10,8 +11,9 @@ import dagster as dg
 from model_foundry.assets import metadata
 from model_foundry.assets.resource import Foundry
 from model_foundry.settings import Settings
-from model_foundry.store import tending
+from model_foundry.store import flat, tending
 from model_foundry.store.lake import Checked
+from model_foundry.store.own_summaries import summary_names
 
 CHECK: Final = "lake_is_whole"
 _COLUMNS: Final = [
@@ -22,22 +24,34 @@ _COLUMNS: Final = [
 ]
 
 
-@dg.asset(
-    group_name="lake",
-    kinds={"parquet"},
-    code_version="1",
-    check_specs=[
-        dg.AssetCheckSpec(
-            CHECK,
-            asset="lake",
-            description="No file of the lake is lost, and those read are what was written.",
-        )
-    ],
-)
-def lake(
-    context: dg.AssetExecutionContext, foundry: dg.ResourceParam[Foundry]
-) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Every table and summary as Parquet: checked, mended, each closed day in one file."""
+def lake_asset(sources: Iterable[str]) -> dg.AssetsDefinition:
+    """The asset, behind those whose rows it keeps."""
+
+    @dg.asset(
+        name="lake",
+        group_name="lake",
+        kinds={"parquet"},
+        deps=sorted(sources),
+        code_version="1",
+        description="Every table and summary as Parquet: checked, mended, each closed day in one "
+        "file.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK,
+                asset="lake",
+                description="No file of the lake is lost, and those read are what was written.",
+            )
+        ],
+    )
+    def lake(
+        context: dg.AssetExecutionContext, foundry: dg.ResourceParam[Foundry]
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        return _tend(context, foundry)
+
+    return lake
+
+
+def _tend(context: dg.AssetExecutionContext, foundry: Foundry) -> dg.MaterializeResult:  # type: ignore[type-arg]
     settings = foundry.settings
     with foundry.postgres():
         checked = tending.mend(settings)
@@ -97,4 +111,5 @@ def lake_definitions() -> dg.Definitions:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every night, after the day that has ended was summarized.",
     )
-    return dg.Definitions(assets=[lake], jobs=[job], schedules=[nightly])
+    asset = lake_asset((*flat.FLAT_TABLES, *summary_names(Settings())))
+    return dg.Definitions(assets=[asset], jobs=[job], schedules=[nightly])

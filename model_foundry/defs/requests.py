@@ -19,6 +19,7 @@ from model_foundry.assets.runs import (
     failed_lately,
     unfinished_partitions,
 )
+from model_foundry.assets.slots import SLOT
 from model_foundry.dispatch.report import Progress
 from model_foundry.interrupts import run_interruptibly
 from model_foundry.requests.answering import answer
@@ -45,7 +46,7 @@ def request_asset(kind: Kind, partitions: dg.DailyPartitionsDefinition) -> dg.As
         description=f"`llm.{kind}.request` events of a day, answered as `llm.{kind}.result`.",
         group_name="requests",
         kinds={"llm", "nats"},
-        deps=["llm_request"],
+        deps=["llm_request", SLOT],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         code_version="1",
@@ -115,6 +116,7 @@ def requests() -> dg.Definitions:
 
     @dg.sensor(
         job_name="answer_requests",
+        description="Requests wait for an answer: each day and kind of them gets a run.",
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

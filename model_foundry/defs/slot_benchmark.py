@@ -7,6 +7,7 @@ import msgspec
 
 from model_foundry.assets import metadata, plots
 from model_foundry.assets.resource import Foundry
+from model_foundry.assets.slots import SLOT
 from model_foundry.dispatch.speeds import Speed, Unmeasured, measure
 from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.interrupts import run_interruptibly
@@ -31,6 +32,7 @@ _COLUMNS = [
 
 @dg.asset(
     group_name="slots",
+    deps=[SLOT],
     kinds={"llm", "postgres"},
     code_version="1",
     check_specs=[

@@ -216,6 +216,14 @@ def columns(connection: psycopg.Connection[Any], table: str) -> list[tuple[str, 
         return connection.execute(load_sql("postgres/table_columns"), {"table": table}).fetchall()
 
 
+def comments(connection: psycopg.Connection[Any], table: str) -> dict[str, str]:
+    """What the columns of a table mean, by their names."""
+    with connection.transaction():
+        return dict(
+            connection.execute(load_sql("postgres/column_comments"), {"table": table}).fetchall()
+        )
+
+
 def size_bytes(connection: psycopg.Connection[Any], table: str, day: date) -> int:
     """What a day of a table takes in PostgreSQL, indexes included; 0 without a partition."""
     with connection.transaction():

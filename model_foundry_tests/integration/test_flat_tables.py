@@ -12,7 +12,7 @@ from model_foundry.defs.flat_tables import CHECK
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry.store import flat
-from model_foundry_tests.foundry import checks_of, materialize, metadata_of
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of, undescribed
 from model_foundry_tests.line import NOON, connection_to, event, execute, publish, rows, value
 
 DAY = "2026-11-20"
@@ -212,6 +212,8 @@ def test_an_empty_day_says_so(settings: Settings) -> None:
     for name in ("llm_chat", "daily_events", "session_summary"):
         shown = metadata_of(result, name, DAY)
         assert (shown["status"], shown["dagster/partition_row_count"]) == ("empty", 0)
+    for name in flat.FLAT_TABLES:
+        assert undescribed(metadata_of(result, name, DAY)) == []
 
 
 def test_append_adds_only_what_is_new(settings: Settings) -> None:

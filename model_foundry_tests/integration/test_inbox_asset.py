@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from model_foundry.settings import Settings
-from model_foundry_tests.foundry import checks_of, materialize, metadata_of
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of, undescribed
 from model_foundry_tests.line import event, execute, publish, value
 
 NAME = "pipeline_event_inbox_record"
@@ -29,6 +29,7 @@ def test_an_empty_queue_gives_a_dict_and_shows_zeros(settings: Settings) -> None
         assert shown["status"] == "empty"
         assert [shown[name] for name in ("messages", "landed", "quarantined")] == [0, 0, 0]
         assert shown["events"].records == []
+        assert undescribed(shown) == []
 
 
 def test_waiting_events_are_shown_as_a_table(settings: Settings) -> None:

@@ -11,7 +11,7 @@ import pytest
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry_tests.conftest import EmbeddedSlots
-from model_foundry_tests.foundry import checks_of, materialize, metadata_of
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of, undescribed
 from model_foundry_tests.line import Raw, event, publish, rows
 from model_foundry_tests.recipes import attributes, run, write
 
@@ -118,6 +118,7 @@ def test_what_ships_runs_to_its_end_with_real_answers(settings: Settings) -> Non
         jobs = 1 if name == "generation_question_from_note" else 2
         assert (shown["done"], shown["failed"]) == (f"{jobs}/{jobs}", 0)
         assert shown["output_tokens"] > 0
+        assert undescribed(shown) == []
     found = rows(settings, "SELECT * FROM inference_result ORDER BY recipe, source_event_id")
     by_recipe = {row["recipe"]: row for row in found}
     for row in found:

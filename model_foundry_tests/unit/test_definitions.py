@@ -84,3 +84,25 @@ def test_every_asset_can_be_backfilled_in_one_run() -> None:
         assert isinstance(asset, dg.AssetsDefinition)
         if asset.partitions_def is not None:
             assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_whatever_a_person_sees_says_what_it_is() -> None:
+    repository = location().get_repository_def()
+    seen = [
+        *repository.sensor_defs,
+        *repository.schedule_defs,
+        *(job for job in repository.get_all_jobs() if not job.name.startswith("__")),
+    ]
+    assert len(seen) > 15
+    assert [each.name for each in seen if not each.description] == []
+
+
+def test_nothing_hangs_alone_in_the_graph() -> None:
+    """What reads nothing of ours is read: a person sees where it belongs."""
+    graph = location().resolve_asset_graph()
+    alone = [
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if not graph.get(key).parent_keys | graph.get(key).child_keys
+    ]
+    assert alone == []
