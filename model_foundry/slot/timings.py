@@ -20,6 +20,7 @@ TimingSource = Literal["server", "client"]
 PP_MAX_TOKENS_PER_S: Final = 1e6
 TG_MAX_TOKENS_PER_S: Final = 5e4
 _BIGINT: Final = 2**63
+_DIGITS: Final = 20
 N = TypeVar("N", int, float)
 
 
@@ -85,6 +86,8 @@ def timings_of(
     vllm: object = None,
     first_token_ms: float | None = None,
     last_token_ms: float | None = None,
+    at_first: float = 0.0,
+    unseen_reasoning: bool = False,
 ) -> Timings:
     """Figures of an answer that took `total_ms`.
 
@@ -96,6 +99,10 @@ def timings_of(
         first_token_ms: our own clock at the first token, where the answer was streamed.
         last_token_ms: our own clock at the last one, if other than at the end of all; where it
             is that of the first, the answer came in one piece and has no TG.
+        at_first: the share of the answer that came with the first token, where that was more than
+            one of its parts: a proxy that collects parts hides how long those took.
+        unseen_reasoning: whether no reasoning came, so that what `usage` counts as such was
+            written before the first token, and the TTFT is not that of the prompt.
     """
     counted = _mapping(usage)
     input_tokens = _counted(counted, "prompt_tokens", "input_tokens")
@@ -127,6 +134,10 @@ def timings_of(
         read = None if input_tokens is None else input_tokens - (cached_tokens or 0)
         # The first token belongs to the prompt: it took the TTFT, not generation time.
         written = None if output_tokens is None else output_tokens - 1
+        if not theirs and output_tokens is not None:
+            thought = _thought(counted) if unseen_reasoning else 0
+            read = None if thought else read
+            written = (output_tokens - thought) * (1 - at_first) if at_first else written - thought
     if input_tokens is not None and cached_tokens is not None and cached_tokens > input_tokens:
         cached_tokens = None
     return Timings(
@@ -140,6 +151,12 @@ def timings_of(
         pp_tokens_per_s=_speed(read, ttft_ms, PP_MAX_TOKENS_PER_S),
         tg_tokens_per_s=_speed(written, generation_ms, TG_MAX_TOKENS_PER_S),
     )
+
+
+def _thought(usage: Mapping[str, Any]) -> int:
+    """The tokens of the reasoning, as far as they are counted apart."""
+    details = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    return _counted(_mapping(details), "reasoning_tokens") or 0
 
 
 def together(first: Timings, last: Timings) -> Timings:
@@ -175,7 +192,7 @@ def _mean(parts: Iterable[tuple[int | None, float | None]]) -> float | None:
     return mean.value()
 
 
-def _speed(tokens: int | None, elapsed_ms: float | None, most: float) -> float | None:
+def _speed(tokens: float | None, elapsed_ms: float | None, most: float) -> float | None:
     if tokens is None or elapsed_ms is None or tokens <= 0 or elapsed_ms <= 0:
         return None
     speed = tokens * 1000 / elapsed_ms
@@ -203,5 +220,6 @@ def _counted(usage: Mapping[str, Any], *names: str) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    number = _number(value)
+    is_text = isinstance(value, str) and value.isascii() and value.isdecimal()
+    number = _number(int(value) if is_text and len(value) < _DIGITS else value)
     return int(number) if number is not None and number < _BIGINT else None
