@@ -113,12 +113,14 @@ def timings_of(
         cached_tokens = _counted(counted, "prompt_cache_hit_tokens", "cached_tokens")
     ours, theirs = _mapping(llama_cpp), _mapping(vllm)
     queue_ms: float | None = None
+    written: float | None = None
     if ours:
         read, cache_n = _count(ours.get("prompt_n")), _count(ours.get("cache_n"))
-        written = _count(ours.get("predicted_n"))
+        predicted = _count(ours.get("predicted_n"))
+        written = predicted
         if input_tokens is None and read is not None:
             input_tokens = read + (cache_n or 0)
-        output_tokens = written if output_tokens is None else output_tokens
+        output_tokens = predicted if output_tokens is None else output_tokens
         cached_tokens = cache_n if cached_tokens is None else cached_tokens
         ttft_ms = _number(ours.get("prompt_ms"))
         generation_ms = _number(ours.get("predicted_ms"))
@@ -132,12 +134,12 @@ def timings_of(
             ttft_ms = first_token_ms
             generation_ms = None if first_token_ms is None else ended_ms - first_token_ms
         read = None if input_tokens is None else input_tokens - (cached_tokens or 0)
-        # The first token belongs to the prompt: it took the TTFT, not generation time.
-        written = None if output_tokens is None else output_tokens - 1
-        if not theirs and output_tokens is not None:
-            thought = _thought(counted) if unseen_reasoning else 0
-            read = None if thought else read
-            written = (output_tokens - thought) * (1 - at_first) if at_first else written - thought
+        thought = _thought(counted) if unseen_reasoning and not theirs else 0
+        read = None if thought else read
+        if output_tokens is not None:
+            said = output_tokens - thought
+            # The first token belongs to the prompt: it took the TTFT, not generation time.
+            written = said - (said * at_first if at_first and not theirs else 1)
     if input_tokens is not None and cached_tokens is not None and cached_tokens > input_tokens:
         cached_tokens = None
     return Timings(
@@ -220,6 +222,7 @@ def _counted(usage: Mapping[str, Any], *names: str) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    is_text = isinstance(value, str) and value.isascii() and value.isdecimal()
-    number = _number(int(value) if is_text and len(value) < _DIGITS else value)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
+        value = int(value)
+    number = _number(value)
     return int(number) if number is not None and number < _BIGINT else None

@@ -281,7 +281,8 @@ def entries() -> dict[str, str]:
 
 RUNTIMES = (
     *("llama.cpp", "vLLM", "Ollama", "LM Studio", "SGLang", "llama-swap", "TabbyAPI"),
-    *("koboldcpp", "LiteLLM", "OpenRouter", "OpenAI's reasoning models"),
+    *("koboldcpp", "LiteLLM", "OpenRouter", "Mistral", "DeepSeek", "Azure OpenAI"),
+    "OpenAI's reasoning models",
 )
 
 
