@@ -12,6 +12,9 @@ DOCUMENTS = [
     for document in (quirk.body, *(quirk.events or ()))
     if isinstance(document, dict)
 ]
+# An answer may say that there is no room, or that a model is loaded, for as long as it is asked.
+IMPATIENT = {"inference_wait_s": 1.0, "inference_loading_s": 1.0}
+NO_ROOM = b"".join(quirks()["error-concurrency"].pieces())
 NAMES = tuple(
     sorted({str(key) for known in DOCUMENTS for path in places(known) for key in path} - {"0", "1"})
 )

@@ -388,11 +388,21 @@ class _Server:
             chunk(writer, {"error": {"message": "the queue is full", "code": 429}})
         if fault == "not-json-event":
             chunk(writer, "{ this is not JSON")
+        if fault == "heartbeats":
+            chunk(writer, {"choices": [ended]})
+            while not writer.transport.is_closing():
+                chunk(writer, ": still here")
+                await asyncio.sleep(0.05)
+            return
         if fault != "cut-quietly":
             chunk(writer, {"choices": [ended]})
             chunk(writer, {"choices": [], **self.figures()})
             chunk(writer, "[DONE]")
-        if fault != "open-end":
+        if fault == "no-chunk":
+            await writer.drain()
+            await asyncio.sleep(0.05)  # so that it is read apart
+            writer.write(b"this is no chunk\r\n")
+        elif fault != "open-end":
             writer.write(b"0\r\n\r\n")
 
     async def slowly(self, writer: asyncio.StreamWriter) -> None:

@@ -5,7 +5,8 @@
 - A job fails when every slot that could take it has failed it enough: `inference_max_attempts`,
   divided among them.
 - Being turned away for lack of room (429, 503) spends nothing; the place that met it rests, or the
-  whole slot for as long as Retry-After says. A slot that loads a model is waited for.
+  whole slot for as long as Retry-After says (0 says nothing). A slot that loads a model is waited
+  for.
 - A wrong key is the slot's own: it is left alone. 403, 404 and refused requests open a breaker, for
   an endpoint or for requests of a shape.
 
@@ -70,7 +71,8 @@ class Blame:
         served.failed_at = now
         served.failures += 1
         rounds = served.failures // served.slot.parallel
-        if error.retry_after_s is not None:
+        least_s = self._settings.inference_backoff_s
+        if error.retry_after_s is not None and error.retry_after_s >= least_s:
             wait_s = min(error.retry_after_s, self._settings.inference_retry_after_max_s)
             served.rested_at = max(served.rested_at, now + wait_s)
             self._later(wait_s, None)

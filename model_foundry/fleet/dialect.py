@@ -67,7 +67,7 @@ _NewName = Annotated[
 class Dialect(BaseModel):
     """How requests to a slot differ from OpenAI's, and how long its silences may be."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     omit: tuple[Parameter, ...] = Field((), description="Parameters that its server refuses.")
     rename: dict[Parameter, _NewName] = Field(

@@ -5,7 +5,7 @@ line numbers (`yaml_file`), profile files (`profile_file`), arithmetic (`memory`
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -42,7 +42,7 @@ _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]+")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FromEnvironment(_Strict):
@@ -182,11 +182,17 @@ class Slot(Dialect):
     model: str = Field(min_length=1, description="The name that requests and responses carry.")
     licence: str
     prompt_format: PromptFormat = "chat"
-    parallel: int = Field(ge=1, le=4096)
+    parallel: int = Field(ge=1, le=4096, strict=True)
     queue_ahead: int = Field(
-        0, ge=0, le=64, description="Requests that may wait in the server's own queue besides."
+        0,
+        ge=0,
+        le=64,
+        strict=True,
+        description="Requests that may wait in the server's own queue besides.",
     )
-    context_tokens: int = Field(ge=256, description="Per request, prompt and answer together.")
+    context_tokens: int = Field(
+        ge=256, strict=True, description="Per request, prompt and answer together."
+    )
     api_key: FromEnvironment | None = None
     host: str | None = None
     gpus: tuple[str, ...] = Field(
@@ -290,6 +296,8 @@ class Fleet(_Strict):
             yield from _repeated(("hosts", number, "gpus"), host.gpus)
         hosts = {host.name: host for host in self.hosts}
         for number, slot in enumerate(self.slots):
+            yield from _twice(("slots", number, "roles"), slot.roles)
+            yield from _twice(("slots", number, "gpus"), slot.gpus)
             if slot.host is None:
                 if slot.gpus:
                     yield ("slots", number, "gpus"), "GPUs of which host? Give `host` too"
@@ -374,6 +382,11 @@ def _repeated(where: _Where, items: Iterable[Slot | Host | Gpu]) -> Iterator[tup
         if item.name in seen:
             yield (*where, number, "name"), f"the name {item.name} is taken by an earlier one"
         seen.add(item.name)
+
+
+def _twice(where: _Where, names: Sequence[str]) -> Iterator[tuple[_Where, str]]:
+    if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        yield where, f"{', '.join(repeated)} is named twice"
 
 
 def _unknown(what: str, names: Iterable[str], known: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,22 @@ Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[int | str, ...]
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice in one place, of which YAML's readers keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    said = f"the key {key.value} stands here twice"
+                    raise yaml.constructor.ConstructorError(
+                        problem=said, problem_mark=key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
 def load_yaml(path: Path, model: type[Model]) -> Model:
     """The model that the file describes.
 
@@ -24,7 +40,7 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 (it is a SafeLoader)
     except OSError as error:
         raise FoundryError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -33,7 +49,9 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise FoundryError(f"{path}:{line}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise FoundryError(f"{path}: not YAML: nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # dates and numbers that there are not
         raise FoundryError(f"{path}: not YAML: {error}") from error
     try:
         return model.model_validate(raw)

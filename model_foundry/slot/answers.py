@@ -17,14 +17,17 @@ from model_foundry.slot.errors import SlotError, error_object
 from model_foundry.slot.finish import GAVE_UP, finish_reason, without_end
 from model_foundry.slot.framing import Frames, Origin
 from model_foundry.slot.jobs import Endpoint
+from model_foundry.slot.refusals import by_words
 from model_foundry.slot.text import paired
-from model_foundry.slot.thinking import told
+from model_foundry.slot.thinking import told, without_notice
 from model_foundry.slot.timings import Timings, timings_of
 
 RAW_MAX_BYTES: Final = 64 * 1024
 QUOTE_MAX_CHARS: Final = 300
+AFTER_DONE_S: Final = 1.0
+AFTER_END_S: Final = 5.0
 _NESTED: Final = 8  # lists of parts in parts; two are known
-_FIGURES: Final = ("model", "usage", "timings", "metrics")
+_FIGURES: Final = ("model", "timings", "metrics")
 # The first that says something: several often hold the same.
 _REASONING: Final = (
     *("reasoning_content", "reasoning", "reasoning_details"),
@@ -64,6 +67,10 @@ class Reading:
         """When the first event with a part of the answer came; None for a single document."""
         self.last_token_ms: float | None = None
         """When the last one came; if that is when the first did, the answer came in one piece."""
+        self.came_ms = 0.0
+        """When the last of it came, keep-alives not counted."""
+        self.failed = False
+        """Whether they say that there will be no answer."""
         self._endpoint = endpoint
         self._raw = _Raw()
         self._frames = Frames()
@@ -74,7 +81,8 @@ class Reading:
         self._calls = Calls()
         self._finish_reason: str | None = None
         self._figures: dict[str, Any] = {}
-        self._choices = self._parts = 0
+        self._usage: dict[str, Any] = {}
+        self._choices = self._parts = self._first_parts = 0
         self._deltas = self._whole = False
 
     def feed(self, data: bytes, elapsed_ms: float) -> None:
@@ -86,14 +94,31 @@ class Reading:
         self._raw.add(data)
         parts = self._parts
         try:
-            for document, origin in self._frames.feed(data):
+            found = self._frames.feed(data)
+            if found or not self._frames.streamed:
+                self.came_ms = elapsed_ms
+            for document, origin in found:
                 self._take(document, origin)
+        except SlotError:
+            self.failed = True
+            raise
         except (ValueError, RecursionError) as error:
+            self.failed = True
             raise _unreadable(error) from None
         if self._parts > parts and (self._frames.streamed or self._deltas):
             self.last_token_ms = elapsed_ms
             if self.first_token_ms is None:
                 self.first_token_ms = elapsed_ms
+                self._first_parts = self._parts - parts
+
+    @property
+    def rest_s(self) -> float | None:
+        """How many seconds there may be between the answer's end, once it has come, and that of
+        the response: only figures follow.
+        """
+        if self._frames.done:
+            return AFTER_DONE_S
+        return None if self._finish_reason is None else AFTER_END_S
 
     @property
     def raw(self) -> str:
@@ -121,6 +146,7 @@ class Reading:
             reason = "tool_calls" if calls else "stop"
         text, reasoning = paired(self._text), paired(self._reasoning) or None
         if self._endpoint == "chat":
+            text, reasoning = self._without_notices(text, reasoning)
             split = told(text, thought_elsewhere=reasoning is not None)
             text = without_end(split.text)
             reasoning = "\n".join(filter(None, (reasoning, split.thinking))) or None
@@ -129,11 +155,13 @@ class Reading:
         model = self._figures.get("model")
         timings = timings_of(
             total_ms,
-            usage=self._figures.get("usage"),
+            usage=self._usage,
             llama_cpp=self._figures.get("timings"),
             vllm=self._figures.get("metrics"),
             first_token_ms=self.first_token_ms,
             last_token_ms=self.last_token_ms,
+            at_first=self._first_parts / self._parts if self._first_parts > 1 else 0.0,
+            unseen_reasoning=reasoning is None,
         )
         counted = timings.input_tokens or timings.output_tokens
         if reason in _ENDS and not (text.strip() or reasoning or calls or counted):
@@ -147,6 +175,14 @@ class Reading:
             timings=timings,
             raw=self.raw,
         )
+
+    def _without_notices(self, text: str, reasoning: str | None) -> tuple[str, str | None]:
+        """Without what the server says itself, which makes our own times those of a load."""
+        said = (text, reasoning)
+        text, reasoning = without_notice(text), reasoning and (without_notice(reasoning) or None)
+        if said != (text, reasoning):
+            self.first_token_ms = self.last_token_ms = None
+        return text, reasoning
 
     def _check_whole(self) -> None:
         """Whether an answer without a finish reason came to its end.
@@ -175,6 +211,8 @@ class Reading:
         for name in _FIGURES:
             if value := document.get(name):
                 self._figures[name] = value
+        self._take_usage(document.get("usage"))
+        self._take_usage(_mapping(document.get("x_groq")).get("usage"))  # Groq's place for it
         choice = _choice(document.get("choices"))
         if choice is not None:
             self._choices += 1
@@ -195,14 +233,19 @@ class Reading:
             self._add(said)
         if error := _error_in(choice):
             raise _error(error)
-        if usage := choice.get("usage"):  # Moonshot's place for it
-            self._figures["usage"] = usage
+        self._take_usage(choice.get("usage"))  # Moonshot's
         value = choice.get("finish_reason") or choice.get("finishReason")  # Gemini's, beside null
         if value and (reason := finish_reason(value)):
             if reason in GAVE_UP:
                 raise SlotError("server_error", f"finish_reason is {reason}")
             if self._finish_reason in (None, "stop"):
                 self._finish_reason = reason
+
+    def _take_usage(self, usage: object) -> None:
+        """One that lacks a count, or has 0 for it, takes none away."""
+        if isinstance(usage, dict):
+            known = {name: count for name, count in self._usage.items() if not usage.get(name)}
+            self._usage |= usage | known
 
     def _add(self, said: "_Said", *, whole: bool = False) -> None:
         self._parts += 1
@@ -299,6 +342,10 @@ def _choice(choices: object) -> Mapping[str, Any] | None:
     return choices if isinstance(choices, dict) and choices else None
 
 
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _error_in(document: Mapping[str, Any]) -> object:
     """What stands for an error in it; not an object of empty fields, which some always send."""
     error = document.get("error")
@@ -309,7 +356,7 @@ def _error(error: object) -> SlotError:
     if isinstance(error, dict) and _STATUS.fullmatch(str(error.get("code"))):
         error = {**error, "code": int(error["code"])}
     found = error_object(error or "an event named error")
-    return SlotError(found.kind, _quoted(str(found)))
+    return SlotError(by_words(found), _quoted(str(found)))
 
 
 def _unreadable(error: Exception) -> SlotError:

@@ -18,7 +18,7 @@ _UNSUPPORTED: Final = (
     *("unrecognized", "unrecognised", "unknown", "unexpected", "deprecated"),
 )
 # What an answer can do without: the server's own value is then the only one.
-_DISPENSABLE: Final = ("temperature", "top_p", "reasoning_effort")
+_DISPENSABLE: Final = ("temperature", "top_p", "seed", "reasoning_effort")
 _SCHEMA: Final = "Answer with one JSON value and nothing else. It must be valid by this schema:"
 _OBJECT: Final = "Answer with one JSON object and nothing else."
 

@@ -3,7 +3,8 @@
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from model_foundry.slot.text import paired
 
 _MARKS: Final = re.compile(r'\\.|[\\"{}\[\]]', re.DOTALL)
+_DECODER: Final = json.JSONDecoder()
 _OPENING, _CLOSING = frozenset("{["), frozenset("}]")
 
 
@@ -99,14 +101,23 @@ class _Call:
             self.arguments.append(arguments)
 
     def told_arguments(self) -> str:
-        """As JSON in a text; an object that was put into a text twice is taken out of one."""
+        """As JSON in a text, once.
+
+        What was put into a text twice is taken out of one. What was sent several times, or all of
+        it so far in every piece, is taken once.
+        """
         arguments = paired(self.arguments)
-        if arguments[:1] == '"':
+        if not arguments:
+            return ""
+        try:
+            value = msgspec.json.decode(arguments)
+        except (ValueError, RecursionError):
+            return _once(arguments, self.arguments)
+        if isinstance(value, str):
             with contextlib.suppress(ValueError, RecursionError):
-                inner = msgspec.json.decode(arguments)
-                if isinstance(msgspec.json.decode(inner), dict):
-                    return paired([inner])
-        return arguments
+                if isinstance(msgspec.json.decode(value), dict):
+                    return paired([value])
+        return "" if value is None else arguments
 
     def ended_by(self, call_id: str, name: str, arguments: str) -> bool:
         """Whether a piece that would go on with this call is another one.
@@ -148,6 +159,38 @@ def _arguments(function: Mapping[str, Any]) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False)
+
+
+def _once(arguments: str, pieces: Sequence[str]) -> str:
+    """What is no JSON as a whole, as what its pieces repeat; as it is if they repeat nothing."""
+    with contextlib.suppress(ValueError, RecursionError):
+        if all(later.startswith(piece) for piece, later in pairwise(pieces)):
+            json.loads(pieces[-1])
+            return paired([pieces[-1]])
+    with contextlib.suppress(ValueError, RecursionError):
+        told = {json.dumps(value): text for value, text in _documents(arguments) if value != {}}
+        if len(told) == 1:
+            return next(iter(told.values()))
+    return arguments
+
+
+def _documents(text: str) -> Iterator[tuple[Any, str]]:
+    """The JSON documents that stand one after the other.
+
+    Raises:
+        ValueError, RecursionError: something of it is not JSON.
+    """
+    at = 0
+    while at < len(text):
+        value, end = _DECODER.raw_decode(text, at)
+        yield value, text[at:end]
+        at = _after_space(text, end)
+
+
+def _after_space(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
 
 
 def _text(value: object) -> str:

@@ -109,6 +109,11 @@ class SlotClient:
     ) -> Completion | Refused:
         content = _encoded(body)
         reading = Reading(request.endpoint)
+
+        def take(data: bytes, elapsed_ms: float) -> float | None:
+            reading.feed(data, elapsed_ms)
+            return reading.rest_s
+
         started = time.perf_counter()
         try:
             refused = await self._exchanges.exchange(
@@ -116,15 +121,15 @@ class SlotClient:
                 body=content,
                 headers=_headers(job),
                 limits=limits_of(self.slot, request, len(content), self._settings),
-                take=reading.feed,
+                take=take,
             )
-        except SlotError as error:
+        except SlotError:
             # The end may have come, and only the connection's has not: `Content-Length` may be
-            # wrong, or missing.
-            if error.kind not in {"timeout", "connection"}:
+            # wrong, or missing, and so may what ends a chunk.
+            if reading.failed:
                 raise
             with contextlib.suppress(SlotError, ValueError):
-                return self._kept(reading.completion(_elapsed_ms(started)))
+                return self._kept(reading.completion(reading.came_ms))
             raise
         if refused is not None:
             return refused
@@ -280,11 +285,15 @@ class SlotClient:
         self, url: str, within_s: float, body: Mapping[str, Any] | None = None
     ) -> bytes | Refused:
         parts: list[bytes] = []
+
+        def take(data: bytes, _: float) -> None:
+            parts.append(data)
+
         refused = await self._exchanges.exchange(
             url,
             body=None if body is None else _encoded(body),
             limits=Limits(within_s, within_s, within_s),
-            take=lambda data, _: parts.append(data),
+            take=take,
         )
         return b"".join(parts) if refused is None else refused
 

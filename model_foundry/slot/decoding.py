@@ -11,6 +11,8 @@ from model_foundry.slot.errors import SlotError
 # No more is held at once, whatever a few bytes of input unfold to.
 STEP_BYTES: Final = 256 * 1024
 _HEAD_BYTES: Final = 2
+# What stands there by mistake says nothing of a compression.
+_NONE: Final = frozenset({"", "identity", "none", "utf-8", "utf8", "binary", "chunked"})
 _ANY_HEAD: Final = zlib.MAX_WBITS | 32
 
 
@@ -33,7 +35,7 @@ def decoder_of(content_encoding: str) -> Decoder:
         SlotError: an encoding that is not known, or several.
     """
     names = [name.strip().lower() for name in content_encoding.split(",")]
-    match [name for name in names if name not in {"", "identity"}]:
+    match [name for name in names if name not in _NONE]:
         case []:
             return _Identity()
         case ["gzip" | "x-gzip"]:

@@ -96,4 +96,9 @@ def error_object(error: object) -> SlotError:
     kind: ErrorKind = "server_error"
     if isinstance(code, int) and code >= HTTPStatus.BAD_REQUEST:
         kind = kind_of_status(code)
-    return SlotError(kind, f"the answer is an error: {fields.get('message') or error}")
+    said = f"the answer is an error: {fields.get('message') or error}"
+    metadata = fields.get("metadata")
+    named = [fields.get("type"), code]
+    named += [metadata.get("error_type")] if isinstance(metadata, Mapping) else []
+    names = ", ".join(name for name in named if isinstance(name, str) and name)
+    return SlotError(kind, f"{said} ({names})" if names else said)

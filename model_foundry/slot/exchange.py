@@ -7,6 +7,7 @@ hold headers. Does not: what is asked or answered (`client`, `answers`).
 import asyncio
 import contextlib
 import io
+import math
 import os
 import ssl
 import time
@@ -22,15 +23,13 @@ from model_foundry.slot.refusals import BODY_MAX_BYTES
 
 # Below the five seconds after which uvicorn closes an idle connection, perhaps as it is used.
 KEEP_ALIVE_S: Final = 4.0
-# A server may leave the connection open behind the end of its answer.
-AFTER_END_S: Final = 1.0
 ERROR_BODY_S: Final = 5.0
-_END: Final = b"[DONE]"
 _HEAD_MAX_BYTES: Final = 64 * 1024
 _IN_ONE_PIECE_BYTES: Final = 512 * 1024
 _SUCCESS: Final = range(200, 300)
 
-Take = Callable[[bytes, float], None]
+# The part and when it came; within how many seconds the response ends, None while nobody knows.
+Take = Callable[[bytes, float], float | None]
 
 
 class Refused(NamedTuple):
@@ -82,6 +81,8 @@ class Exchanges:
             headers: beside those of every request.
             limits: of its time.
             take: is given each part of a success, decoded, and the milliseconds since the start.
+                When it says that the answer is at its end, what follows has so many seconds from
+                then on, whatever comes: a server may leave the connection open, and keep it alive.
 
         Returns:
             What a server said that refused; None for a success, all of which `take` has got.
@@ -94,6 +95,8 @@ class Exchanges:
         expires_at = loop.time() + limits.whole_s
         begun = False
         size = 0
+        rest_s: float | None = None
+        ends_at = math.inf
         try:
             async with asyncio.timeout(min(limits.first_s, limits.whole_s)) as silence:
                 response = await (self._session or self._open()).request(
@@ -112,8 +115,6 @@ class Exchanges:
                     decoder = decoder_of(response.headers.get("Content-Encoding", ""))
                     async for data in response.content.iter_any():
                         begun = True
-                        idle_s = AFTER_END_S if _END in data[-16:] else limits.idle_s
-                        silence.reschedule(min(loop.time() + idle_s, expires_at))
                         elapsed_ms = (time.perf_counter() - started) * 1000
                         for part in decoder.feed(data):
                             size += len(part)
@@ -122,7 +123,10 @@ class Exchanges:
                                     "too_large",
                                     f"the answer is larger than {self._max_bytes} bytes",
                                 )
-                            take(part, elapsed_ms)
+                            rest_s = take(part, elapsed_ms)
+                        now = loop.time()
+                        ends_at = min(ends_at, now + rest_s) if rest_s is not None else math.inf
+                        silence.reschedule(min(now + limits.idle_s, ends_at, expires_at))
                 finally:
                     response.close()
         except aiohttp.ServerTimeoutError as error:

@@ -38,6 +38,7 @@ GAVE_UP: Final = frozenset(_FAILED.split())
 _TOKENS: Final = (
     *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
     *("<|return|>", "<|END_OF_TURN_TOKEN|>", "<end_of_turn>", "<eos>", "<｜end▁of▁sentence｜>"),
+    *("<|END_RESPONSE|>", "<|end_of_solution|>"),
 )
 
 
@@ -64,7 +65,7 @@ def finish_reason(value: object) -> str | None:
     None as long as the answer goes on.
     """
     if isinstance(value, Mapping):
-        value = value.get("type")
+        value = value.get("type") or ("error" if value.get("error") else None)
     if not isinstance(value, str):
         return None
     if (known := _OPENAI.get(value)) is not None:
@@ -72,9 +73,14 @@ def finish_reason(value: object) -> str | None:
     said = value.strip()
     if said.startswith("<") and said.endswith(">"):
         return "stop"  # the very token that ended it
+    if _word(said.partition(":")[0]) in GAVE_UP:
+        return "error"  # and behind it why
     # `FinishReason.STOP`, and `function_call_filter: MALFORMED_FUNCTION_CALL`
-    word = said.rpartition(":")[2].rpartition(".")[2].strip().casefold()
-    word = word.replace("-", "_").replace(" ", "_")
+    word = _word(said.rpartition(":")[2].rpartition(".")[2])
     if word in _NONE:
         return None
     return word if word in GAVE_UP else _OPENAI.get(word, paired([said[:WORD_MAX_CHARS]]))
+
+
+def _word(said: str) -> str:
+    return said.strip().casefold().replace("-", "_").replace(" ", "_")

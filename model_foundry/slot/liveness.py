@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Final, Literal
 
 import msgspec
@@ -16,6 +17,8 @@ from model_foundry.slot.errors import ErrorKind, SlotError
 _AWAY: Final[frozenset[ErrorKind]] = frozenset(
     {"connection", "timeout", "unavailable", "loading", "rate_limited", "server_error"}
 )
+# Of the models that a server lists.
+_SHOWN: Final = 10
 
 
 class SlotState(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +61,23 @@ async def _look(slot: Slot, environment: Mapping[str, str], settings: Settings) 
 
 def _differences(slot: Slot, served: Served) -> list[str]:
     found = []
-    if served.models and slot.model not in served.models:
-        found.append(f"model: fleet {slot.model}, server {', '.join(served.models)}")
+    if served.models and not any(_is_of(slot.model, listed) for listed in served.models):
+        shown = ", ".join(served.models[:_SHOWN])
+        more = len(served.models) - _SHOWN
+        also = f" and {more} more" if more > 0 else ""
+        found.append(f"model: fleet {slot.model}, server {shown}{also}")
     if served.total_slots is not None and served.total_slots != slot.parallel:
         found.append(f"parallel: fleet {slot.parallel}, server {served.total_slots}")
     if served.context_tokens is not None and served.context_tokens < slot.context_tokens:
         found.append(f"context_tokens: fleet {slot.context_tokens}, server {served.context_tokens}")
     return found
+
+
+def _is_of(model: str, listed: str) -> bool:
+    """Whether a request for a model is one for what a server lists.
+
+    Ollama takes a name without its tag for the latest, Gemini lists a folder before each, and a
+    gateway may list patterns.
+    """
+    names = {listed, listed.removesuffix(":latest"), listed.removeprefix("models/")}
+    return model in names or ("*" in listed and fnmatchcase(model, listed))

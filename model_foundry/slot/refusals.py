@@ -8,12 +8,11 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from model_foundry.slot.errors import ErrorKind, SlotError, kind_of_status
+from model_foundry.slot.waits import retry_after_s, told_wait_s
 
 # Of an error's body: the rest is not read.
 BODY_MAX_BYTES: Final = 64 * 1024
@@ -32,7 +31,9 @@ _TOO_LONG: Final = re.compile(
     r"|(prompt|input|inputs|messages|request|conversation) (is|are) too (long|large)"
     r"|too many (input |prompt )?tokens|max_(seq_len|model_len|num_tokens|input_len)"
     r"|reduce (the )?(length|your prompt)|maximum number of (input )?tokens"
-    r"|max(imum)? (prompt|input) length|contextwindowexceeded"
+    r"|max(imum)? (prompt|input) length|contextwindowexceeded|input length should be"
+    r"|exceed\w* (the |its |model |max\w* )*(token limit|message tokens|session_len|cache size)"
+    r"|exceeds? the (configured )?limit of \d+ tokens"
     r"|`?inputs`? (must have less than|tokens \+ `?max_new_tokens`? must be <=) \d"
 )
 _LOADING: Final = re.compile(
@@ -44,6 +45,9 @@ _KEY: Final = re.compile(
     r"(invalid|incorrect|wrong|missing|no) api[ _-]?key|api[ _-]?key\b.{0,20}\b(not valid|invalid)"
     r"|invalid_api_key|authentication_error"
 )
+_NONE_LOADED: Final = re.compile(r"\bno models? (is |are )?(currently )?loaded|load a model first")
+# The model's own failure, which the server found: the next answer may fit.
+_UNFIT_ANSWER: Final = re.compile(r"json_validate_failed|tool_use_failed|failed_generation")
 _NO_MODEL: Final = re.compile(
     r"model_not_found|(no such|unknown|could not find|cannot find) (\w+ )?model\b"
     r"|\bmodel\b.{0,200}\b(not found|does not exist|doesn't exist|no longer available)"
@@ -54,9 +58,19 @@ _OF_THE_REQUEST: Final = re.compile(
     r"no (allowed |available )?(endpoints?|providers?) (\w+ ){0,4}(support|can handle|match)"
     r"|(input|prompt|content|request) (was |is |has been )?(flagged|blocked|moderated)"
     r"|content (management )?(policy|filter)|moderation"
+    r"|violates? (our |the )?\w+ (guidelines|polic)"
     r"|(image|audio|video|multimodal|tools?)( input| use)?s? (is|are) not supported"
     r"|does not support (image|audio|video|multimodal|vision|tool)"
     r"|\bjinja\b|roles must alternate|failed to (apply|render) (the )?(chat |prompt )?template"
+)
+# Of what is busy, as wrappers say it with a status of their own, and streams with none.
+_BUSY: Final = re.compile(
+    r"rate[ _-]?limit|too many (concurrent )?requests|(high|too much) concurrency|throttl"
+    r"|resource_exhausted|速率限制|并发数过高|访问量过大"
+)
+_OVERLOADED: Final = re.compile(
+    r"\boverloaded|(at|over|exceeds?) capacity|(server|service) is (too )?busy"
+    r"|(service|provider|model) (is )?(temporarily |currently )?unavailable|provider_unavailable"
 )
 _CRASHED: Final = re.compile(r"\bmodel\b.{0,60}\b(crashed|unloaded)\b|failed to load (the )?model")
 # Words that say more than the status does; the first that fits.
@@ -65,9 +79,19 @@ _BY_WORDS: Final[Sequence[tuple[frozenset[int], re.Pattern[str], ErrorKind]]] = 
     (frozenset({429}), re.compile("insufficient_quota"), "forbidden"),
     (frozenset({400, 409, 413, 422, 500}), _TOO_LONG, "too_long"),
     (frozenset({400, 403}), _KEY, "unauthorized"),
+    (frozenset({403, 500}), _BUSY, "rate_limited"),
+    (frozenset({500}), _OVERLOADED, "unavailable"),
     (frozenset({403, 404, 500, 501}), _OF_THE_REQUEST, "bad_request"),
     (frozenset({400, 404}), _CRASHED, "server_error"),
+    (frozenset({400}), _UNFIT_ANSWER, "invalid_response"),
+    (frozenset({400, 500}), _NONE_LOADED, "not_found"),
     (frozenset({400}), _NO_MODEL, "not_found"),
+)
+
+_INSIDE: Final[Sequence[tuple[re.Pattern[str], ErrorKind]]] = (
+    (_BUSY, "rate_limited"),
+    (_OVERLOADED, "unavailable"),
+    (_OF_THE_REQUEST, "bad_request"),
 )
 
 _ESCAPES: Final = re.compile(
@@ -83,10 +107,14 @@ Mask = Callable[[str], str]
 
 
 class Said(NamedTuple):
-    """A server's words of an error: `text` is to be read, `names` are its types, codes, fields."""
+    """A server's words of an error: `text` is to be read, `names` are its types, codes, fields.
+
+    `body` is the whole, as it came.
+    """
 
     text: str
     names: str
+    body: str = ""
 
     @property
     def words(self) -> str:
@@ -98,7 +126,9 @@ def failure(status: int, headers: Mapping[str, str], said: Said, mask: Mask = st
     """The error that an HTTP answer stands for; its text is `plain`."""
     kind = _kind(status, said.words)
     text = said.text or _phrase(status)
-    return SlotError(kind, plain(f"HTTP {status}: {text}", mask), retry_after_s(headers))
+    no_room = kind in {"rate_limited", "unavailable"}
+    wait_s = told_wait_s(headers, said.body) if no_room else retry_after_s(headers)
+    return SlotError(kind, plain(f"HTTP {status}: {text}", mask), wait_s)
 
 
 def by_words(error: SlotError) -> ErrorKind:
@@ -109,8 +139,10 @@ def by_words(error: SlotError) -> ErrorKind:
             return "too_long"
         if error.kind != "bad_request" and _LOADING.search(words):
             return "loading"
-    if error.kind == "server_error" and _OF_THE_REQUEST.search(words):
-        return "bad_request"
+    if error.kind == "server_error":
+        for pattern, kind in _INSIDE:
+            if pattern.search(words):
+                return kind
     return error.kind
 
 
@@ -147,9 +179,9 @@ def said_in(body: bytes, mask: Mask = str) -> Said:
     try:
         value = json.loads(text)
         texts, names = _texts(value), _names(value)
-        return Said("; ".join(dict.fromkeys(filter(None, texts))), " ".join(names))
+        return Said("; ".join(dict.fromkeys(filter(None, texts))), " ".join(names), text)
     except (ValueError, RecursionError):
-        return Said(_of_html(text[:_READ_CHARS]) if text.startswith("<") else text, "")
+        return Said(_of_html(text[:_READ_CHARS]) if text.startswith("<") else text, "", text)
 
 
 def _texts(value: object) -> list[str]:
@@ -185,17 +217,3 @@ def _names(value: object) -> Iterator[str]:
 def _of_html(text: str) -> str:
     title = _TITLE.search(text)
     return html.unescape(title[1] if title else _TAGS.sub(" ", text)).strip()
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from a number or from a date; OpenAI also gives milliseconds."""
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?", millis := headers.get("Retry-After-Ms", "")):
-        return float(millis) / 1000
-    value = headers.get("Retry-After", "").strip()
-    try:
-        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?", value):
-            return float(value)
-        wait_s = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, wait_s)

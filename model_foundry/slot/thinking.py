@@ -17,6 +17,14 @@ _MARKS: Final = (
     ("<seed:think>", "</seed:think>"),
     ("◁think▷", "◁/think▷"),  # Kimi
     ("<|channel>thought", "<channel|>"),  # Gemma 4
+    ("<|START_THINKING|>", "<|END_THINKING|>"),  # Cohere
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),  # OpenThinker
+)
+# What the last two put before the answer; what they put behind it ends a turn (`finish`).
+_ANSWER: Final = re.compile(r"(?:<\|START_RESPONSE\|>|<\|begin_of_solution\|>)\s*")
+# llama-swap tells of a load as if the model said it.
+_LOADING: Final = re.compile(
+    r"\s*━+\nllama-swap loading model: .*?\nDone! \([0-9.]+s\)\n━+\n\s*", re.DOTALL
 )
 _FIRST_OF_ENDS: Final = sorted({end[0] for _, end in _MARKS})
 # gpt-oss answers in channels: `<|channel|>analysis<|message|>…<|end|>`, then `final`.
@@ -31,6 +39,11 @@ class Told(NamedTuple):
 
     text: str
     thinking: str | None = None
+
+
+def without_notice(text: str) -> str:
+    """A text without the server's own notice, at its start, that it has loaded the model."""
+    return text[found.end() :] if (found := _LOADING.match(text)) else text
 
 
 def told(text: str, *, thought_elsewhere: bool) -> Told:
@@ -57,7 +70,9 @@ def told(text: str, *, thought_elsewhere: bool) -> Told:
         else:
             thoughts.append(text[begin:end].strip())
             at = _after_space(text, end + len(marks[1]))
-    if thoughts:
+    if marked := _ANSWER.match(text, at):
+        at = marked.end()
+    if thoughts or marked:
         return Told(text[at:], "\n".join(filter(None, thoughts)) or None)
     return _after_lone_end(text, thought_elsewhere=thought_elsewhere)
 

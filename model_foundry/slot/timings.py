@@ -20,6 +20,7 @@ TimingSource = Literal["server", "client"]
 PP_MAX_TOKENS_PER_S: Final = 1e6
 TG_MAX_TOKENS_PER_S: Final = 5e4
 _BIGINT: Final = 2**63
+_DIGITS: Final = 20
 N = TypeVar("N", int, float)
 
 
@@ -85,6 +86,8 @@ def timings_of(
     vllm: object = None,
     first_token_ms: float | None = None,
     last_token_ms: float | None = None,
+    at_first: float = 0.0,
+    unseen_reasoning: bool = False,
 ) -> Timings:
     """Figures of an answer that took `total_ms`.
 
@@ -96,6 +99,10 @@ def timings_of(
         first_token_ms: our own clock at the first token, where the answer was streamed.
         last_token_ms: our own clock at the last one, if other than at the end of all; where it
             is that of the first, the answer came in one piece and has no TG.
+        at_first: the share of the answer that came with the first token, where that was more than
+            one of its parts: a proxy that collects parts hides how long those took.
+        unseen_reasoning: whether no reasoning came, so that what `usage` counts as such was
+            written before the first token, and the TTFT is not that of the prompt.
     """
     counted = _mapping(usage)
     input_tokens = _counted(counted, "prompt_tokens", "input_tokens")
@@ -106,12 +113,14 @@ def timings_of(
         cached_tokens = _counted(counted, "prompt_cache_hit_tokens", "cached_tokens")
     ours, theirs = _mapping(llama_cpp), _mapping(vllm)
     queue_ms: float | None = None
+    written: float | None = None
     if ours:
         read, cache_n = _count(ours.get("prompt_n")), _count(ours.get("cache_n"))
-        written = _count(ours.get("predicted_n"))
+        predicted = _count(ours.get("predicted_n"))
+        written = predicted
         if input_tokens is None and read is not None:
             input_tokens = read + (cache_n or 0)
-        output_tokens = written if output_tokens is None else output_tokens
+        output_tokens = predicted if output_tokens is None else output_tokens
         cached_tokens = cache_n if cached_tokens is None else cached_tokens
         ttft_ms = _number(ours.get("prompt_ms"))
         generation_ms = _number(ours.get("predicted_ms"))
@@ -125,8 +134,12 @@ def timings_of(
             ttft_ms = first_token_ms
             generation_ms = None if first_token_ms is None else ended_ms - first_token_ms
         read = None if input_tokens is None else input_tokens - (cached_tokens or 0)
-        # The first token belongs to the prompt: it took the TTFT, not generation time.
-        written = None if output_tokens is None else output_tokens - 1
+        thought = _thought(counted) if unseen_reasoning and not theirs else 0
+        read = None if thought else read
+        if output_tokens is not None:
+            said = output_tokens - thought
+            # The first token belongs to the prompt: it took the TTFT, not generation time.
+            written = said - (said * at_first if at_first and not theirs else 1)
     if input_tokens is not None and cached_tokens is not None and cached_tokens > input_tokens:
         cached_tokens = None
     return Timings(
@@ -140,6 +153,12 @@ def timings_of(
         pp_tokens_per_s=_speed(read, ttft_ms, PP_MAX_TOKENS_PER_S),
         tg_tokens_per_s=_speed(written, generation_ms, TG_MAX_TOKENS_PER_S),
     )
+
+
+def _thought(usage: Mapping[str, Any]) -> int:
+    """The tokens of the reasoning, as far as they are counted apart."""
+    details = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    return _counted(_mapping(details), "reasoning_tokens") or 0
 
 
 def together(first: Timings, last: Timings) -> Timings:
@@ -175,7 +194,7 @@ def _mean(parts: Iterable[tuple[int | None, float | None]]) -> float | None:
     return mean.value()
 
 
-def _speed(tokens: int | None, elapsed_ms: float | None, most: float) -> float | None:
+def _speed(tokens: float | None, elapsed_ms: float | None, most: float) -> float | None:
     if tokens is None or elapsed_ms is None or tokens <= 0 or elapsed_ms <= 0:
         return None
     speed = tokens * 1000 / elapsed_ms
@@ -203,5 +222,7 @@ def _counted(usage: Mapping[str, Any], *names: str) -> int | None:
 
 
 def _count(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS:
+        value = int(value)
     number = _number(value)
     return int(number) if number is not None and number < _BIGINT else None

@@ -194,6 +194,17 @@ async def test_retry_after_stops_the_slot_for_as_long_as_it_says(limits: Setting
     assert report.wall_s >= 1
 
 
+async def test_a_retry_after_of_nothing_is_no_leave_to_ask_at_once(tmp_path: Path) -> None:
+    places, rest_s = 4, 0.2
+    waits = {"inference_backoff_s": rest_s, "inference_backoff_max_s": rest_s}
+    limits = quick(tmp_path, inference_wait_s=0.3, **waits)
+    with FakeSlot(parallel=places) as fake:
+        asked = list(jobs(40, "!fault=429,retry_after=0!"))
+        report, landed = await run(asked, [fake.slot()], limits)
+        assert landed.statuses() == {"failed": 40}
+        assert fake.stats()["requests"] <= places * (1 + report.wall_s / (0.75 * rest_s))
+
+
 async def test_being_turned_away_spends_no_attempt_but_ends(tmp_path: Path) -> None:
     patient = quick(tmp_path, inference_max_attempts=2)
     with FakeSlot() as fake:

@@ -145,6 +145,18 @@ def test_loading_is_down_and_a_wrong_answer_is_a_contradiction(
         assert (code, slot["state"]) == (0, "up")
         assert slot["total_slots"] == (2 if flavour == "llama.cpp" else None)
         assert shown["unplaced"] == ["fake"]
+        # Ollama's tag, Gemini's folder, a gateway's wildcard.
+        for listed in ("fake-model:latest", "models/fake-model", "fake-*"):
+            fake.tell(paths={"/v1/models": [200, {"data": [{"id": listed}]}]})
+            code, shown = check()
+            assert (code, shown["slots"][0]["differences"]) == (0, []), listed
+        others = [{"id": f"other-{number}"} for number in range(400)]
+        fake.tell(paths={"/v1/models": [200, {"data": others}]})
+        code, shown = check()
+        [difference] = shown["slots"][0]["differences"]
+        assert code == 1
+        assert difference.startswith("model: fleet fake-model, server other-0, other-1, ")
+        assert difference.endswith(" and 390 more")
         fake.tell(paths={"/v1/models": 404, "/props": 404})
         code, shown = check()
         assert (code, shown["slots"][0]["state"]) == (0, "up")

@@ -17,7 +17,7 @@ from model_foundry.intake.drain import drain
 from model_foundry.requests.answering import Answered, answer
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Kind
-from model_foundry_tests.any_answer import ANY_BYTES, ANY_DOCUMENT
+from model_foundry_tests.any_answer import ANY_BYTES, ANY_DOCUMENT, IMPATIENT, NO_ROOM
 from model_foundry_tests.asking import QUICK
 from model_foundry_tests.fake_slot import FakeSlot
 from model_foundry_tests.line import execute, rows, value
@@ -362,7 +362,7 @@ SHAPES: list[dict[str, Any]] = [
 def test_any_answer_to_a_request_becomes_one_reply(
     line: Settings, fake: FakeSlot, pytestconfig: pytest.Config
 ) -> None:
-    bodies: list[bytes] = []
+    bodies: list[bytes] = [NO_ROOM]
 
     @examples(
         max_examples=pytestconfig.getoption("--request-examples"),
@@ -383,7 +383,8 @@ def test_any_answer_to_a_request_becomes_one_reply(
             for number in range(len(bodies))
         },
     )
-    assert answered(line).statuses.total() == len(bodies)
+    impatient = line.model_copy(update=IMPATIENT)
+    assert answered(impatient).statuses.total() == len(bodies)
     assert replies(line).keys() == {f"any-{number}" for number in range(len(bodies))}
 
 

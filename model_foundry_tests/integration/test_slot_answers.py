@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ from model_foundry.settings import Settings
 from model_foundry.slot.client import SlotClient
 from model_foundry.slot.errors import SlotError
 from model_foundry.slot.jobs import Request
-from model_foundry_tests.any_answer import ANY_BYTES, ANY_DOCUMENT
+from model_foundry_tests.any_answer import ANY_BYTES, ANY_DOCUMENT, IMPATIENT, NO_ROOM
 from model_foundry_tests.asking import QUICK, calling, job, quick
 from model_foundry_tests.fake_slot import FakeSlot
 from model_foundry_tests.line import rows
@@ -53,7 +53,7 @@ def test_whatever_comes_ends_as_a_result_row(
     settings: Settings, request: pytest.FixtureRequest
 ) -> None:
     """Twenty at a time, of chats with and without tools; no dispatch ends before its jobs."""
-    limits = settings.model_copy(update=QUICK)
+    limits = settings.model_copy(update=QUICK | IMPATIENT)
     runs = itertools.count()
     any_body = ANY_BYTES | ANY_DOCUMENT.map(lambda document: json.dumps(document).encode())
 
@@ -62,6 +62,7 @@ def test_whatever_comes_ends_as_a_result_row(
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(bodies=st.lists(any_body, min_size=20, max_size=20))
+    @example(bodies=[NO_ROOM] * 20)
     def holds(bodies: list[bytes]) -> None:
         prompts = {f"{next(runs)}": [body] for body in bodies}
         fake.send_bytes(prompts)

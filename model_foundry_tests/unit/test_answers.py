@@ -116,6 +116,11 @@ def test_marks_that_an_answer_speaks_of_stay(text: str) -> None:
 
 
 USAGE = b'data: {"usage": {"prompt_tokens": 4, "completion_tokens": 3}}\n\n'
+USAGE_OF_4 = b'data: {"usage": {"prompt_tokens": 4, "completion_tokens": 4}}\n\n'
+USAGE_OF_3_AND_THOUGHTS = (
+    b'data: {"usage": {"prompt_tokens": 4, "completion_tokens": 103,'
+    b' "completion_tokens_details": {"reasoning_tokens": 100}}}\n\n'
+)
 
 
 def test_an_answer_is_timed_from_its_first_token_to_its_last() -> None:
@@ -129,6 +134,30 @@ def test_an_answer_in_one_piece_has_no_speed_of_generation() -> None:
     timings = read([EVENT % 1 + EVENT % 2 + EVENT % 3, USAGE, DONE]).timings
     assert timings.ttft_ms == 1
     assert timings.tg_tokens_per_s is None
+
+
+def test_what_a_proxy_collected_before_the_first_token_counts_for_no_speed() -> None:
+    timings = read([EVENT % 1 + EVENT % 2, EVENT % 3, EVENT % 4, USAGE_OF_4, DONE]).timings
+    assert timings.tg_tokens_per_s == 1000  # two tokens in the two milliseconds after two
+
+
+def test_reasoning_that_nobody_sent_was_written_before_the_first_token() -> None:
+    events = [EVENT % 1, EVENT % 2, EVENT % 3, USAGE_OF_3_AND_THOUGHTS, DONE]
+    timings = read(events).timings
+    assert timings.output_tokens == 103
+    assert timings.tg_tokens_per_s == 1000
+    assert (timings.ttft_ms, timings.pp_tokens_per_s) == (1, None)
+    thought = b'data: {"choices": [{"delta": {"reasoning": "Hm."}}]}\n\n'
+    assert read([thought, *events]).timings.tg_tokens_per_s == pytest.approx(102 / 3 * 1000)
+
+
+def test_a_model_that_was_loaded_first_is_not_timed_by_us() -> None:
+    banner = b'data: {"choices": [{"delta": {"reasoning_content": "%s"}}]}\n\n' % (
+        "━━━━━\\nllama-swap loading model: x\\n...\\nDone! (1.00s)\\n━━━━━\\n \\n".encode()
+    )
+    completion = read([banner, EVENT % 1, EVENT % 2, USAGE, DONE])
+    assert (completion.text, completion.reasoning) == ("1 2 ", None)
+    assert (completion.timings.ttft_ms, completion.timings.tg_tokens_per_s) == (None, None)
 
 
 def test_a_document_has_no_first_token() -> None:

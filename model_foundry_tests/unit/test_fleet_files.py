@@ -147,6 +147,23 @@ def test_a_good_file_says_everything(tmp_path: Path) -> None:
         ("name: test\n", "", 1, "name: Field required"),
         ("[a, b]", "[a, b", 4, "not YAML: "),
         (GOOD, "", 1, "file: Input should be a valid dictionary"),
+        (
+            "    parallel: 2",
+            "    parallel: yes",
+            16,
+            "slots[0].parallel: Input should be a valid int",
+        ),
+        (AHEAD, "queue_ahead: 1\n    model: n", 24, "not YAML: the key model stands here twice"),
+        ("name: test", "name: test\nname: other", 2, "not YAML: the key name stands here twice"),
+        (AHEAD, "idle_s: .inf", 23, "slots[0].idle_s: Input should be a finite number"),
+        (
+            "memory_gib: 24",
+            "memory_gib: .inf",
+            8,
+            "hosts[0].gpus[0].memory_gib: Input should be a f",
+        ),
+        ("[worker]", "[worker, worker]", 11, "slots[0].roles: worker is named twice"),
+        ("[GPU0]", "[GPU0, GPU0]", 19, "slots[0].gpus: GPU0 is named twice"),
     ],
 )
 def test_a_fault_is_named_by_file_line_and_field(
@@ -158,6 +175,13 @@ def test_a_fault_is_named_by_file_line_and_field(
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", ["2026-02-30", "9" * 5_000, "[" * 3_000 + "]" * 3_000])
+def test_a_value_that_yaml_itself_stumbles_over_is_no_traceback(tmp_path: Path, odd: str) -> None:
+    with pytest.raises(FoundryError, match=r"fleet\.yaml: not YAML: ") as caught:
+        load(tmp_path, GOOD.replace("MIT", odd, 1))
+    assert len(str(caught.value)) < 400
 
 
 def test_a_slot_may_differ_from_openai(tmp_path: Path) -> None:
@@ -257,7 +281,8 @@ def entries() -> dict[str, str]:
 
 RUNTIMES = (
     *("llama.cpp", "vLLM", "Ollama", "LM Studio", "SGLang", "llama-swap", "TabbyAPI"),
-    *("koboldcpp", "LiteLLM", "OpenRouter", "OpenAI's reasoning models"),
+    *("koboldcpp", "LiteLLM", "OpenRouter", "Mistral", "DeepSeek", "Azure OpenAI"),
+    "OpenAI's reasoning models",
 )
 
 

@@ -127,6 +127,10 @@ def test_a_status_without_words_has_its_kind(status: int, body: str, kind: str) 
         ),
         ("TensorRT-LLM", 400, openai_error("prompt length (9000) > max_num_tokens (8192)")),
         ("LiteLLM", 400, openai_error("litellm.ContextWindowExceededError: no.")),
+        ("DashScope", 400, openai_error("Range of input length should be [1, 30720]")),
+        ("Moonshot", 400, openai_error("Your request exceeded model token limit: 8192")),
+        ("Doubao", 400, openai_error("Total tokens of image and text exceed max message tokens.")),
+        ("OpenAI, newer", 400, openai_error("Input exceeds the configured limit of 272000 tokens")),
     ],
 )
 def test_a_prompt_that_is_too_long_is_told_in_many_words(
@@ -191,6 +195,25 @@ def test_another_bad_request_is_not_taken_for_a_long_one(status: int, body: str)
         (400, '{"error":"Model unloaded."}', "server_error"),
         (400, '{"error":"Failed to load model \\"x\\". Operation canceled."}', "server_error"),
         (414, "", "bad_request"),
+        # Groq: the model's answer was no such JSON or call. The next may be.
+        (
+            400,
+            openai_error("Failed to generate JSON.", code="json_validate_failed"),
+            "invalid_response",
+        ),
+        (
+            400,
+            openai_error("Failed to call a function.", code="tool_use_failed"),
+            "invalid_response",
+        ),
+        (400, openai_error("No models loaded. Please load a model."), "not_found"),
+        (400, '{"detail":"No models are currently loaded."}', "not_found"),
+        (403, openai_error("Content violates usage guidelines."), "bad_request"),
+        # Wrappers that say 500 whatever it was.
+        (500, '{"detail":"litellm.RateLimitError: no"}', "rate_limited"),
+        (500, '{"detail":"An error occurred (ThrottlingException)"}', "rate_limited"),
+        (500, openai_error("The model is overloaded. Try again later."), "unavailable"),
+        (400, openai_error("property rate_limit is not allowed"), "bad_request"),
         (410, "", "not_found"),
     ],
 )
@@ -241,6 +264,42 @@ def test_a_hostile_body_is_read_soon(body: bytes) -> None:
     assert time.process_time() - started < 0.5
     assert len(str(error)) <= 1_000
     assert error.kind in {"bad_request", "too_long"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "wait_s"),
+    [
+        ({"Retry-After": "17"}, "", 17),
+        ({"Retry-After": "17s"}, "", 17),
+        ({"Retry-After": "soon"}, "", None),
+        ({"Retry-After": "-1"}, "", None),
+        ({"Retry-After-Ms": "1500"}, "", 1.5),
+        ({}, '{"error": {"details": [{"retryDelay": "45.8379s"}]}}', 45.8379),
+        ({}, openai_error("Limit reached. Please try again in 7m12.5s."), 432.5),
+        ({}, openai_error("Please retry in 26.66s."), 26.66),
+        ({}, openai_error("Please try again in 120ms."), 0.12),
+        ({}, openai_error("Try again in 20 seconds."), 20),
+        ({}, openai_error("Please try again in a moment."), None),
+        (
+            {
+                "x-ratelimit-remaining-requests": "0",
+                "X-RateLimit-Reset-Requests": "1m30s",
+                "x-ratelimit-remaining-tokens": "5",
+                "x-ratelimit-reset-tokens": "9h",
+            },
+            "",
+            90,
+        ),
+        ({"x-ratelimit-remaining-requests": "0"}, "", None),
+    ],
+)
+def test_a_server_without_room_says_in_many_ways_for_how_long(
+    headers: dict[str, str], body: str, wait_s: float | None
+) -> None:
+    said = said_in(body.encode())
+    assert failure(429, headers, said).retry_after_s == wait_s
+    if not headers:
+        assert failure(400, headers, said).retry_after_s is None
 
 
 def test_an_error_inside_a_success_is_known_by_its_words() -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from model_foundry.fleet.dialect import Parameter
@@ -158,6 +159,7 @@ REFUSED: tuple[tuple[object, set[str], dict[str, Any]], ...] = (
         {"temperature"},
         {},
     ),
+    ([{"error": {"message": 'Unknown name "seed": Cannot find field.'}}], {"seed"}, {}),
 )
 
 
@@ -167,10 +169,11 @@ def test_a_refused_parameter_is_learnt(
     said: object, gone: set[str], instead: dict[str, Any], status: int
 ) -> None:
     habits = Habits.declared(declared())
-    sent = body_of(declared(), habits, ASKED)
+    asked = msgspec.structs.replace(ASKED, seed=7)
+    sent = body_of(declared(), habits, asked)
     learnt = habits.after(status, said_in(json.dumps(said).encode()), sent)
     assert learnt is not None
-    again = body_of(declared(), learnt, ASKED)
+    again = body_of(declared(), learnt, asked)
     assert again == {name: sent[name] for name in sent if name not in gone} | instead
     # It is not refused for ever: the same words teach nothing more.
     assert learnt.after(status, said_in(json.dumps(said).encode()), again) is None
