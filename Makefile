@@ -117,7 +117,7 @@ release: $(VENV)/.installed ## This commit's wheel, sdist, SBOM and checksums, i
 	  echo "CHANGELOG.md has no section \`## $(RELEASE) - DATE\` for the version in pyproject.toml."; exit 1; }
 	@rm -rf dist
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build --directory dist >/dev/null 2>&1
-	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --no-validate \
 	  --output-file dist/model_foundry-$(RELEASE).cdx.json requirements-run.lock
 	@cd dist && sha256sum model_foundry-* > SHA256SUMS && cat SHA256SUMS
 
@@ -155,7 +155,7 @@ $(VENV)/.runs: requirements-run.lock requirements-build.lock pyproject.toml
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-build.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-run.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed: requirements.lock | $(VENV)/.runs

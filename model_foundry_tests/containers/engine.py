@@ -1,6 +1,7 @@
-"""podman, with a store, a configuration and a network of its own: nothing else on the machine sees it.
+"""podman, with a store, a configuration and a network of its own: nothing else here sees it.
 
-What belongs here: how images come to be and services are started. What does not: what is asserted of them.
+What belongs here: how images come to be and services are started.
+What does not: what is asserted of them.
 """
 
 import os
@@ -65,9 +66,7 @@ class Engine:
         """Remove it, and with it what podman has made there."""
         subprocess.run(["ip", "netns", "delete", NETWORK], check=False, capture_output=True)
 
-    def inside(
-        self, *command: str | Path, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def inside(self, *command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command where the published ports are, and return what it said."""
         return subprocess.run(
             [*self._inside, *command],

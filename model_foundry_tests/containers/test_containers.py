@@ -1,4 +1,4 @@
-"""The image, and the six services of compose.yaml that are ours or have a stand-in, run by podman."""
+"""The image, and those services of compose.yaml that are ours or have a stand-in, on podman."""
 
 import json
 import os
@@ -115,5 +115,7 @@ def test_it_stops_and_leaves_nothing(engine: Engine, secrets: dict[str, str]) ->
     assert engine.said("ps", "--all", "--quiet") == ""
     assert engine.said("volume", "ls", "--quiet") == ""
     assert engine.said("network", "ls", "--format", "{{.Name}}") == "podman"
-    left = subprocess.run(["ip", "netns", "pids", "model-foundry-tests"], capture_output=True, text=True, check=True)
+    left = subprocess.run(
+        ["ip", "netns", "pids", "model-foundry-tests"], capture_output=True, text=True, check=True
+    )
     assert left.stdout == ""

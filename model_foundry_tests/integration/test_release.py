@@ -1,13 +1,12 @@
 """`make release`, for real: in copies of this tree that are repositories of their own."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import files
-import json
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,14 @@ def repository(tree: Path) -> Path:
 
 def release(tree: Path, umask: int = 0o022, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `make release` with the tools of this environment, none of which are looked after."""
-    command = ["make", "--no-print-directory", f"VENV={VENV}", "-o", f"{VENV}/.installed", "release"]
+    command = [
+        "make",
+        "--no-print-directory",
+        f"VENV={VENV}",
+        "-o",
+        f"{VENV}/.installed",
+        "release",
+    ]
     return subprocess.run(
         command,
         cwd=tree,
