@@ -13,6 +13,9 @@ import pytest
 
 from model_foundry_tests.wheelhouse import ROOT, installed
 
+# An environment is installed twice, and built: slow on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 VENV = Path(sys.executable).parents[1]
 COMMITTED = 1_800_000_000  # seconds since 1970
 
@@ -57,7 +60,7 @@ def release(tree: Path, umask: int = 0o022, **environment: str) -> subprocess.Co
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
 
 
