@@ -121,8 +121,13 @@ release: $(VENV)/.installed ## This commit's wheel, sdist, SBOM and checksums, i
 	  --output-file dist/model_foundry-$(RELEASE).cdx.json requirements-run.lock
 	@cd dist && sha256sum model_foundry-* > SHA256SUMS && cat SHA256SUMS
 
+# --strict: a service that does not know a package has not found it to be without fault.
 advisories: $(VENV)/.installed ## Known vulnerabilities of what requirements.lock names, asked of an advisory service
-	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off
+	@mkdir -p build
+	@if found="$$($(BIN)/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip \
+	  --progress-spinner off 2>build/advisories.log)"; then echo "No vulnerability is known of any package of requirements.lock."; \
+	elif test -n "$$found"; then echo "$$found"; exit 1; \
+	else echo "Nothing is known: no advisory service answered for every package (build/advisories.log says why)."; exit 1; fi
 
 containers: $(VENV)/.installed ## The image, and six services of compose.yaml, built and run (needs root and podman)
 	@$(BIN)/pytest -q -rs model_foundry_tests/containers

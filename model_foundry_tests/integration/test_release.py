@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,8 @@ def test_it_is_a_wheel_an_sdist_a_bill_of_materials_and_checksums(dist: Path) ->
     assert sums == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (wheel, sdist, sbom)
     }
+    with tarfile.open(sdist) as archive:
+        assert {member.mtime for member in archive} == {COMMITTED}
     bill = json.loads(sbom.read_text())
     assert bill["bomFormat"] == "CycloneDX"
     assert bill["metadata"]["component"]["version"] in wheel.name
