@@ -16,7 +16,7 @@ from model_foundry_tests.containers.engine import IMAGE, NEEDED, ROOT, Engine
 from model_foundry_tests.dev import wait_for
 
 SERVICES: Final = ("nats", "postgres", "code", "webserver", "daemon", "exporter")
-SIZE_BYTES: Final = 800_000_000
+SIZE_BYTES: Final = 900_000_000
 ASK: Final = """
 import json, sys, urllib.request
 request = urllib.request.Request("http://127.0.0.1:3000/graphql",

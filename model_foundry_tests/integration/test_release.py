@@ -84,9 +84,8 @@ def test_it_is_a_wheel_an_sdist_a_bill_of_materials_and_checksums(dist: Path) ->
     assert {path.name for path in dist.iterdir()} == {
         "SHA256SUMS", wheel.name, sdist.name, sbom.name,
     }  # fmt: skip
-    sums = dict(
-        reversed(line.split(maxsplit=1)) for line in (dist / "SHA256SUMS").read_text().splitlines()
-    )
+    lines = [line.split() for line in (dist / "SHA256SUMS").read_text().splitlines()]
+    sums = {name: digest for digest, name in lines}
     assert sums == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (wheel, sdist, sbom)
     }

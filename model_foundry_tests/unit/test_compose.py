@@ -137,6 +137,6 @@ def test_a_secret_file_becomes_a_variable_of_the_process(tmp_path: Path) -> None
 def test_hadolint_finds_nothing() -> None:
     """Of the image; those that stand in for official ones in tests have no version to pin."""
     hadolint = Path(sys.executable).with_name("hadolint")
-    command = [hadolint, "--no-color", DEPLOY / "Dockerfile"]
+    command: list[str | Path] = [hadolint, "--no-color", DEPLOY / "Dockerfile"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
