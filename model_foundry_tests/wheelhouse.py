@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -32,8 +33,24 @@ def packed(directory: Path, *names: str, cut_to: int | None = None) -> dict[str,
 
 
 def built(directory: Path) -> Path:
-    """Our wheel, built into a folder."""
-    command = [str(UV), "build", "--quiet", "--wheel", "--out-dir", str(directory), str(ROOT)]
-    subprocess.run(command, check=True, timeout=120)
+    """Our wheel, built into a folder, as `make release` builds it."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
+    subprocess.run([*command, directory], cwd=ROOT, check=True, capture_output=True, timeout=120)
     [wheel] = directory.glob("*.whl")
     return wheel
+
+
+def installed(package: Path, environment: Path) -> Path:
+    """A wheel or sdist of ours in a new environment; what it needs is that of this one.
+
+    Returns:
+        The environment's `bin`.
+    """
+    subprocess.run([UV, "venv", "--quiet", environment], check=True, timeout=120)
+    [site] = environment.glob("lib/python*/site-packages")
+    # After its own, and without what this one's .pth files add: the checkout.
+    (site / "needed.pth").write_text(sysconfig.get_path("purelib"))
+    command: list[str | Path] = [UV, "pip", "install", "--quiet", "--no-deps", "--offline"]
+    command += ["--no-build-isolation", "--python", environment / "bin/python", package]
+    subprocess.run(command, check=True, timeout=120)
+    return environment / "bin"

