@@ -7,12 +7,14 @@ Nothing is read at import: call `Settings()`.
 """
 
 import fcntl
+import functools
 import os
 import re
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Set
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -52,6 +54,17 @@ def _no_import(name: str) -> str:
     if name.startswith("import-"):
         raise ValueError("a stream of this name would be taken for an imported file")
     return name
+
+
+def _zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("there is no such time zone; one is Europe/Berlin, another UTC")
+    return name
+
+
+@functools.cache
+def _zones() -> Set[str]:
+    return available_timezones()
 
 
 AlertFormat = Literal["slack", "discord", "ntfy", "json"]
@@ -160,6 +173,11 @@ class Settings(BaseSettings):
     )
     ui_url: str = Field(
         "http://127.0.0.1:3000", description="Of Dagster's UI, as alerts are to link to it."
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        None,
+        description="Of times that people look at, as Europe/Berlin; unset: the machine's. Days "
+        "and partitions are UTC.",
     )
     articles_dir: AbsolutePath | None = Field(
         None, description="Markdown articles to translate; unset: `articles` in home."
@@ -420,6 +438,11 @@ class Settings(BaseSettings):
         if embedded_stack_is_running(self.home):
             services = read_env(services_env(self.home))
         return {**services, **read_env(env_file()), **os.environ}
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """For `datetime.astimezone`; None: the machine's."""
+        return None if self.timezone is None else ZoneInfo(self.timezone)
 
     @property
     def articles_root(self) -> Path:

@@ -277,13 +277,16 @@ def days(task: tuple[Task, date, date]) -> Callable[[], object]:
     """Ours, for the days from one to another: a backfill, as Dagster runs it in a process."""
     import dagster as dg  # noqa: PLC0415
 
-    from model_foundry.assets import plots  # noqa: PLC0415
+    from model_foundry.assets.plots import plots  # noqa: PLC0415
     from model_foundry.assets.resource import Foundry  # noqa: PLC0415
     from model_foundry.definitions import build_defs  # noqa: PLC0415
+    from model_foundry.looks import charts  # noqa: PLC0415
 
     @dg.asset
     def warmed() -> dg.MaterializeResult:  # type: ignore[type-arg]
-        return dg.MaterializeResult(metadata={"plot": plots.lines({("", "", ""): {}})})
+        return dg.MaterializeResult(
+            metadata={"plot": plots(charts.lines("", charts.Scale(""), charts.Scale(""), {}))}
+        )
 
     one, first, last = task
     definitions = build_defs({"foundry": Foundry(one.settings())})

@@ -10,9 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from psycopg.rows import dict_row
 
-from model_foundry.assets import metadata, plots
+from model_foundry.assets import metadata
+from model_foundry.assets.plots import plots
 from model_foundry.assets.resource import Foundry
 from model_foundry.dispatch.report import DispatchReport
+from model_foundry.looks import charts
 from model_foundry.slot.jobs import Kind
 from model_foundry.store import flat
 from model_foundry.store.sql import load_sql
@@ -97,12 +99,14 @@ def shown(report: DispatchReport, kept: Kept) -> dict[str, object]:
 
 def _plot(day: Iterable[dict[str, Any]]) -> dict[str, object]:
     """How long the requests took, a curve a slot and status."""
-    curves = {
-        f"{row['slot']}, {row['status']}": [
-            (ms, 5 * twentieth) for twentieth, ms in enumerate(row["total_ms_curve"])
+    curves: dict[charts.Name, charts.Points] = {
+        (str(row["slot"]), row["status"]): [
+            (ms, twentieth / 20) for twentieth, ms in enumerate(row["total_ms_curve"])
         ]
         for row in day
         if row["total_ms_curve"]
     }
-    title = ("Whole request", "ms", "% of the jobs took at most")
-    return {"plot": plots.lines({title: curves})} if curves else {}
+    if not curves:
+        return {}
+    scale = charts.Scale("took at most", "_ms")
+    return {"plot": plots(charts.shares("Whole request", scale, curves))}

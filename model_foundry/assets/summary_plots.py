@@ -3,123 +3,125 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from datetime import date, datetime, tzinfo
+from typing import Any, Final, NamedTuple
 
 import dagster as dg
 
-from model_foundry.assets import plots
+from model_foundry.assets.plots import plots
+from model_foundry.looks import charts
+from model_foundry.looks.charts import Chart, Name, Scale
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
-_SHARE: Final = "share of them"
 
 
-def summary_plot(name: str, rows: Rows) -> dg.MarkdownMetadataValue | None:
+class Day(NamedTuple):
+    """A UTC day, and the zone in which people read its hours; None: the machine's."""
+
+    day: date
+    zone: tzinfo | None
+
+
+def summary_plot(
+    name: str, rows: Rows, day: date, zone: tzinfo | None
+) -> dg.MarkdownMetadataValue | None:
     """The picture of one day of a summary; None for a day without rows, or where there is none."""
     plot = _PLOTS.get(name)
-    return plot(rows) if plot and rows else None
+    return plots(*plot(rows, Day(day, zone))) if plot and rows else None
 
 
-def _events(rows: Rows) -> dg.MarkdownMetadataValue:
-    hours = [str(hour) for hour in range(24)]
-    per_subject: dict[str, dict[str, float]] = {}
+def _events(rows: Rows, day: Day) -> list[Chart]:
+    per_subject: dict[str, Counter[int]] = {}
     for row in rows:
-        heights = per_subject.setdefault(row["subject"], dict.fromkeys(hours, 0))
-        heights[str(row["hour_utc"])] += row["events"]
-    shown = plots.largest(per_subject, lambda heights: sum(heights.values()))
-    return plots.bars({("Events", "hour (UTC)", "events"): shown})
+        per_subject.setdefault(row["subject"], Counter())[row["hour_utc"]] += row["events"]
+    shown = charts.largest(per_subject, lambda hours: hours.total())
+    return [charts.by_hour("Events by hour", Scale("events"), shown, *day)]
 
 
-def _slot_throughput(rows: Rows) -> dg.MarkdownMetadataValue:
-    def by_slot(column: str) -> dict[str, dict[float, int]]:
-        return _distributions(rows, lambda row: f"{row['slot']}, {row['origin']}", column)
+def _slot_throughput(rows: Rows, _: Day) -> list[Chart]:
+    def by_slot(column: str) -> dict[Name, dict[float, int]]:
+        return _distributions(rows, lambda row: (str(row["slot"]), str(row["origin"])), column)
 
-    return plots.distributions(
-        {
-            ("Time to first token", "ms", _SHARE): by_slot("ttft_ms_sketch"),
-            ("Whole request", "ms", _SHARE): by_slot("total_ms_sketch"),
-        }
-    )
+    return [
+        charts.distributions("Time to first token", _AT_MOST, by_slot("ttft_ms_sketch")),
+        charts.distributions("Whole request", _AT_MOST, by_slot("total_ms_sketch")),
+    ]
 
 
-def _slot_load(rows: Rows) -> dg.MarkdownMetadataValue:
-    first = min(row["hour_starts_at"] for row in rows)
-    busy: dict[str, list[tuple[float, float]]] = {}
+def _slot_load(rows: Rows, day: Day) -> list[Chart]:
+    busy: dict[str, list[tuple[datetime, float]]] = {}
     for row in rows:
-        hours = (row["hour_starts_at"] - first).total_seconds() / 3600
-        busy.setdefault(row["slot"], []).append((first.hour + hours, 100 * row["busy_share"]))
-    shown = plots.largest(busy, lambda points: sum(share for _, share in points))
-    title = f"Slots at work since {first:%Y-%m-%d} 0:00 UTC"
-    return plots.lines({(title, "hour", "% of the hour"): shown})
+        busy.setdefault(row["slot"], []).append((row["hour_starts_at"], row["busy_share"]))
+    shown = charts.largest(busy, lambda points: sum(share for _, share in points))
+    return [charts.over_days("Slots at work", Scale("of the hour", "_share"), shown, *day)]
 
 
-def _tool_calls(rows: Rows) -> dg.MarkdownMetadataValue:
-    durations = _distributions(rows, lambda row: row["tool_name"], "duration_ms_sketch")
-    return plots.distributions({("Tool calls", "ms", _SHARE): durations})
+def _tool_calls(rows: Rows, _: Day) -> list[Chart]:
+    durations = _distributions(rows, lambda row: str(row["tool_name"]), "duration_ms_sketch")
+    return [charts.distributions("Tool calls", _AT_MOST, durations)]
 
 
-def _chats(rows: Rows) -> dg.MarkdownMetadataValue:
+def _chats(rows: Rows, _: Day) -> list[Chart]:
     by_language: dict[str, Counter[str]] = {}
     for row in rows:
         models = by_language.setdefault(row["user_language"] or "no text", Counter())
         models[str(row["model"])] += row["turns"]
-    tokens = _distributions(rows, lambda row: row["model"], "output_tokens_sketch")
-    languages = plots.largest(by_language, lambda models: models.total())
-    return _beside(
-        plots.bars({("Turns by language of the question", "model", "turns"): languages}),
-        plots.distributions({("Length of the answers", "tokens", _SHARE): tokens}),
-    )
+    tokens = _distributions(rows, lambda row: str(row["model"]), "output_tokens_sketch")
+    languages = charts.largest(by_language, lambda models: models.total())
+    return [
+        charts.bars("Turns by model and language of the question", Scale("turns"), languages),
+        charts.distributions("Length of the answers", Scale("at most so many tokens"), tokens),
+    ]
 
 
-def _semantic_search(rows: Rows) -> dg.MarkdownMetadataValue:
-    scores = _distributions(rows, lambda row: row["vault"], "top_score_sketch")
-    hits: dict[str, dict[float, int]] = {}
+def _semantic_search(rows: Rows, _: Day) -> list[Chart]:
+    scores = _distributions(rows, lambda row: str(row["vault"]), "top_score_sketch")
+    hits: dict[Name, Counter[float]] = {}
     for row in rows:
-        counts = hits.setdefault(str(row["vault"]), {})
-        for hit_count, queries in (row["hit_counts"] or {}).items():
-            counts[hit_count] = counts.get(hit_count, 0) + queries
-    return plots.distributions(
-        {
-            ("Score of the best hit", "score", _SHARE): scores,
-            ("Hits", "hits of a query", _SHARE): plots.largest(hits, lambda c: sum(c.values())),
-        }
-    )
+        hits.setdefault(str(row["vault"]), Counter()).update(row["hit_counts"] or {})
+    shown = charts.largest(hits, lambda counts: counts.total())
+    return [
+        charts.distributions("Score of the best hit", Scale("at most"), scores),
+        charts.distributions("Hits of a query", Scale("at most so many hits"), shown),
+    ]
 
 
-def _recipes(rows: Rows) -> dg.MarkdownMetadataValue:
+def _recipes(rows: Rows, _: Day) -> list[Chart]:
     became = {
         status: {row["recipe"]: float(row[status]) for row in rows}
         for status in ("ok", "rejected", "failed")
     }
-    times = _distributions(rows, lambda row: row["recipe"], "total_ms_sketch")
-    return _beside(
-        plots.bars({("Jobs", "recipe", "jobs"): became}),
-        plots.distributions({("Whole request", "ms", _SHARE): times}),
-    )
+    times = _distributions(rows, lambda row: str(row["recipe"]), "total_ms_sketch")
+    return [
+        charts.bars("Jobs by recipe", Scale("jobs"), became),
+        charts.distributions("Whole request", _AT_MOST, times),
+    ]
 
 
-def _quarantine(rows: Rows) -> dg.MarkdownMetadataValue:
+def _quarantine(rows: Rows, _: Day) -> list[Chart]:
     refused: dict[str, Counter[str]] = {}
     for row in rows:
         refused.setdefault(row["subject"], Counter())[row["reason"]] += row["messages"]
-    shown = plots.largest(refused, lambda reasons: reasons.total())
-    return plots.bars({("Quarantined", "reason", "messages"): shown})
+    shown = charts.largest(refused, lambda reasons: reasons.total())
+    return [charts.bars("Quarantined by reason and subject", Scale("messages"), shown)]
 
 
-def _requests(rows: Rows) -> dg.MarkdownMetadataValue:
-    times = _distributions(rows, lambda row: row["kind"], "total_ms_sketch")
-    return plots.distributions({("Requests", "ms of the longest part", _SHARE): times})
+def _requests(rows: Rows, _: Day) -> list[Chart]:
+    times = _distributions(rows, lambda row: str(row["kind"]), "total_ms_sketch")
+    longest = Scale("the longest part took at most", "_ms")
+    return [charts.distributions("Requests", longest, times)]
 
 
 def _distributions(
-    rows: Iterable[Row], name: Callable[[Row], Any], column: str
-) -> dict[str, dict[float, int]]:
+    rows: Iterable[Row], name: Callable[[Row], Name], column: str
+) -> dict[Name, dict[float, int]]:
     """Sketches of rows with the same name added up: name → value → how many."""
-    sketches: dict[str, Counter[int]] = {}
+    sketches: dict[Name, Counter[int]] = {}
     for row in rows:
         if row[column]:
-            sketches.setdefault(str(name(row)), Counter()).update(row[column])
-    shown = plots.largest(sketches, lambda counts: counts.total())
+            sketches.setdefault(name(row), Counter()).update(row[column])
+    shown = charts.largest(sketches, lambda counts: counts.total())
     return {
         name: {_value(bucket): count for bucket, count in counts.items()}
         for name, counts in shown.items()
@@ -131,11 +133,8 @@ def _value(bucket: int) -> float:
     return math.copysign(0.99e-6 * (1.01 / 0.99) ** abs(bucket), bucket) if bucket else 0.0
 
 
-def _beside(*pictures: dg.MarkdownMetadataValue) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(" ".join(str(picture.md_str) for picture in pictures))
-
-
-_PLOTS: Final[Mapping[str, Callable[[Rows], dg.MarkdownMetadataValue]]] = {
+_AT_MOST: Final = Scale("took at most", "_ms")
+_PLOTS: Final[Mapping[str, Callable[[Rows, Day], list[Chart]]]] = {
     "daily_events": _events,
     "daily_slot_throughput": _slot_throughput,
     "daily_slot_load": _slot_load,

@@ -132,6 +132,8 @@ def _run(settings: Settings, port: int, signalled: Signalled, lock: HomeLock) ->
         stack_where_needed(settings, signalled, telemetry_url=telemetry_url) as stack,
     ):
         os.environ.setdefault(f"{PREFIX}TELEMETRY_URL", telemetry_url)
+        if "ui_url" not in settings.model_fields_set:
+            os.environ[f"{PREFIX}UI_URL"] = f"http://{HOST}:{port}"
         settings = Settings(home=settings.home)
         dagster_home = _prepare(settings, stack, signalled)
         logs = settings.home / "logs"

@@ -12,10 +12,11 @@ from prometheus_client import Counter as Counters
 from prometheus_client import Histogram, disable_created_metrics
 from prometheus_client.core import Metric
 
+from model_foundry.assets.outcomes import Troubles
 from model_foundry.cli.console import console
 from model_foundry.cli.dagster_home import prepare_dagster_home
 from model_foundry.exporter.serve import serve, sources_of
-from model_foundry.exporter.source import gauge
+from model_foundry.exporter.source import Trouble, gauge
 from model_foundry.settings import Settings
 from model_foundry.store.own_summaries import summary_names
 from model_foundry.store.summary_sql import SUMMARIES
@@ -45,7 +46,8 @@ def run_exporter(settings: Settings) -> None:
     Raises:
         FoundryError: a URL is not known, or the port is taken.
     """
-    sources = [*sources_of(settings), Instance(summaries=summary_names(settings))]
+    dagster = Instance(summaries=summary_names(settings), ui_url=settings.ui_url)
+    sources = [*sources_of(settings), dagster]
     prepare_dagster_home(settings)
     disable_created_metrics()  # type: ignore[no-untyped-call]
     url = f"http://{settings.exporter_host}:{settings.exporter_port}"
@@ -60,7 +62,10 @@ class Instance:
     up = "foundry_dagster_up"
 
     def __init__(
-        self, instance: dg.DagsterInstance | None = None, summaries: Sequence[str] = SUMMARIES
+        self,
+        instance: dg.DagsterInstance | None = None,
+        summaries: Sequence[str] = SUMMARIES,
+        ui_url: str = "",
     ) -> None:
         self._instance = instance
         self._given = instance is not None
@@ -69,6 +74,7 @@ class Instance:
         self._jobs: set[str] = set()
         self._since: datetime | None = None
         self._counted: set[str] = set()
+        self._troubles = Troubles(ui_url)
         self._ended = Counters(
             "foundry_dagster_runs", "Runs that ended.", ["job", "status"], registry=None
         )
@@ -93,6 +99,13 @@ class Instance:
     def lasting(self) -> Sequence[Metric]:
         """Runs that ended since the exporter began, and how long they took."""
         return [*self._ended.collect(), *self._durations.collect()]
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Runs that failed and checks that do not hold, with the UI's page of the run."""
+        return [
+            Trouble(one.ended_at, one.outcome.title, one.outcome.reason, one.outcome.url)
+            for one in self._troubles.standing()
+        ]
 
     def _look(self) -> Sequence[Metric]:
         if self._instance is None:
@@ -163,6 +176,8 @@ class Instance:
                 self._ended.labels(job, run.status.value).inc()
                 if record.start_time is not None and record.end_time is not None:
                     self._durations.labels(job).observe(record.end_time - record.start_time)
+        fresh = [each for each in records if each.dagster_run.run_id not in self._counted]
+        self._troubles.look(instance, fresh)
         self._counted = {record.dagster_run.run_id for record in records}
         self._since = looks_at
 

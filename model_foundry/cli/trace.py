@@ -44,7 +44,7 @@ def trace(
     _warn(settings, rows)
     if html is not None:
         try:
-            html.write_text(page(session), encoding="utf-8")
+            html.write_text(page(session, settings.timezone), encoding="utf-8")
         except OSError as error:
             raise FoundryError(f"{html} cannot be written: {error.strerror or error}") from None
     if as_json:

@@ -89,7 +89,7 @@ def flat_table_asset(table: str, partitions: dg.DailyPartitionsDefinition) -> dg
                         "refused": done.refused,
                         "bytes": flat.size_bytes(connection, table, day),
                         "status": "built" if done.rows else "empty",
-                        "rows": metadata.table(rows, columns),
+                        "rows": metadata.preview(rows, columns, foundry.settings.zone),
                     },
                     asset_key=table,
                     partition_key=key,

@@ -5,12 +5,14 @@ from typing import Any
 import dagster as dg
 import msgspec
 
-from model_foundry.assets import metadata, plots
+from model_foundry.assets import metadata
+from model_foundry.assets.plots import plots
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.slots import SLOT
 from model_foundry.dispatch.speeds import Speed, Unmeasured, measure
 from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.interrupts import run_interruptibly
+from model_foundry.looks import charts
 from model_foundry.store.sql import load_sql
 
 CHECK = "speeds_as_expected"
@@ -79,9 +81,9 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plot(speeds: list[Speed]) -> dg.MarkdownMetadataValue:
-    pp: dict[str, list[tuple[float, float]]] = {}
-    one: dict[str, list[tuple[float, float]]] = {}
-    total: dict[str, list[tuple[float, float]]] = {}
+    pp: dict[charts.Name, list[tuple[float, float]]] = {}
+    one: dict[charts.Name, list[tuple[float, float]]] = {}
+    total: dict[charts.Name, list[tuple[float, float]]] = {}
     for speed in speeds:
         if speed.measure == "pp" and speed.pp_tokens_per_s is not None:
             pp.setdefault(speed.slot, []).append((speed.input_tokens, speed.pp_tokens_per_s))
@@ -89,12 +91,11 @@ def _plot(speeds: list[Speed]) -> dg.MarkdownMetadataValue:
             total.setdefault(speed.slot, []).append((speed.at_once, speed.total_tokens_per_s))
         if speed.measure == "tg" and speed.tg_tokens_per_s is not None:
             one.setdefault(speed.slot, []).append((speed.at_once, speed.tg_tokens_per_s))
-    return plots.lines(
-        {
-            ("Prompt processing", "prompt tokens", "tokens/s"): pp,
-            ("Generation, one request", "requests at once", "tokens/s"): one,
-            ("Generation, all requests", "requests at once", "tokens/s"): total,
-        }
+    at_once, per_s = charts.Scale("requests at once"), charts.Scale("tokens/s")
+    return plots(
+        charts.lines("Prompt processing", charts.Scale("prompt tokens"), per_s, pp),
+        charts.lines("Generation, one request", at_once, per_s, one),
+        charts.lines("Generation, all requests", at_once, per_s, total),
     )
 
 

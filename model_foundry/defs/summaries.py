@@ -25,6 +25,8 @@ from model_foundry.store.summaries import SummaryDay, later_days, summarize_day
 from model_foundry.store.summary_sql import Summary, code_version, input_tables
 
 CHECK: Final = "every_row_counted"
+# Of a day's rows, as many as the UI's pane has room for.
+_COLUMNS: Final = 7
 
 
 class Counted(NamedTuple):
@@ -112,7 +114,7 @@ def summary_asset(
                 described = described or _described(done, summary, upstream, context.log)
                 shown = _figures(done, settings)
                 if len(context.partition_keys) <= settings.plotted_days:
-                    shown |= _plot(done)
+                    shown |= _plot(done, settings)
                 context.add_asset_metadata(described | shown, asset_key=name, partition_key=key)
                 if counted:
                     counts[key] = _counts(done, counted)
@@ -136,7 +138,9 @@ def _tell_of_later(
     if key not in context.partition_keys:
         context.log_event(
             dg.AssetMaterialization(
-                later.name, partition=key, metadata=_figures(later, settings) | _plot(later)
+                later.name,
+                partition=key,
+                metadata=_figures(later, settings) | _plot(later, settings),
             )
         )
 
@@ -155,12 +159,12 @@ def _figures(done: SummaryDay, settings: Settings) -> dict[str, Any]:
         "input_rows": sum(source.rows for source in done.inputs),
         "refreshed": [source.table for source in done.inputs if source.refreshed],
         "rows_computed": done.rows_computed,
-        "rows": metadata.table(shown, columns),
+        "rows": metadata.preview(shown, columns, settings.zone, most=_COLUMNS),
     }
 
 
-def _plot(done: SummaryDay) -> dict[str, Any]:
-    plot = summary_plot(done.name, _rows(done.table))
+def _plot(done: SummaryDay, settings: Settings) -> dict[str, Any]:
+    plot = summary_plot(done.name, _rows(done.table), done.day, settings.zone)
     return {"plot": plot} if plot else {}
 
 

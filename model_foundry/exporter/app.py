@@ -18,10 +18,13 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from model_foundry.exporter.board import Board, Event
-from model_foundry.exporter.source import Source, Sources
+from model_foundry.exporter.source import Source, Sources, Troubled
+from model_foundry.looks.colours import colour
+from model_foundry.looks.style import STYLE, filled
 from model_foundry.settings import Settings
 
 BODY_MAX_BYTES: Final = 4 * 1024 * 1024
+TROUBLES: Final = 20
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -33,7 +36,11 @@ class Exporter:
         self._sources = Sources(sources, settings)
         self._registry = CollectorRegistry(auto_describe=False)
         self._board = Board(settings.exporter_events)
-        self._page = (Path(__file__).parent / "live.html").read_text(encoding="utf-8")
+        self._troubled = [source for source in sources if isinstance(source, Troubled)]
+        self._page = filled(
+            (Path(__file__).parent / "live.html").read_text(encoding="utf-8"),
+            {"style": STYLE, "zone": settings.timezone or ""},
+        )
 
     def app(self) -> Starlette:
         """The application. On loopback it answers only to loopback's names (DNS rebinding)."""
@@ -90,14 +97,20 @@ class Exporter:
         figures = {
             metric.name: metric for metric in self._sources.collect() if metric.type == "gauge"
         }
+        slots, events = self._slots(figures), self._board.last()
+        named = {slot["slot"] for slot in slots} | {event.slot for event in events if event.slot}
         return {
-            "slots": self._slots(figures),
+            "troubles": [
+                trouble._asdict() for source in self._troubled for trouble in source.troubles()
+            ][:TROUBLES],
+            "colours": {slot: colour(slot) for slot in named},
+            "slots": slots,
             "figures": {
                 name: _total(figures.get(name), worst=name in _WORST) for name in (*_SUMS, *_WORST)
             },
             "daemons": _by(figures.get(_HEARTBEAT), "daemon"),
             "sessions": self._board.sessions(),
-            "events": self._board.last(),
+            "events": events,
         }
 
     def _slots(self, figures: dict[str, Metric]) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -38,6 +39,24 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Give back what is held."""
+        ...
+
+
+class Trouble(NamedTuple):
+    """Something that has failed, when, why, and the page that shows it."""
+
+    since: datetime
+    title: str
+    reason: str
+    url: str
+
+
+@runtime_checkable
+class Troubled(Protocol):
+    """A source that knows of troubles too."""
+
+    def troubles(self) -> Sequence[Trouble]:
+        """Those that stand, newest first, as its last look found them."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""A day in words, tables and plots: the questions of sql/duckdb/report, as Markdown or as a page.
+"""A day in figures, pictures and tables: the questions of sql/duckdb/report, as Markdown or a page.
 
-Belongs here: asking foundry.duckdb, drawing, writing. Does not: figures (the SQL files compute
-them), Dagster.
+Belongs here: asking foundry.duckdb, what stands where, writing. Does not: figures (the SQL files
+compute them), how they look (`looks`), Dagster.
 """
 
 from model_foundry.report.day import Report, day_report

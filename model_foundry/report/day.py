@@ -1,130 +1,110 @@
-"""The report of one day."""
+"""The report of one day: its questions, and which of them are pictures."""
 
-import html
-import re
-from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
-import duckdb
-
 from model_foundry.errors import FoundryError
-from model_foundry.report.charts import hours
+from model_foundry.looks import charts, units
+from model_foundry.report import markdown, page
+from model_foundry.report.parts import Cell, Parts, Table, Total
 from model_foundry.settings import Settings
-from model_foundry.store.query import Answer, answer, open_foundry
-from model_foundry.store.sql import load_sql, sql_description, sql_names
+from model_foundry.store.query import Answer, answer, open_foundry, views
+from model_foundry.store.sql import load_sql, sql_description
 
-SECTIONS: Final = sql_names("duckdb/report")
-_CELL_MAX_CHARS: Final = 120
-_STYLE: Final = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;font-size:13px}th,td{padding:3px 10px;text-align:left;"
-    "border-bottom:1px solid #ddd;overflow-wrap:anywhere}img{max-width:100%}"
-)
-
-
-class Section(NamedTuple):
-    """A heading, its pictures (title → data URI), and its rows as text."""
-
-    title: str
-    pictures: dict[str, str]
-    columns: list[str]
-    rows: list[list[str]]
+PICTURES: Final = ("events", "tokens")
+TABLES: Final = ("slots", "tools", "recipes", "sessions", "agreement")
 
 
 class Report(NamedTuple):
-    """A day's sections."""
+    """A day."""
 
-    day: date
-    sections: list[Section]
+    parts: Parts
 
     def markdown(self) -> str:
-        """The report as Markdown, its pictures as data URIs."""
-        return "\n\n".join(self._markdown()) + "\n"
-
-    def _markdown(self) -> Iterator[str]:
-        yield f"# {self.day}"
-        for title, pictures, columns, rows in self.sections:
-            yield f"## {title}"
-            for name, uri in pictures.items():
-                yield f"![{name}]({uri})"
-            if not rows:
-                yield "Nothing."
-                continue
-            lines = [columns, ["---"] * len(columns), *([_escaped(c) for c in row] for row in rows)]
-            yield "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        """As Markdown, its pictures as data URIs."""
+        return markdown.write(self.parts)
 
     def page(self) -> str:
-        """The report as one HTML file, without scripts and without network."""
-        return (
-            '<!doctype html><html lang="en"><meta charset="utf-8"><meta '
-            'http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-            f"style-src 'unsafe-inline'\"><title>{self.day}</title><style>{_STYLE}</style>"
-            f"<h1>{self.day}</h1>{''.join(map(_page_section, self.sections))}</html>\n"
-        )
+        """As one HTML file, without scripts and without network."""
+        return page.write(self.parts)
 
 
 def day_report(settings: Settings, day: date) -> Report:
-    """The report of a day, from the lake alone.
+    """The report of a UTC day, from the lake alone.
 
     Raises:
-        FoundryError: the lake has no event of the day, or lacks what a section reads.
+        FoundryError: the lake has no event of the day, or lacks what a part reads.
     """
     with open_foundry(settings) as connection:
-        sections = [_section(settings, connection, name, day) for name in SECTIONS]
-    if not sections[0].rows:
-        raise FoundryError(
-            f"the lake has no event of {day}: materialize its summaries first "
-            "(`model-foundry query --name busy-hours` shows what there is)"
+
+        def ask(name: str, day: date = day) -> Answer:
+            return answer(settings, connection, load_sql(f"duckdb/report/{name}"), {"day": day})
+
+        totals = _totals(ask("totals"), ask("totals", day - timedelta(days=1)))
+        if not totals:
+            raise FoundryError(
+                f"the lake has no event of {day}: materialize its summaries first "
+                "(`model-foundry query --name busy-hours` shows what there is)"
+            )
+        # The lake has no such table before one of its days was summarized.
+        failed = ["failed", *(["quarantined"] if "event_quarantine" in views(connection) else [])]
+        had_a_day_before = any(total.before is not None for total in totals)
+        return Report(
+            Parts(
+                day,
+                settings.zone,
+                totals,
+                changed=_table(ask("changed"), "changed", settings.zone)
+                if had_a_day_before
+                else None,
+                failed=[_table(ask(name), name, settings.zone) for name in failed],
+                pictures=[
+                    picture
+                    for name in PICTURES
+                    for picture in _pictures(ask(name), day, settings.zone)
+                ],
+                tables=[_table(ask(name), name, settings.zone) for name in TABLES],
+            )
         )
-    return Report(day, sections)
 
 
-def _section(
-    settings: Settings, connection: duckdb.DuckDBPyConnection, name: str, day: date
-) -> Section:
-    found = answer(settings, connection, load_sql(f"duckdb/report/{name}"), {"day": day})
-    title = sql_description(f"duckdb/report/{name}")
-    names = [column for column, _ in found.columns]
-    pictures = {}
-    if names[:2] == ["hour_utc", "name"]:
-        for number, unit in enumerate(names[2:], start=2):
-            label = unit.replace("_", " ")
-            pictures[f"{label} by hour"] = hours(f"{label} by hour", label, _by_hour(found, number))
-    return Section(title, pictures, names, [[_text(value) for value in row] for row in found.rows])
+def _totals(today: Answer, before: Answer) -> list[Total]:
+    """Nothing for a day without events."""
+    [figures], [figures_before] = today.as_dicts(), before.as_dicts()
+    if not figures["events"]:
+        return []
+    known = bool(figures_before["events"])
+    return [
+        Total(units.heading(name), value, figures_before[name] if known else None)
+        for name, value in figures.items()
+    ]
 
 
-def _by_hour(found: Answer, number: int) -> dict[str, dict[int, float]]:
-    named: dict[str, dict[int, float]] = {}
-    for row in found.rows:
-        named.setdefault(str(row[1]), {})[int(row[0])] = float(row[number] or 0)
-    return named
+def _pictures(found: Answer, day: date, zone: tzinfo | None) -> list[charts.Chart]:
+    """One for each figure: columns are hour, name, figures."""
+    made = []
+    for number, (column, _) in enumerate(found.columns[2:], start=2):
+        named: dict[str, dict[int, float]] = {}
+        for row in found.rows:
+            named.setdefault(str(row[1]), {})[int(row[0])] = float(row[number] or 0)
+        shown = charts.largest(named, lambda hours: sum(hours.values()))
+        words = units.heading(column)
+        title = f"{words[:1].upper()}{words[1:]} by hour"
+        made.append(charts.by_hour(title, charts.Scale(words), shown, day, zone))
+    return made
 
 
-def _text(value: Any) -> str:
-    if value is None or value == []:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:,.2f}".rstrip("0").rstrip(".")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    text = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
-    return text if len(text) <= _CELL_MAX_CHARS else f"{text[: _CELL_MAX_CHARS - 1]}…"
+def _table(found: Answer, name: str, zone: tzinfo | None) -> Table:
+    title, _, note = sql_description(f"duckdb/report/{name}").partition("\n\n")
+    columns = [column for column, _ in found.columns]
+    rows = [
+        [_cell(column, value, zone) for column, value in zip(columns, row, strict=True)]
+        for row in found.rows
+    ]
+    return Table(title, note, [units.heading(column) for column in columns], rows)
 
 
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]|#!~$&<>])", r"\\\1", text)
-
-
-def _page_section(section: Section) -> str:
-    pictures = "".join(
-        f'<p><img alt="{html.escape(name)}" src="{uri}"></p>'
-        for name, uri in section.pictures.items()
-    )
-    head = "".join(f"<th>{html.escape(name)}" for name in section.columns)
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}' for cell in row)}" for row in section.rows
-    )
-    table = f"<table><tr>{head}{rows}</table>" if section.rows else "<p>Nothing.</p>"
-    return f"<h2>{html.escape(section.title)}</h2>{pictures}{table}"
+def _cell(column: str, value: Any, zone: tzinfo | None) -> Cell:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    slots = value if isinstance(value, str) and column == "slot" else None
+    return Cell(units.shown(column, value, zone), is_number=is_number, slot=slots)

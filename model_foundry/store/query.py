@@ -98,7 +98,7 @@ def answer(
             "(MODEL_FOUNDRY_DUCKDB_MEMORY_LIMIT): ask for less, or raise the limit"
         ) from None
     except duckdb.CatalogException as error:
-        raise FoundryError(f"{_first(error)} There are: {', '.join(_views(connection))}.") from None
+        raise FoundryError(f"{_first(error)} There are: {', '.join(views(connection))}.") from None
     except duckdb.Error as error:
         raise FoundryError(_first(error)) from None
     except RuntimeError as error:  # a text that is no UTF-8, or a query stopped within a fetch
@@ -140,7 +140,8 @@ def _stopped_after(seconds: float, connection: duckdb.DuckDBPyConnection) -> Ite
         timer.cancel()
 
 
-def _views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What can be asked: tables, summaries, rollups."""
     found = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     return sorted(str(name) for (name,) in found)
 

@@ -1,9 +1,11 @@
 """`query` and its named questions over a real lake; and what a statement cannot do."""
 
+import base64
 import csv
 import io
 import json
-from datetime import date
+import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from model_foundry.settings import Settings
 from model_foundry.store.query import QUESTIONS, ask
 from model_foundry_tests.integration.test_summaries import land
 from model_foundry_tests.integration.test_trace import summarize, summarized
+from model_foundry_tests.line import NOON, event
 from model_foundry_tests.sessions import made_session
 
 DAY = "2026-11-20"
@@ -102,9 +105,17 @@ def test_questions_and_limits(
     assert "MODEL_FOUNDRY_DUCKDB_MEMORY_LIMIT" in done.stderr
 
 
-def test_a_report_of_the_day(summarized: Settings, tmp_path: Path) -> None:
-    land(summarized, *made_session("<script>alert(1)</script>|x"))
-    summarize(summarized, DAY)
+def test_a_report_of_the_day(
+    summarized: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_FOUNDRY_TIMEZONE", "Asia/Tokyo")
+    land(
+        summarized,
+        *made_session("<script>alert(1)</script>|x"),
+        *made_session("before", at=NOON - timedelta(days=1)),
+        *(event(event_id=f"more-{n}") for n in range(9)),
+    )
+    summarize(summarized, "2026-11-19", DAY)
     html, markdown = tmp_path / "day.html", tmp_path / "day.md"
     for file in (html, markdown):
         done = CliRunner().invoke(app, ["report", "--day", DAY, "--out", str(file)])
@@ -115,7 +126,24 @@ def test_a_report_of_the_day(summarized: Settings, tmp_path: Path) -> None:
     for name in ("kindergarten", "naughty", "read_note", "Sessions"):
         assert name in page
         assert name.replace("_", r"\_") in text
+    # Figures first, then what changed and what failed, then pictures, then tables.
+    parts = ("21</dd>", "What changed", "What failed", "<img ", ">Slots<")
+    assert sorted(parts, key=page.index) == [*parts]
+    assert '<dt>events</dt><dd class="large">21</dd><dd class="small">+75 % on 12</dd>' in page
+    name, number = '<td class="name">', '<td class="number">'
+    assert f"{name}calls of the tool{name}search{number}9{number}0{name}new" in page
+    assert f"{name}tool call{name}read_note{number}1{number}1{number}100 %" in page
+    assert "Friday, 2026-11-20 09:00 to 2026-11-21 09:00 JST" in page
+    assert "time, from 2026-11-20 09:00 JST" in _pictures(page)[0]
+    first = CliRunner().invoke(app, ["report", "--day", "2026-11-19"]).stdout
+    assert "What changed" not in first
+    assert "| events | 12 | – |" in first
     shown = CliRunner().invoke(app, ["report", "--day", DAY])
     assert shown.stdout.startswith(f"# {DAY}")
     done = CliRunner().invoke(app, ["report", "--day", str(date(2020, 1, 1))])
     assert (done.exit_code, "no event" in done.stderr) == (1, True)
+
+
+def _pictures(page: str) -> list[str]:
+    found = re.findall(r"data:image/svg\+xml;base64,([^\")]+)", page)
+    return [base64.b64decode(one).decode() for one in found]

@@ -47,6 +47,8 @@ VALUES = [
     ("INFERENCE_MAX_ATTEMPTS", "100", "must be less than or equal to 20"),
     ("EXPORTER_PORT", "planted", "must be a valid integer"),
     ("FIRST_DAY", "2026-13-01", "must be a valid date"),
+    ("TIMEZONE", "Europe/Planted", "there is no such time zone; one is Europe/Berlin"),
+    ("TIMEZONE", "../planted", "there is no such time zone"),
     ("EXECUTOR", "planted", "must be 'in_process' or 'multiprocess'"),
     ("DUCKDB_MEMORY_LIMIT", "planted", "must match pattern"),
     ("DUCKDB_THREADS", "0", "must be greater than or equal to 1"),

@@ -12,6 +12,9 @@ from typing import Final
 
 import msgspec
 
+from model_foundry.looks.colours import colour
+from model_foundry.looks.fonts import face
+from model_foundry.looks.style import STYLE, filled
 from model_foundry.sessions.graph import Session
 
 _HERE: Final = Path(__file__).parent
@@ -19,17 +22,26 @@ _HERE: Final = Path(__file__).parent
 _ESCAPES: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
-def page(session: Session) -> str:
-    """The page of a session."""
+def page(session: Session, zone: str | None = None) -> str:
+    """The page of a session. `zone`: whose times it shows, by IANA's name; None: the reader's."""
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    parts = {
-        "title": html.escape(f"Session {session.correlation_id}"),
-        "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
-        "style": (_HERE / "page.css").read_text(encoding="utf-8"),
-        "data": msgspec.json.encode(session).decode().translate(_ESCAPES),
-        "script": script,
+    chats = [*session.chats, *(chat for node in session.nodes for chat in node.chats)]
+    slots = {slot for slot in (*(n.slot for n in session.nodes), *(c.slot for c in chats)) if slot}
+    told = {
+        "session": session,
+        "colours": {slot: colour(slot) for slot in slots | set(session.summary["slots"] or ())},
+        "zone": zone,
     }
-    pieces = (_HERE / "page.html").read_text(encoding="utf-8").split("%%")
-    # Between the marks stand the names: each is filled once, and what is filled in never again.
-    return "".join(parts[piece] if n % 2 else piece for n, piece in enumerate(pieces))
+    names = "".join([session.correlation_id, *(node.name for node in session.nodes)])
+    return filled(
+        (_HERE / "page.html").read_text(encoding="utf-8"),
+        {
+            "title": html.escape(f"Session {session.correlation_id}"),
+            "policy": "default-src 'none'; style-src 'unsafe-inline'; font-src data:; "
+            f"script-src 'sha256-{digest}'",
+            "style": f"{face(names)}\n{STYLE}",
+            "data": msgspec.json.encode(told).decode().translate(_ESCAPES),
+            "script": script,
+        },
+    )

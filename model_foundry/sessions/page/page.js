@@ -2,21 +2,30 @@
 // The session's graph and timeline on one canvas. Texts reach the page by textContent and fillText.
 (() => {
   const began = performance.now();
-  const session = JSON.parse(document.getElementById("session").textContent);
+  const { session, colours, zone } = JSON.parse(document.getElementById("session").textContent);
   const $ = (id) => document.getElementById(id);
   const canvas = $("canvas");
   const pen = canvas.getContext("2d");
   const COLOURS = {
-    orchestrator: "#2563eb", worker: "#16a34a", translator: "#9333ea", tool: "#ca8a04",
-    message: "#64748b", note: "#0891b2", other: "#94a3b8",
+    orchestrator: "#3b5bb5", worker: "#2f7d53", translator: "#7d4bb0", tool: "#8a6a12",
+    message: "#5b6779", note: "#1a7f92", other: "#6b7688",
   };
   const HOT = "#ea580c", BAD = "#dc2626";
+  const FONT = getComputedStyle(document.body).fontFamily;
+  const STRIPE = 6;
   const ROW = 24, WIDTH = 190, STEP = 260, MARGIN = 60;
 
   const millis = (text) => Date.parse(text);
   const colour = (node) => COLOURS[node.node_type] || COLOURS.other;
   const seconds = (value) => value === null || value === undefined ? "–" :
+    value >= 7200 ? `${(value / 3600).toFixed(1)} h` : value >= 600 ? `${(value / 60).toFixed(1)} min` :
     value >= 100 ? `${value.toFixed(0)} s` : value >= 1 ? `${value.toFixed(2)} s` : `${(value * 1000).toFixed(0)} ms`;
+  // In the owner's zone; a browser that does not know it shows its own.
+  const clock = (() => {
+    const form = { dateStyle: "short", timeStyle: "medium" };
+    try { return new Intl.DateTimeFormat("sv", { ...form, timeZone: zone || undefined }); } catch { return new Intl.DateTimeFormat("sv", form); }
+  })();
+  const time = (text) => `${clock.format(millis(text))}${text.match(/\.\d{1,3}/)?.[0] ?? ""}`;
   const number = (value) => value === null || value === undefined ? "–" : Number(value).toLocaleString("en");
 
   function element(tag, text, name) {
@@ -26,10 +35,19 @@
     return made;
   }
 
+  const dot = (colour) => {
+    const made = element("i", "", "dot");
+    made.style.background = colour;
+    return made;
+  };
+  const slotOf = (slot) => slot ? [dot(colours[slot]), slot] : ["–"];
+
   function pairs(list, entries) {
     list.replaceChildren(...entries.map(([term, value]) => {
       const box = element("div");
-      box.append(element("dt", term), element("dd", value));
+      const told = element("dd");
+      told.append(...[value].flat());
+      box.append(element("dt", term), told);
       return box;
     }));
   }
@@ -98,10 +116,11 @@
   const graph = { kind: "graph", scaleX: 1, scaleY: 1, x: 0, y: 0, fitted: false };
   const timeline = { kind: "timeline", scaleX: 1, scaleY: 1, x: 0, y: 0, fitted: false };
   let view = graph, chosen = null, wanted = "", scheduled = false;
-  const LABELS = 230;
+  let LABELS = 230;
 
   function fit() {
     const width = canvas.clientWidth, height = canvas.clientHeight;
+    LABELS = Math.min(230, Math.round(width * 0.4));
     if (view.kind === "graph") {
       const scale = Math.min(1.4, (width - 2 * MARGIN) / right, (height - 2 * MARGIN) / Math.max(ROW, leaves * ROW));
       view.scaleX = view.scaleY = Math.max(scale, 0.01);
@@ -160,7 +179,7 @@
     pen.setLineDash([]);
     pen.globalAlpha = 1;
     pen.textBaseline = "middle";
-    pen.font = `${Math.max(7, 12 * scale)}px system-ui, sans-serif`;
+    pen.font = `${Math.max(7, 12 * scale)}px ${FONT}`;
     for (const node of nodes) {
       const [nx, ny] = place(node);
       if (ny < -boxHeight || ny > height + boxHeight || nx < -boxWidth || nx > width) continue;
@@ -168,6 +187,10 @@
       pen.globalAlpha = wanted && !matches(node) ? 0.2 : 1;
       pen.fillStyle = colour(node);
       pen.fillRect(nx, ny - boxHeight / 2, Math.max(boxWidth, 2), Math.max(boxHeight, 1));
+      if (node.slot) {
+        pen.fillStyle = colours[node.slot];
+        pen.fillRect(nx, ny - boxHeight / 2, Math.max(STRIPE * scale, 1.5), Math.max(boxHeight, 1));
+      }
       if (hot || node.failed || node === chosen) {
         pen.lineWidth = node === chosen ? 3 : 2;
         pen.strokeStyle = node === chosen ? ink : node.failed ? BAD : HOT;
@@ -175,7 +198,7 @@
       }
       if (scale > 0.45) {
         pen.fillStyle = "#fff";
-        label(`${node.name}  ${seconds((node.end - node.start) / 1000)}`, nx + 6 * scale, ny, boxWidth - 12 * scale);
+        label(`${node.name}  ${seconds((node.end - node.start) / 1000)}`, nx + (STRIPE + 5) * scale, ny, boxWidth - (STRIPE + 9) * scale);
       }
     }
     pen.globalAlpha = 1;
@@ -184,7 +207,7 @@
   function paintTimeline(width, height, ink) {
     const { scaleX, x, y } = view;
     pen.textBaseline = "middle";
-    pen.font = "12px system-ui, sans-serif";
+    pen.font = `12px ${FONT}`;
     paintTicks(width, height, ink);
     for (const node of rows) {
       const top = node.row * ROW + y;
@@ -199,7 +222,10 @@
       for (const [from, to] of stays.get(node.node_id) || []) {
         pen.fillRect((from - first) * scaleX + x, top + ROW - 6, Math.max((to - from) * scaleX, 1), 4);
       }
-      pen.fillStyle = ink;
+      if (node.slot) {
+        pen.fillStyle = colours[node.slot];
+        pen.fillRect(left, top + 4, Math.min(STRIPE, length), ROW - 8);
+      }
       for (const chat of node.chats) {
         const from = (millis(chat.started_at) - first) * scaleX + x;
         const to = (millis(chat.ended_at) - first) * scaleX + x;
@@ -230,9 +256,19 @@
       pen.globalAlpha = 0.12;
       pen.fillRect(at, 0, 1, height);
       pen.globalAlpha = 0.7;
-      pen.fillText(every < 1 ? `${Math.round(i * every * 1000)} ms` : `${i * every} s`, at + 4, 10);
+      pen.fillText(after(i * every), at + 4, 10);
     }
     pen.globalAlpha = 1;
+  }
+
+  // Since the first node began, in the unit of the ticks.
+  function after(value_s) {
+    if (value_s === 0) return "0";
+    const every = Math.abs(value_s);
+    if (every < 1) return `${Math.round(value_s * 1000)} ms`;
+    if (every < 120) return `${Number(value_s.toFixed(3))} s`;
+    if (every < 7200) return `${Number((value_s / 60).toFixed(1))} min`;
+    return `${Number((value_s / 3600).toFixed(1))} h`;
   }
 
   function label(text, x, y, room) {
@@ -259,9 +295,9 @@
     const detail = $("detail");
     const list = element("dl");
     pairs(list, [
-      ["node", node.node_id], ["type", node.node_type || "–"], ["slot", node.slot || "–"],
+      ["node", node.node_id], ["type", node.node_type || "–"], ["slot", slotOf(node.slot)],
       ["model", node.model || "–"], ["status", node.status || "–"],
-      ["from", node.started_at], ["to", node.ended_at],
+      ["from", time(node.started_at)], ["to", time(node.ended_at)],
       ["took", seconds((node.end - node.start) / 1000)], ["critical", seconds(node.critical_s)],
     ]);
     detail.replaceChildren(element("h2", node.name), list,
@@ -276,7 +312,7 @@
   function chatParts(chat) {
     const list = element("dl");
     pairs(list, [
-      ["slot", chat.slot || "–"], ["tokens", `${number(chat.input_tokens)} in, ${number(chat.output_tokens)} out`],
+      ["slot", slotOf(chat.slot)], ["tokens", `${number(chat.input_tokens)} in, ${number(chat.output_tokens)} out`],
       ["took", chat.total_ms === null ? "–" : seconds(chat.total_ms / 1000)], ["ended", chat.finish_reason || "–"],
     ]);
     return [element("h3", `Chat${chat.role ? `, ${chat.role}` : ""}`), list,
@@ -294,10 +330,11 @@
 
   function table(head, body, note) {
     const made = element("table"), top = element("tr");
-    top.append(...head.map((name) => element("th", name)));
+    const figures = head.map((_, n) => body.some((cells) => typeof cells[n] === "number"));
+    top.append(...head.map((name, n) => element("th", name, figures[n] ? "number" : "")));
     made.append(top, ...body.map((cells) => {
       const row = element("tr");
-      row.append(...cells.map((cell) => element("td", cell === null || cell === undefined ? "–" : cell, typeof cell === "number" ? "number" : "")));
+      row.append(...cells.map((cell) => element("td", cell === null || cell === undefined ? "–" : typeof cell === "number" ? number(cell) : cell, typeof cell === "number" ? "number" : "")));
       return row;
     }));
     $("table").replaceChildren(element("p", note), made);
@@ -384,7 +421,7 @@
     ["events", number(facts.events)], ["nodes", number(facts.nodes)], ["edges", number(facts.edges)],
     ["chats", number(facts.chats)], ["tool calls", `${number(facts.tool_calls)} (${number(facts.tool_errors)} failed)`],
     ["tokens", `${number(facts.input_tokens)} in, ${number(facts.output_tokens)} out`],
-    ["slots", listed(facts.slots)],
+    ["slots", facts.slots && facts.slots.length ? facts.slots.flatMap((slot) => [" ", ...slotOf(slot)]) : "–"],
     ["chats at once", facts.max_parallel_chats === null ? "–" : `${facts.max_parallel_chats} (mean ${facts.mean_parallel_chats.toFixed(2)})`],
     ["jobs", number(facts.jobs)],
   ]);
@@ -393,6 +430,10 @@
     const box = element("span"), swatch = element("i");
     swatch.style.background = value;
     box.append(swatch, name);
+    return box;
+  }), ...[...new Set(nodes.map((node) => node.slot).filter(Boolean))].sort().map((slot) => {
+    const box = element("span");
+    box.append(...slotOf(slot));
     return box;
   }));
   const loose = [...session.chats.flatMap(chatParts), ...session.tool_calls.flatMap(callParts), ...session.searches.flatMap(searchParts)];
