@@ -13,10 +13,12 @@ import re
 from collections.abc import Mapping, Set
 from datetime import date, tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -38,9 +40,24 @@ from pydantic_settings import (
 from model_foundry.errors import FoundryError
 
 PREFIX = "MODEL_FOUNDRY_"
-# What a fleet file may name besides: `{env: MODEL_FOUNDRY_SLOT_NAUGHTY_URL}`.
+# What JSON, SQL and floats hold to the digit.
+_LARGEST: Final = 2**53
+_YEAR_S: Final = 366 * 86_400
+_CENTURY_DAYS: Final = 36_525
 
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+def _absolute(path: Path) -> Path:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise ValueError("must be a path of this machine, and no URL")
+    if "\0" in str(path):
+        raise ValueError("must be a path: it holds a null character")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("must be a path: there is no user of the name after its ~") from None
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 
 
@@ -67,6 +84,30 @@ def _zones() -> Set[str]:
     return available_timezones()
 
 
+def _web_address(url: str) -> str:
+    """Never with its text: a webhook's is a secret."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not url.isprintable() or " " in url:
+        raise ValueError("must be a URL of the form https://host/…")
+    return url
+
+
+def _without_user(url: str) -> str:
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must hold no user and no password: it is shown to whoever is told")
+    return url
+
+
+def _is_web_address(url: SecretStr) -> SecretStr:
+    _web_address(url.get_secret_value())
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 AlertFormat = Literal["slack", "discord", "ntfy", "json"]
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
 
@@ -97,7 +138,11 @@ class Settings(BaseSettings):
     """Settings, each from `MODEL_FOUNDRY_<NAME>`; see the field descriptions for units."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", validate_default=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        validate_default=True,
+        allow_inf_nan=False,
     )
 
     env_file: AbsolutePath = Field(
@@ -165,13 +210,13 @@ class Settings(BaseSettings):
     telemetry_url: str | None = Field(
         None, repr=False, description="Where live telemetry is posted."
     )
-    alert_url: SecretStr | None = Field(
+    alert_url: Annotated[SecretStr, AfterValidator(_is_web_address)] | None = Field(
         None, description="A webhook that is told of failed runs and checks; unset: nobody is."
     )
     alert_format: AlertFormat | None = Field(
         None, description="What the webhook reads; unset: known by its host, else plain JSON."
     )
-    ui_url: str = Field(
+    ui_url: Annotated[WebAddress, AfterValidator(_without_user)] = Field(
         "http://127.0.0.1:3000", description="Of Dagster's UI, as alerts are to link to it."
     )
     timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
@@ -239,10 +284,10 @@ class Settings(BaseSettings):
     intake_batch_messages: int = Field(8_000, ge=1, le=50_000)
     intake_batch_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024)
     intake_max_messages: int = Field(1_000_000, ge=1, description="Per drain.")
-    intake_max_s: float = Field(300.0, gt=0, description="Per drain, seconds.")
+    intake_max_s: float = Field(300.0, gt=0, le=_YEAR_S, description="Per drain, seconds.")
     intake_idle_s: float = Field(0.5, gt=0, le=60, description="Wait that means: queue is empty.")
     intake_retry_s: float = Field(
-        60.0, gt=0, description="How long a drain waits for a server that went away."
+        60.0, gt=0, le=_YEAR_S, description="How long a drain waits for a server that went away."
     )
     intake_ack_wait_s: float = Field(
         120.0,
@@ -256,12 +301,14 @@ class Settings(BaseSettings):
     retention_days: int | None = Field(
         None,
         ge=1,
+        le=_CENTURY_DAYS,
         description="PostgreSQL drops days that ended longer ago, once the lake has them; unset: "
         "it keeps them.",
     )
     keys_days: int | None = Field(
         None,
         ge=1,
+        le=_CENTURY_DAYS,
         description="The keys of dropped days that ended longer ago are given up too: a message "
         "with such an event_id that comes again lands again, so keep them for longer than the "
         "stream keeps messages. Not less than retention_days; unset: for ever.",
@@ -274,7 +321,7 @@ class Settings(BaseSettings):
         (), description='Of every asset: \'["team:data", "me@example.org"]\'.'
     )
 
-    slot_benchmark_prompt_tokens: tuple[int, ...] = Field(
+    slot_benchmark_prompt_tokens: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (128, 512, 2048), description="Lengths of the prompts that a slot is measured with."
     )
     slot_benchmark_answer_tokens: int = Field(64, ge=2, le=4096)
@@ -287,11 +334,15 @@ class Settings(BaseSettings):
     inference_idle_s: float = Field(
         120.0,
         gt=0,
+        le=_YEAR_S,
         description="Silence that ends an attempt, where a slot has no `idle_s`; before its first "
         "byte an answer has time for its prompt besides.",
     )
     inference_loading_s: float = Field(
-        900.0, ge=0, description="A slot that has been loading a model for so long is dead."
+        900.0,
+        ge=0,
+        le=_YEAR_S,
+        description="A slot that has been loading a model for so long is dead.",
     )
     inference_look_s: float = Field(
         6.0, gt=0, le=600, description="For a look at whether a slot is there."
@@ -309,17 +360,26 @@ class Settings(BaseSettings):
         300.0, gt=0, le=86_400, description="A longer Retry-After is cut to this."
     )
     inference_wait_s: float = Field(
-        600.0, ge=0, description="A job turned away (429, 503) for so long fails."
+        600.0,
+        ge=0,
+        le=_YEAR_S,
+        description="A job turned away (429, 503) for so long fails.",
     )
     inference_deadline_s: float | None = Field(
-        None, gt=0, description="A job without an answer so long after it was taken fails."
+        None,
+        gt=0,
+        le=_YEAR_S,
+        description="A job without an answer so long after it was taken fails.",
     )
     inference_lease_s: float = Field(
         0.2, gt=0, le=10, description="Between looks at a slot's places while runs share them."
     )
     inference_probe_s: float = Field(1.0, gt=0, le=60, description="Between looks at a dead slot.")
     inference_slot_dead_s: float = Field(
-        120.0, ge=0, description="When all slots of a role are dead for so long, its jobs fail."
+        120.0,
+        ge=0,
+        le=_YEAR_S,
+        description="When all slots of a role are dead for so long, its jobs fail.",
     )
     inference_prefix_affinity: bool = Field(
         True, description="Whether a job prefers the slot that read its prompt's beginning last."
@@ -372,6 +432,7 @@ class Settings(BaseSettings):
     )
     first_day: date | None = Field(
         None,
+        ge=date(2000, 1, 1),
         description="First daily partition; unset: the first day with events, from 2025 on.",
     )
     executor: Literal["in_process", "multiprocess"] = Field(
@@ -404,6 +465,14 @@ class Settings(BaseSettings):
     duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
     duckdb_threads: int = Field(2, ge=1, le=256)
 
+    @field_validator("*")
+    @classmethod
+    def _is_of_this_world(cls, value: Any) -> Any:
+        """Beyond it DuckDB, PostgreSQL and NATS each fail in a way of their own."""
+        if any(type(each) is int and each > _LARGEST for each in _each(value)):
+            raise ValueError(f"must be at most {_LARGEST:,}")
+        return value
+
     @field_validator("keys_days")
     @classmethod
     def _keys_outlive_days(cls, keys_days: int | None, info: ValidationInfo) -> int | None:
@@ -425,6 +494,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, the environment, `.env`, then `services.env` of a stack that runs."""
+        read_env(env_file())  # says what is wrong with it
         own = DotEnvSettingsSource(settings_cls, env_file=env_file())
         home = _home(own() | env_settings() | init_settings())
         sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings, own]
@@ -474,13 +544,41 @@ class Settings(BaseSettings):
 
 
 def env_file() -> Path:
-    """The file with settings beside the environment; MODEL_FOUNDRY_ENV_FILE names another."""
-    return Path(os.environ.get(f"{PREFIX}ENV_FILE") or Settings.model_fields["env_file"].default)
+    """The file with settings beside the environment; MODEL_FOUNDRY_ENV_FILE names another.
+
+    Raises:
+        FoundryError: it names one that is not there.
+    """
+    named = os.environ.get(f"{PREFIX}ENV_FILE")
+    if not named:
+        return Path(Settings.model_fields["env_file"].default)
+    try:
+        path = _absolute(Path(named))
+        there = path.exists()
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        raise FoundryError(f"{PREFIX}ENV_FILE names no file that is there")
+    return path
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """What such a file sets; nothing where there is none."""
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    """What such a file sets; nothing where there is none.
+
+    Raises:
+        FoundryError: it cannot be read; the text shows nothing of it but the line's number.
+    """
+    try:
+        if path.is_file():
+            with path.open(encoding="utf-8") as file:
+                wrong = [each.original.line for each in parse_stream(file) if each.error]
+            if wrong:
+                raise FoundryError(f"{path}:{wrong[0]}: this is no NAME=value")
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except OSError as error:
+        raise FoundryError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeError:
+        raise FoundryError(f"{path} is not UTF-8") from None
 
 
 def require_file(name: str, path: Path | None) -> Path | None:
@@ -502,6 +600,10 @@ def require_file(name: str, path: Path | None) -> Path | None:
     return path
 
 
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
 def _faults(error: ValidationError) -> list[str]:
     told = []
     for fault in error.errors(include_url=False, include_input=False):
@@ -509,10 +611,11 @@ def _faults(error: ValidationError) -> list[str]:
         where = f"{PREFIX}{field}".upper() + "".join(f", item {item}" for item in items)
         if fault["type"] == "value_error":
             said = fault["msg"].removeprefix("Value error, ")
-            told.append(said if said.startswith(PREFIX) else f"{where}: {said}")
         else:
             said = re.sub(r"^(Input|String|Value) should ", "must ", fault["msg"])
-            told.append(f"{where} {said}" if said.startswith("must ") else f"{where}: {said}")
+        if not said.startswith(PREFIX):
+            said = f"{where} {said}" if said.startswith("must ") else f"{where}: {said}"
+        told.append(said)
     return list(dict.fromkeys(told))
 
 
@@ -541,5 +644,8 @@ def services_env(home: Path) -> Path:
 
 
 def _home(values: Mapping[str, object]) -> Path:
-    raw = values.get("home", Settings.model_fields["home"].default)
-    return Path(str(raw)).expanduser().absolute()
+    home = Path(str(values.get("home", Settings.model_fields["home"].default)))
+    try:
+        return _absolute(home)
+    except ValueError:
+        return home  # the field itself is refused in a moment

@@ -4,6 +4,7 @@ Slack, Discord and ntfy are known by their hosts, or named in `MODEL_FOUNDRY_ALE
 else gets plain JSON. The URL is a secret: an error names its host alone.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ LISTED: Final = 10
 # Discord takes 2,000 characters; ntfy 4,096 bytes before it makes a file of them.
 _DISCORD_CHARS: Final = 2_000
 _NTFY_BYTES: Final = 4_000
+
+# Its client logs every URL that it asks.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def tell(

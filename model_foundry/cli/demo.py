@@ -6,7 +6,7 @@ import shutil
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -128,7 +128,8 @@ async def _make_stream(settings: Settings) -> None:
 
 def hold_sessions(settings: Settings, *, sessions: int, seed: int) -> TrafficReport:
     """familiar's sessions, its steps shown while it works."""
-    console.print(f"\n[bold]familiar[/] holds {sessions} sessions on the slots")
+    counted = "a session" if sessions == 1 else f"{sessions} sessions"
+    console.print(f"\n[bold]familiar[/] holds {counted} on the slots")
     with console.status("…") as status:
         report = run_interruptibly(
             run_sessions(
@@ -187,18 +188,16 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
         stages.add("flat table", name, _rows(by_name, name), day)
     for name in sorted(packaged_recipes().values()):
         shown = by_name[name].metadata
-        answered = f"{day}: {shown['asked']} asked, {shown['cached']} answered before, "
-        rejected = f"{shown['rejected']} rejected, {shown['failed']} failed"
         # An answer that is not fit to be used has landed, too.
         landed = shown["asked"] + shown["cached"] - shown["failed"]
-        stages.add("recipe", name, landed, answered + rejected)
+        stages.add("recipe", name, landed, f"{day}{_counted(shown)}")
     for name in SUMMARIES:
         stages.add("summary", name, _rows(by_name, name), day)
     console.print(f"  {len(by_name)} assets materialized")
     for one in run_job(instance, "answer_requests", partition=day):
         shown = one.metadata
-        detail = f"{day}: {shown['ok']} ok, {shown['rejected']} rejected, {shown['failed']} failed"
-        stages.add("request", one.asset, shown["dagster/partition_row_count"], detail)
+        rows = shown["dagster/partition_row_count"]
+        stages.add("request", one.asset, rows, f"{day}{_counted(shown)}")
 
 
 def _article(instance: dg.DagsterInstance, settings: Settings, stages: _Stages) -> None:
@@ -226,6 +225,13 @@ def _article(instance: dg.DagsterInstance, settings: Settings, stages: _Stages) 
     stages.add("article", path.name, stand["fit_segments"] if stand else 0, detail)
 
 
+def _counted(shown: Mapping[str, Any]) -> str:
+    """What became of jobs besides being asked and answered; nothing, if that is all."""
+    words = {"cached": "answered before", "rejected": "rejected", "failed": "failed"}
+    told = [f"{shown[key]} {word}" for key, word in words.items() if shown.get(key)]
+    return f": {', '.join(told)}" if told else ""
+
+
 def _rows(made: dict[str, Materialized], name: str) -> int:
     return int(made[name].metadata["dagster/partition_row_count"])
 
@@ -234,6 +240,7 @@ def _show(settings: Settings, stages: _Stages, days: list[str], correlation_id: 
     table = Table(
         "stage", "what", "rows", "", title="\nWhat the line carried", title_justify="left"
     )
+    table.columns[1].no_wrap = True
     table.columns[2].justify = "right"
     last = ""
     for stage, name, landed, detail in stages.rows:
@@ -267,7 +274,8 @@ def _speeds(settings: Settings, day: str) -> Table:
         "PP tok/s",
         "TG tok/s",
     ):
-        table.add_column(name, justify="left" if name in {"origin", "slot"} else "right")
+        is_name = name in {"origin", "slot"}
+        table.add_column(name, justify="left" if is_name else "right", no_wrap=name == "slot")
     with duckdb.connect(str(settings.home / "foundry.duckdb"), read_only=True) as connection:
         for row in connection.execute(_SPEEDS, [day]).fetchall():
             table.add_row(*(plain(_number(value)) for value in row))

@@ -27,7 +27,12 @@ from model_foundry.devstack.processes import (
     require_free_port,
     tail_of,
 )
-from model_foundry.devstack.stack import Signalled, Stack, until_signalled
+from model_foundry.devstack.stack import (
+    Signalled,
+    Stack,
+    require_own_folder,
+    until_signalled,
+)
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
 from model_foundry.interrupts import run_interruptibly
@@ -82,6 +87,7 @@ def run_dev(settings: Settings, port: int, parent: int | None = None) -> int:
 @contextlib.contextmanager
 def _only_one(home: Path) -> Iterator[HomeLock]:
     """No other `dev` in this home, and nothing of one that was killed."""
+    require_own_folder(home)
     lock = dev_lock(home)
     make_home(home)
     try:

@@ -35,6 +35,7 @@ def errors_shown(*, known_names: bool = True) -> Iterator[None]:
     ending = Ending(END_S)
     try:
         with ending.in_force(), _in_words():
+            _require_working_directory()
             if known_names:
                 require_known_names()
             yield
@@ -44,6 +45,14 @@ def errors_shown(*, known_names: bool = True) -> Iterator[None]:
         if isinstance(interrupted.__context__, FoundryError):
             _print(str(interrupted.__context__))  # how far it came
         leave(128 + (ending.number or signal.SIGINT))
+
+
+def _require_working_directory() -> None:
+    """Settings, `.env` and whatever a command is given may be relative to it."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise FoundryError("the working directory is gone: change into another one") from None
 
 
 @contextmanager

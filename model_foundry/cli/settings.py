@@ -29,8 +29,13 @@ from model_foundry.store.address import address_of
 
 Source = Literal["environment", ".env", "running stack", "default"]
 _UNSET: Final = "–"
-# Of any other URL the path may be what a webhook is kept secret by.
-_PATHS_SHOWN: Final = ("lake_url", "telemetry_url")
+_UNREADABLE: Final = "set, and cannot be read"
+# What stands there instead of a path may be the secret itself.
+_FILES: Final = frozenset(
+    f"{server}_{what}" for server in ("nats", "postgres") for what in ("creds", "ca", "cert", "key")
+)
+# Of any other URL the path may be what it is kept secret by.
+_PATHS_SHOWN: Final = {"lake_url": None, "telemetry_url": "/telemetry"}
 
 
 class Effective(NamedTuple):
@@ -99,6 +104,8 @@ def _shown(name: str, settings: Settings) -> str:
     value = getattr(settings, name)
     if isinstance(value, SecretStr):
         return _database(settings) if name == "postgres_url" else "set, and not shown"
+    if name in _FILES and value is not None and not os.path.isfile(value):
+        return "set, and names no file"
     if isinstance(value, tuple):
         value = ", ".join(map(str, value))
     if name == "nats_url" and value is not None:
@@ -112,19 +119,26 @@ def _database(settings: Settings) -> str:
     try:
         return address_of(settings).where
     except FoundryError:
-        return "set, and cannot be read"
+        return _UNREADABLE
 
 
 def _nats(settings: Settings) -> str:
     try:
         return ",".join(nats_address.address_of(settings).servers)
     except FoundryError:
-        return "set, and cannot be read"
+        return _UNREADABLE
 
 
 def _url(name: str, value: str) -> str:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+        sound = parts.port != 0
+    except ValueError:
+        sound = False
+    # A password that is not percent-encoded ends up in another part of a URL.
+    if not sound or "@" in value.replace(parts.netloc, "", 1):
+        return _UNREADABLE
     where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    if name in _PATHS_SHOWN:
+    if name in _PATHS_SHOWN and _PATHS_SHOWN[name] in {None, parts.path}:
         return where + parts.path
     return f"{where}{'/…' if parts.path.strip('/') else ''}"

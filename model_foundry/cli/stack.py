@@ -29,7 +29,7 @@ def show(service: str, state: str, detail: str) -> None:
     line = Text.assemble(
         "  ", (f"{state:10}", style), f" {service:14} ", plain(detail, style="dim")
     )
-    target.print(line, highlight=False)
+    target.print(line, highlight=False, soft_wrap=True)
 
 
 def show_left_over(processes: Sequence[psutil.Process]) -> None:

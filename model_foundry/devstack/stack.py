@@ -147,7 +147,7 @@ class Stack:
         self.stop()
 
     def _take_lock(self) -> None:
-        _require_own_folder(self.home)
+        require_own_folder(self.home)
         make_home(self.home)
         try:
             # An earlier version left it open to others, or the person made it.
@@ -333,10 +333,18 @@ def until_signalled() -> Iterator["Signalled"]:
         signal.set_wakeup_fd(fileno)
 
 
-def _require_own_folder(home: Path) -> None:
-    """Refuse a folder that others live in: it will be closed to them."""
-    shared = home.is_dir() and home.stat().st_mode & stat.S_ISVTX
-    if shared or any(place.is_relative_to(home) for place in (Path.home(), Path(sys.prefix))):
+def require_own_folder(home: Path) -> None:
+    """Do nothing, unless others live in the folder: it will be closed to them.
+
+    Raises:
+        FoundryError: they do; nothing was written there.
+    """
+    try:
+        shared = home.is_dir() and home.stat().st_mode & stat.S_ISVTX
+    except OSError as error:
+        raise FoundryError(f"the home {home} cannot be used: {error.strerror}") from None
+    lived_in = (os.path.expanduser("~"), sys.prefix)
+    if shared or any(Path(place).is_relative_to(home) for place in lived_in):
         raise FoundryError(
             f"{PREFIX}HOME must name a folder of its own, which is closed to other users, and not "
             f"{home}, where other things live"

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 _VERSION: Final = re.compile(r"v\d+\w*", re.ASCII)
+_NO_URL: Final = "must be a URL such as http://127.0.0.1:8000, or {env: NAME}"
 _PATHS: Final = ("/completions", "/models", "/embeddings", "/responses")
 
 
@@ -29,10 +30,15 @@ def address_of(endpoint: str) -> Address:
         ValueError: it is no URL of a server, or holds what does not belong there; never its text.
     """
     endpoint = endpoint.strip()
-    parts = urlsplit(endpoint)
-    known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    try:
+        parts = urlsplit(endpoint)
+        known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError as error:
+        # Its other reasons quote what may be a password with a slash in it.
+        is_number = str(error).startswith("Port out of range")
+        raise ValueError(str(error) if is_number else _NO_URL) from None
     if not known or re.search(r"[\s\x00-\x20\x7f\\]", endpoint):
-        raise ValueError("must be a URL such as http://127.0.0.1:8000, or {env: NAME}")
+        raise ValueError(_NO_URL)
     if parts.username is not None or parts.password is not None:
         raise ValueError("a URL holds no key or password: give api_key: {env: NAME}")
     if parts.query or parts.fragment:

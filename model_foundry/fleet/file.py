@@ -60,6 +60,12 @@ def _as_range(value: object) -> object:
     return (value, value) if isinstance(value, int | float) else value
 
 
+def _no_secret(argument: str) -> str:
+    if argument.partition("=")[0] == "--api-key":
+        raise ValueError("--api-key: a fleet file holds no secrets: give api_key: {env: NAME}")
+    return argument
+
+
 def _ascending(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] > value[1]:
         raise ValueError("the first number must not be larger than the second")
@@ -210,7 +216,9 @@ class Slot(Dialect):
     binary: str | None = Field(
         None, min_length=1, description="The server, where it is not `vllm` or `llama-server`."
     )
-    arguments: tuple[str, ...] = Field((), description="Further arguments of the server.")
+    arguments: tuple[Annotated[str, AfterValidator(_no_secret)], ...] = Field(
+        (), description="Further arguments of the server."
+    )
 
     @property
     def embedded(self) -> bool:

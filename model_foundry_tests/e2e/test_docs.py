@@ -34,7 +34,7 @@ NOT_RUN: Final = {
 # What is to be seen, as patterns; nothing means that the command is silent.
 SEEN: Final[dict[str, list[str]]] = {
     "source .venv/bin/activate": [],
-    "export DAGSTER_HOME=$PWD/.foundry/dagster": [],
+    'export DAGSTER_HOME="$PWD/.foundry/dagster"': [],
     "model-foundry query --list": ["busy-hours", "Which sessions kept most chats running"],
     "model-foundry query --name slow-slots": ["kindergarten", "naughty", "tg_"],
     'model-foundry query "FROM daily_slot_throughput"': [

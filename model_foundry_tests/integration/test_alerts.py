@@ -1,6 +1,7 @@
 """Alerts: a real receiver is told of each trouble once, in its form; what it missed comes again."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -257,3 +258,10 @@ def test_a_receiver_that_is_not_there_is_told_without_its_secret(url: str, told:
     assert "MODEL_FOUNDRY_ALERT_URL" in str(error.value)
     assert SECRET not in str(error.value)
     assert error.value.__cause__ is None
+
+
+def test_no_log_tells_the_secret(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    tell(TWO, url=f"{receiver.url}?token={SECRET}", form=None, timeout_s=5)
+    assert len(receiver.bodies) == 1
+    assert SECRET not in caplog.text

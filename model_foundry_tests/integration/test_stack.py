@@ -17,7 +17,9 @@ import psutil
 import psycopg
 import pytest
 from dotenv import dotenv_values
+from typer.testing import CliRunner
 
+from model_foundry.cli import app
 from model_foundry.devstack.models import fetch_model
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
@@ -231,6 +233,15 @@ def test_home_that_others_live_in_is_refused() -> None:
         with pytest.raises(FoundryError, match="MODEL_FOUNDRY_HOME must name a folder of its own"):
             Stack(settings_of(place), fleet_of(slot("naughty"))).start()
         assert place.stat().st_mode == before
+
+
+def test_nothing_is_written_into_a_home_that_is_refused(home: Path) -> None:
+    home.chmod(0o1777)
+    for command in ("dev", "up", "demo"):
+        done = CliRunner().invoke(app, [command], env={"MODEL_FOUNDRY_HOME": str(home)})
+        assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.output
+        assert "MODEL_FOUNDRY_HOME must name a folder of its own" in done.stderr
+        assert list(home.iterdir()) == []
 
 
 def test_home_that_cannot_be_made_says_so(home: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from model_foundry.cli import app
+from model_foundry.cli.settings import effective
 from model_foundry.definitions import build_defs
 from model_foundry.errors import FoundryError
 from model_foundry.intake import jetstream
@@ -34,7 +35,7 @@ VALUES = [
     ("EMBEDDED_START_S", "0", "must be greater than 0"),
     ("CONNECT_TIMEOUT_S", "planted", "must be a valid number"),
     ("CONNECT_TIMEOUT_S", "nan", "must be"),
-    ("CONNECT_TIMEOUT_S", "inf", "must be less than or equal to 120"),
+    ("CONNECT_TIMEOUT_S", "inf", "must be a finite number"),
     ("EVENT_MAX_BYTES", "1", "must be greater than or equal to 1024"),
     ("TRUST_ENVELOPE_SUBJECTS", "planted", "must be a valid boolean"),
     ("STREAM_REPLICAS", "9", "must be less than or equal to 5"),
@@ -53,6 +54,17 @@ VALUES = [
     ("DUCKDB_MEMORY_LIMIT", "planted", "must match pattern"),
     ("DUCKDB_THREADS", "0", "must be greater than or equal to 1"),
     ("SLOT_BENCHMARK_PROMPT_TOKENS", "planted", "must be a JSON list"),
+    ("SLOT_BENCHMARK_PROMPT_TOKENS", "[64, -5]", ", item 1 must be greater than or equal to 1"),
+    ("HOME", "~nobody_planted/x", "there is no user of the name after its ~"),
+    ("ALERT_URL", "hooks.slack.com/services/planted", "must be a URL of the form https://host/…"),
+    ("ALERT_URL", "https://u:planted@[::1", "must be a URL of the form https://host/…"),
+    ("UI_URL", "planted", "must be a URL of the form https://host/…"),
+    ("UI_URL", "https://u:planted@ui", "must hold no user and no password"),
+    ("INFERENCE_IDLE_S", "inf", "must be a finite number"),
+    ("INTAKE_RETRY_S", "1e300", "must be less than or equal to"),
+    ("RETENTION_DAYS", "99999999999", "must be less than or equal to"),
+    ("QUERY_MAX_ROWS", "9" * 40, "must be at most 9,007,199,254,740,992"),
+    ("FIRST_DAY", "0001-01-01", "must be greater than or equal to 2000-01-01"),
 ]
 NAMES = [
     ("POSTGRESS_URL", " (did you mean MODEL_FOUNDRY_POSTGRES_URL?)"),
@@ -126,6 +138,75 @@ def test_a_key_that_the_fleet_file_names_is_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "value", "says"), FILES)
 def test_a_file_that_is_not_there(tmp_path: Path, name: str, value: str, says: str) -> None:
     assert says in sentence(tmp_path, **{name: value})
+
+
+ODD = [
+    *("planted", " ", "\t\n", "0", "-1", "9" * 40, "-" + "9" * 40, "1e400", "nan", "[1", "{}"),
+    *("null", "[]", "モデル 工房", "\udcff", "~nobody_planted", "/dev/null/x", "a" * 5_000),
+    *("x\x1b[31my", "http://u:planted@[::1", "postgresql://u:planted/x@h/d", "::planted::"),
+]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_whatever_stands_in_every_setting(
+    tmp_path: Path, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {f"{P}{name.upper()}" for name in Settings.model_fields.keys() - {"env_file"}}
+    for name in names:
+        monkeypatch.setenv(name, value)
+    for said in faults_of_settings():
+        assert re.match(rf"{P}\w+(:|,| is | must | may )", said) or "is not UTF-8" in said
+        assert "planted" not in said
+        for name in names & set(re.findall(rf"{P}\w+", said)):
+            monkeypatch.delenv(name, raising=False)
+    if not faults_of_settings():  # what is left may be what was meant
+        shown = {each.variable: each.value for each in effective(Settings())}
+        shows = {name for name, value in shown.items() if "u:planted" in value}
+        assert shows <= {f"{P}PROFILE", f"{P}EXPORTER_HOST"}
+
+
+def faults_of_settings() -> list[str]:
+    """What is wrong with the environment's settings, a sentence each."""
+    try:
+        Settings()
+    except FoundryError as error:
+        return str(error).splitlines()
+    return []
+
+
+ENV_FILES: list[tuple[bytes, str]] = [
+    (b"MODEL_FOUNDRY_PROFILE=full\nMODEL FOUNDRY planted\n", ".env:2: this is no NAME=value"),
+    (b"MODEL_FOUNDRY_POSTGRES_URL='planted\n", ".env:1: this is no NAME=value"),
+    ("MODEL_FOUNDRY_HOME=planted-ä".encode("latin-1"), ".env is not UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("content", "says"), ENV_FILES)
+def test_a_file_of_settings_that_cannot_be(
+    tmp_path: Path, content: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(f"{P}ENV_FILE")
+    (tmp_path / ".env").write_bytes(content)
+    told = sentence(tmp_path)
+    assert says in told
+    assert "planted" not in told
+
+
+@pytest.mark.parametrize("named", ["/nowhere/planted", "~nobody_planted/x", "a" * 5_000])
+def test_a_file_of_settings_that_is_not_there(tmp_path: Path, named: str) -> None:
+    assert "MODEL_FOUNDRY_ENV_FILE names no file that is there" in sentence(
+        tmp_path, ENV_FILE=named
+    )
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "the working directory is gone" in sentence(tmp_path, PROFILE="./a")
 
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:

@@ -116,6 +116,15 @@ def test_env_is_read_for_the_keys_of_a_fleet_too(here: Path) -> None:
             "http://v:8687/telemetry",
         ),
         ("LAKE_URL", "s3://hunter2:s3cr3t@bucket/lake?key=s3cr3t", "s3://bucket/lake"),
+        ("LAKE_URL", "s3://hunter2:s3/cr@s3cr3t@bucket/lake", "cannot be read"),
+        ("LAKE_URL", "simplecache::s3://hunter2:s3cr3t@bucket/lake", "cannot be read"),
+        ("TELEMETRY_URL", "http://v:8687/T00/B00/XXX", "http://v:8687/…"),
+        ("TELEMETRY_URL", "http://me:hunter2/s3cr3t@v:8687/telemetry", "cannot be read"),
+        ("TELEMETRY_URL", "http://me:s3cr3t@[::1", "cannot be read"),
+        ("ALERT_URL", "https://h/T00/B00/XXX?key=s3cr3t", "set, and not shown"),
+        ("NATS_CREDS", "SUAhunter2", "set, and names no file"),
+        ("NATS_KEY", "-----BEGIN PRIVATE KEY----- s3cr3t", "set, and names no file"),
+        ("POSTGRES_KEY", "-----BEGIN PRIVATE KEY----- s3cr3t", "set, and names no file"),
     ],
 )
 def test_no_secret_is_shown(
