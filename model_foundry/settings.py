@@ -496,7 +496,7 @@ class Settings(BaseSettings):
         """Arguments, the environment, `.env`, then `services.env` of a stack that runs."""
         read_env(env_file())  # says what is wrong with it
         own = DotEnvSettingsSource(settings_cls, env_file=env_file())
-        home = _home(own() | env_settings() | init_settings())
+        home = _home(init_settings().get("home"), env_settings, own)
         sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings, own]
         if embedded_stack_is_running(home):
             sources.append(DotEnvSettingsSource(settings_cls, env_file=services_env(home)))
@@ -643,8 +643,12 @@ def services_env(home: Path) -> Path:
     return home / "services.env"
 
 
-def _home(values: Mapping[str, object]) -> Path:
-    home = Path(str(values.get("home", Settings.model_fields["home"].default)))
+def _home(given: object, *sources: PydanticBaseSettingsSource) -> Path:
+    """The home, from the first that names one; a source is asked for no other field."""
+    field = Settings.model_fields["home"]
+    named = (source.get_field_value(field, "home")[0] for source in sources)
+    raw = next((value for value in (given, *named) if value is not None), field.default)
+    home = Path(str(raw))
     try:
         return _absolute(home)
     except ValueError:

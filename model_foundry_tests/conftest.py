@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,12 +90,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def _directory() -> Iterator[Path]:
     """A folder outside pytest's own, whose parent is closed to the user of PostgreSQL."""
     directory = Path(tempfile.mkdtemp(prefix="model-foundry-"))
+    began = time.time() - 1
     try:
         yield directory
     finally:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if any(str(directory) in each for each in [*process.cmdline(), process.cwd()]):
+                if process.create_time() > began and any(
+                    str(directory) in each for each in [*process.cmdline(), process.cwd()]
+                ):
                     kill_tree(process.pid)  # what a test that failed left running
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -217,6 +221,7 @@ def settings(
         yield Settings.model_validate(
             {
                 "home": home,
+                "plotted_days": 0,  # a third of a summary's cost, which few tests look at
                 "nats_url": nats_server.url,
                 "nats_stream": name,
                 "postgres_url": postgres_server.database_url(name),

@@ -63,10 +63,8 @@ def input_tables(summary: Summary) -> tuple[str, ...]:
     Raises:
         ValueError: it is not one SELECT.
     """
-    with duckdb.connect(":memory:") as connection:
-        [(tree,)] = connection.execute(
-            "SELECT json_serialize_sql(?)", [summary.statement]
-        ).fetchall()
+    with _parser().cursor() as cursor:
+        [(tree,)] = cursor.execute("SELECT json_serialize_sql(?)", [summary.statement]).fetchall()
     parsed = json.loads(tree)
     if parsed.get("error"):
         raise ValueError(parsed.get("error_message"))
@@ -81,6 +79,12 @@ def input_tables(summary: Summary) -> tuple[str, ...]:
         for entry in node["cte_map"].get("map", [])
     }
     return tuple(sorted(named - defined))
+
+
+@functools.cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """One for all: to make a database costs more than to parse."""
+    return duckdb.connect(":memory:")
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """`foundry.duckdb`: a view for every table and summary, which anyone may open at any time.
 
-It holds nothing else and is replaced whole when the set of views, or their columns, change. A view
+It holds nothing else and is replaced when the set of views, or their columns, change: whole, or as
+a copy to which the new ones are added. A view
 lists the lake's files when a query begins, takes the live ones, and reads nothing else.
 """
 
@@ -8,11 +9,12 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import duckdb
 
@@ -25,8 +27,25 @@ from model_foundry.store.summary_sql import macros, rollups
 
 # More files than a table will have, and any number but a guess of one: the small side is hashed.
 _ROWS: Final = 10_000_000
-# What this process knows a file to be made from, as long as neither has changed since.
-_made: Final[dict[Path, tuple[object, int]]] = {}
+
+
+class _Made(NamedTuple):
+    """What this process knows a file to be made from, as long as neither has changed since.
+
+    Attributes:
+        changed_ns: when the file was written.
+        asked: what the views were made for.
+        views: their statements.
+        complete: whether every roll-up could be made.
+    """
+
+    changed_ns: int | None
+    asked: object
+    views: Mapping[str, str]
+    complete: bool
+
+
+_made: Final[dict[Path, _Made]] = {}
 
 
 def open_views(settings: Settings) -> duckdb.DuckDBPyConnection:
@@ -61,27 +80,49 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
     place = lake.lake_of(settings)
     with _locked(settings.home / ".views.lock"):
         asked = place.columns_kept(), tuple(names)
-        if target.exists() and _made.get(target) == (asked, target.stat().st_mtime_ns):
+        made = _still_made(target)
+        if made is not None and made.asked == asked:
             return target
         views = dict(_views(place, names))
-        statements = [load_sql("views/live_files"), *macros(), *views.values()]
-        rolled_up = rollups(views)
-        digest = hashlib.sha256("\n".join([*statements, *chain(*rolled_up)]).encode()).hexdigest()
-        if target.exists() and _digest_of(target) == digest:
-            _made[target] = asked, target.stat().st_mtime_ns
+        functions = [load_sql("views/live_files"), *macros()]
+        whole = [*functions, *views.values(), *chain(*rollups(views))]
+        digest = hashlib.sha256("\n".join(whole).encode()).hexdigest()
+        if made is None and _digest_of(target) == digest:
+            _made[target] = _Made(_changed_ns(target), asked, views, complete=True)
             return target
         with tempfile.TemporaryDirectory(dir=settings.home, prefix=".views-") as folder:
             written = Path(folder) / target.name
+            if made is not None and made.complete and made.views.items() <= views.items():
+                shutil.copyfile(target, written)  # what it lacks is added
+                functions = []
+                new = {name: views[name] for name in views.keys() - made.views.keys()}
+            else:
+                new = views
             with duckdb.connect(str(written)) as connection:
                 place.register_in(connection)
-                for statement in statements:
+                for statement in (*functions, *new.values()):
                     connection.execute(statement)
-                if _roll_up(connection, rolled_up):
-                    connection.execute(f"COMMENT ON MACRO TABLE live_files IS '{digest}'")
+                complete = _roll_up(connection, rollups(new))
+                told = f"'{digest}'" if complete else "NULL"
+                connection.execute(f"COMMENT ON MACRO TABLE live_files IS {told}")
             with written.open("rb") as file:
                 os.fsync(file.fileno())
             written.replace(target)
+            _made[target] = _Made(_changed_ns(target), asked, views, complete)
     return target
+
+
+def _still_made(target: Path) -> _Made | None:
+    """What this process knows of the file; None if it is gone or another has written it since."""
+    made = _made.get(target)
+    return made if made is not None and made.changed_ns == _changed_ns(target) else None
+
+
+def _changed_ns(target: Path) -> int | None:
+    try:
+        return target.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _roll_up(connection: duckdb.DuckDBPyConnection, rolled_up: list[list[str]]) -> bool:

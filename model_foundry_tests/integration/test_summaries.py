@@ -201,7 +201,8 @@ def test_a_materialization_shows_the_day(settings: Settings) -> None:
             for name in ("_under", "$x^", "道具", "a\x1b[31m", "long " * 30)
         ),
     )
-    result = materialize(settings, *FLAT_TABLES, "daily_tool_calls", "daily_events", day=DAY)
+    few = settings.model_copy(update={"plotted_days": 1})
+    result = materialize(few, *FLAT_TABLES, "daily_tool_calls", "daily_events", day=DAY)
     shown = metadata_of(result, "daily_tool_calls", DAY)
     assert shown["bytes"] > 0
     assert len(shown["rows"].records) == 5
@@ -221,7 +222,6 @@ def test_a_materialization_shows_the_day(settings: Settings) -> None:
     of_inbox = metadata_of(result, "daily_events", DAY)["dagster/column_lineage"].deps_by_column
     [source] = of_inbox["sessions"]
     assert source.asset_key.to_user_string() == "pipeline_event_inbox_record"
-    few = settings.model_copy(update={"plotted_days": 1})
     many = materialize(few, "daily_events", days=("2026-11-19", DAY))
     assert "plot" not in metadata_of(many, "daily_events", DAY)
     assert metadata_of(result, "llm_tool_call", DAY)["bytes"] > 0
