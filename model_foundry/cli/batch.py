@@ -72,6 +72,8 @@ def _check_files(file: Path, out: Path, errors_to: Path) -> None:
     for path in paths:
         if path.is_dir():
             raise FoundryError(f"{path} is a folder")
+    if file.exists() and not file.is_file():
+        raise FoundryError(f"{file} is a pipe or a device: a batch is read three times")
 
 
 def _figures(survey: Survey, reports: list[DispatchReport], written: Written) -> dict[str, Any]:

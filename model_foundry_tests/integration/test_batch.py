@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,15 @@ def test_what_cannot_be_is_said_before_anything_is_asked(
         assert fake.stats()["requests"] == 0
     assert (done.exit_code, said in done.stderr.replace("\n", " ")) == (1, True), done.stderr
     assert not out.exists()
+
+
+def test_a_pipe_is_refused_before_it_is_read(settings: Settings, tmp_path: Path, out: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = batch(
+        environment(settings, FakeSlot().slot(endpoint="http://127.0.0.1:1")), pipe, "--out", out
+    )
+    assert (done.exit_code, "read three times" in done.stderr) == (1, True)
 
 
 def test_an_empty_file_gives_empty_files(settings: Settings, tmp_path: Path, out: Path) -> None:
