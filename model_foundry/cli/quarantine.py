@@ -48,32 +48,31 @@ def list_messages(
         for event in refused:
             sys.stdout.write(json.dumps({"refused_by": "table", **event.as_dict()}) + "\n")
         return
-    table = Table(
-        "id", "refused by", "reason", "subject or event", "seq", "received", "bytes", "detail"
-    )
-    for event in refused:
-        table.add_row(
-            str(event.refused_id),
-            event.table,
-            event.reason,
-            plain(event.event_id),
-            "",
-            str(event.day),
-            "",
-            plain(event.detail),
-        )
-    for item in found:
-        table.add_row(
-            str(item.quarantine_id),
-            "door",
-            plain(item.reason),
-            plain(item.subject),
-            str(item.stream_seq),
-            item.received_at.isoformat(timespec="seconds"),
-            str(item.raw_bytes),
-            plain(item.detail),
-        )
-    console.print(table if found or refused else "The quarantine is empty.")
+    if not found and not refused:
+        console.print("The quarantine is empty.")
+        return
+    table = Table("id", "refused by")
+    table.add_column("reason", no_wrap=True)
+    table.add_column("subject or event", overflow="fold")
+    table.add_column("received, UTC", no_wrap=True)
+    table.add_column("detail")
+    rows = [
+        *((e.refused_id, e.table, e.reason, e.event_id, e.day, e.detail) for e in refused),
+        *(
+            (
+                item.quarantine_id,
+                "door",
+                item.reason,
+                item.subject,
+                item.received_at.strftime("%F %R"),
+                item.detail,
+            )
+            for item in found
+        ),
+    ]
+    for row in rows:
+        table.add_row(*map(plain, row))
+    console.print(table)
 
 
 def replay(
