@@ -13,6 +13,7 @@ from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.intake.quarantine import (
+    Quarantined,
     Replayed,
     list_quarantined,
     replay_quarantined,
@@ -52,27 +53,20 @@ def list_messages(
         console.print("The quarantine is empty.")
         return
     table = Table("id", "refused by")
-    table.add_column("reason", no_wrap=True)
-    table.add_column("subject or event", overflow="fold")
+    table.add_column("subject or event", overflow="fold", min_width=16)
     table.add_column("received, UTC", no_wrap=True)
-    table.add_column("detail")
+    table.add_column("why", overflow="fold", min_width=20)
     rows = [
-        *((e.refused_id, e.table, e.reason, e.event_id, e.day, e.detail) for e in refused),
-        *(
-            (
-                item.quarantine_id,
-                "door",
-                item.reason,
-                item.subject,
-                item.received_at.strftime("%F %R"),
-                item.detail,
-            )
-            for item in found
-        ),
+        *((e.refused_id, e.table, e.event_id, str(e.day), _why(e)) for e in refused),
+        *((m.quarantine_id, "door", m.subject, f"{m.received_at:%F %R}", _why(m)) for m in found),
     ]
     for row in rows:
         table.add_row(*map(plain, row))
     console.print(table)
+
+
+def _why(refused: Quarantined | FlatRefused) -> str:
+    return f"{refused.reason}: {refused.detail}"
 
 
 def replay(
