@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import httpx
+import psutil
 
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import fail_lost_runs, prepare_dagster_home
@@ -22,6 +23,7 @@ from model_foundry.devstack.lock import HomeLock
 from model_foundry.devstack.processes import (
     HOST,
     StartCancelled,
+    is_alive,
     kill_and_wait,
     open_log,
     require_free_port,
@@ -43,6 +45,11 @@ _POLL_S: Final = 0.2
 # A `dev` that is ending has this long before another one is refused.
 _ENDING_S: Final = 60.0
 _PROBE_S: Final = 0.5
+_LOCATION: Final = "model_foundry.definitions"
+_RELOAD: Final = (
+    f'mutation {{ reloadRepositoryLocation(repositoryLocationName: "{_LOCATION}") '
+    "{ __typename } }"
+)
 # Of what a run has not written by then, the next start knows that it did not end.
 _STOP_S: Final = 1.5
 
@@ -62,6 +69,31 @@ class _Child(NamedTuple):
             return None
         how = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
         return f"ended ({how}).{tail_of(self.log, since=self.log_offset)}"
+
+
+class _CodeServer:
+    """The process in which the webserver's definitions live.
+
+    The daemon starts one anew every minute; the webserver, when it is told to.
+    """
+
+    def __init__(self, webserver: int) -> None:
+        self._webserver = webserver
+        self._known = self._running()
+
+    def is_lost(self) -> bool:
+        """Whether there was one when this was last asked, and there is none now."""
+        if any(is_alive(one) for one in self._known):
+            return False
+        had_one = bool(self._known)
+        self._known = self._running()
+        return had_one and not self._known
+
+    def _running(self) -> list[psutil.Process]:
+        """None of a webserver that is gone, which is told of otherwise."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return [one for one in psutil.Process(self._webserver).children() if is_alive(one)]
+        return []
 
 
 def run_dev(settings: Settings, port: int, parent: int | None = None) -> int:
@@ -147,6 +179,7 @@ def _run(settings: Settings, port: int, signalled: Signalled, lock: HomeLock) ->
             return 0
         with _dagster(settings.home, port) as children:
             _wait_for_ui(children, settings, port, signalled)
+            code_server = _CodeServer(children["dagster-webserver"].process.pid)
             if not signalled.is_set():
                 console.print(
                     f"\n  [bold green]Dagster UI[/]   http://{HOST}:{port}\n"
@@ -158,17 +191,25 @@ def _run(settings: Settings, port: int, signalled: Signalled, lock: HomeLock) ->
                     highlight=False,
                 )
             while not signalled.wait(_POLL_S):
+                if code_server.is_lost():
+                    errors.print(
+                        "The code server of dagster-webserver is gone: it starts another one, "
+                        "which takes some seconds.",
+                        soft_wrap=True,
+                    )
+                    reload = threading.Thread(target=_reload, args=(port, settings), daemon=True)
+                    reload.start()
                 for name, child in children.items():
                     if (how := child.how_it_ended) is not None:
                         lock.ending()
-                        errors.print(plain_lines(f"{name} {how}"), markup=False)
+                        errors.print(plain_lines(f"{name} {how}"), markup=False, soft_wrap=True)
                         return 1
                 if stack is not None:
                     ended = [s for s in stack.servers.values() if not s.running]
                     if ended:
                         lock.ending()
                         told = f"{ended[0].service} ended: {ended[0].log_tail()}"
-                        errors.print(plain_lines(told), markup=False)
+                        errors.print(plain_lines(told), markup=False, soft_wrap=True)
                         return 1
     return 0
 
@@ -188,7 +229,7 @@ def _prepare(settings: Settings, stack: Stack | None, signalled: Signalled) -> P
 @contextlib.contextmanager
 def _dagster(home: Path, port: int) -> Iterator[dict[str, _Child]]:
     """Webserver, daemon and exporter as child processes; at the end nothing of them runs."""
-    location = ["-m", "model_foundry.definitions"]
+    location = ["-m", _LOCATION]
     commands = {
         "dagster-webserver": ["dagster-webserver", "-h", HOST, "-p", str(port), *location],
         "dagster-daemon": ["dagster-daemon", "run", *location],
@@ -216,6 +257,14 @@ def _dagster(home: Path, port: int) -> Iterator[dict[str, _Child]]:
         kill_and_wait(marked(home))  # what they started meanwhile
         for child in children.values():
             child.process.wait()
+
+
+def _reload(port: int, settings: Settings) -> None:
+    """Have the webserver start a code server; it answers when that has loaded the definitions."""
+    with contextlib.suppress(httpx.HTTPError):
+        httpx.post(
+            f"http://{HOST}:{port}/graphql", json={"query": _RELOAD}, timeout=settings.ui_start_s
+        )
 
 
 def _wait_for_ui(

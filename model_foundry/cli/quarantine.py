@@ -13,6 +13,7 @@ from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain, plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.intake.quarantine import (
+    Quarantined,
     Replayed,
     list_quarantined,
     replay_quarantined,
@@ -48,32 +49,24 @@ def list_messages(
         for event in refused:
             sys.stdout.write(json.dumps({"refused_by": "table", **event.as_dict()}) + "\n")
         return
-    table = Table(
-        "id", "refused by", "reason", "subject or event", "seq", "received", "bytes", "detail"
-    )
-    for event in refused:
-        table.add_row(
-            str(event.refused_id),
-            event.table,
-            event.reason,
-            plain(event.event_id),
-            "",
-            str(event.day),
-            "",
-            plain(event.detail),
-        )
-    for item in found:
-        table.add_row(
-            str(item.quarantine_id),
-            "door",
-            plain(item.reason),
-            plain(item.subject),
-            str(item.stream_seq),
-            item.received_at.isoformat(timespec="seconds"),
-            str(item.raw_bytes),
-            plain(item.detail),
-        )
-    console.print(table if found or refused else "The quarantine is empty.")
+    if not found and not refused:
+        console.print("The quarantine is empty.")
+        return
+    table = Table("id", "refused by")
+    table.add_column("subject or event", overflow="fold", min_width=16)
+    table.add_column("received, UTC", no_wrap=True)
+    table.add_column("why", overflow="fold", min_width=20)
+    rows = [
+        *((e.refused_id, e.table, e.event_id, str(e.day), _why(e)) for e in refused),
+        *((m.quarantine_id, "door", m.subject, f"{m.received_at:%F %R}", _why(m)) for m in found),
+    ]
+    for row in rows:
+        table.add_row(*map(plain, row))
+    console.print(table)
+
+
+def _why(refused: Quarantined | FlatRefused) -> str:
+    return f"{refused.reason}: {refused.detail}"
 
 
 def replay(

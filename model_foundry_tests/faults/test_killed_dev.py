@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import httpx
 import psutil
 import pytest
 
@@ -20,6 +21,10 @@ from model_foundry_tests.supervisor import runs, wait_until
 ROOT = Path(__file__).parents[2]
 VENV = os.path.relpath(sys.prefix, ROOT)
 PATIENCE_S = 240
+PLAN = """{ executionPlanOrError(mode: "default", pipeline: {
+  pipelineName: "drain_inbox", repositoryName: "__repository__",
+  repositoryLocationName: "model_foundry.definitions"
+}) { __typename } }"""
 
 
 class MakeDev:
@@ -70,6 +75,28 @@ class MakeDev:
             return bool(set(self.daemons()) - set(others))
 
         wait_until(started, timeout_s=PATIENCE_S, why=self.said)
+
+    def code_servers(self) -> list[psutil.Process]:
+        """What the webserver's definitions live in."""
+        return [
+            child
+            for process in marked(self.home)
+            if runs(process) and "dagster-webserver" in map(base_name, command_line(process))
+            for child in process.children()
+            if runs(child)
+        ]
+
+    def launches(self, make: subprocess.Popen[bytes]) -> None:
+        """Wait until the UI can launch a job, which it has to ask its code server for."""
+
+        def launchable() -> bool:
+            assert make.poll() is None, self.said()
+            with contextlib.suppress(httpx.HTTPError):
+                url = f"http://127.0.0.1:{self.port}/graphql"
+                return '"ExecutionPlan"' in httpx.post(url, json={"query": PLAN}, timeout=5).text
+            return False
+
+        wait_until(launchable, timeout_s=PATIENCE_S, why=self.said)
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs in or for this home, but make itself."""
@@ -135,6 +162,15 @@ def test_the_next_start_ends_or_takes_over_what_a_killed_one_left(
         found = instance.get_run_by_id(lost.run_id)
         assert found is not None
         assert found.status == dg.DagsterRunStatus.FAILURE
+
+    wait_until(lambda: "Ctrl-C stops everything" in dev.said(), timeout_s=PATIENCE_S, why=dev.said)
+    dev.launches(second)
+    killed = dev.code_servers()
+    assert killed
+    for process in killed:
+        process.kill()
+    dev.launches(second)
+    assert "The code server of dagster-webserver is gone" in dev.said()
 
     orphaned = dev.processes()
     second.kill()
