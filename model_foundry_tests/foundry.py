@@ -13,6 +13,8 @@ from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
 from model_foundry.settings import PREFIX, Settings
 
+# What a run logs of every step costs as much as many steps do.
+_QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _SETTINGS: ContextVar[Settings] = ContextVar("settings")
 
 
@@ -56,11 +58,12 @@ def materialize(
     raise_on_error: bool = True,
     definitions: dg.Definitions | None = None,
     partitions: Mapping[str, Sequence[str]] | None = None,
+    console: bool = False,
 ) -> dg.ExecuteInProcessResult:
     """Run the named assets in process: unpartitioned, for a day, or for days from A to B.
 
     `definitions` instead of the project's own must bring their resources. `partitions` are dynamic
-    ones, that the instance is to know.
+    ones, that the instance is to know. `console`: the run logs all that it does, as others do.
     """
     tags = {}
     if days is not None:
@@ -76,7 +79,7 @@ def materialize(
             asset_selection=[dg.AssetKey(name) for name in names],
             partition_key=day,
             tags=tags,
-            run_config=config or {},
+            run_config={**({} if console else _QUIET), **(config or {})},
             instance=instance,
             raise_on_error=raise_on_error,
         )

@@ -72,11 +72,21 @@ def load(root: Path, settings: Settings | None = None) -> dg.Definitions:
 
 
 def run(
-    root: Path, settings: Settings, *assets: str, raise_on_error: bool = True
+    root: Path,
+    settings: Settings,
+    *assets: str,
+    raise_on_error: bool = True,
+    console: bool = False,
 ) -> dg.ExecuteInProcessResult:
     """Load the recipes under root and materialize the day of some."""
-    made = load(root, settings)
-    return materialize(settings, *assets, day=DAY, definitions=made, raise_on_error=raise_on_error)
+    return materialize(
+        settings,
+        *assets,
+        day=DAY,
+        definitions=load(root, settings),
+        raise_on_error=raise_on_error,
+        console=console,
+    )
 
 
 def chats_in(settings: Settings, texts: Mapping[str, str]) -> None:

@@ -135,7 +135,8 @@ def test_a_run_leaves_no_key_behind(
         for fault in ("echo", "locked"):
             root = tmp_path / fault
             write(root, fault, attributes(), source_sql=source(fault))
-            result = run(root, settings, f"generation_{fault}", raise_on_error=False)
+            asset = f"generation_{fault}"
+            result = run(root, settings, asset, raise_on_error=False, console=True)
             assert result.success == (fault == "echo")
             left[f"Dagster's events of {fault}"] = "\n".join(
                 dg.serialize_value(each) for each in result.all_events
