@@ -30,7 +30,7 @@ NETWORK: Final = "model-foundry-tests"
 # The oldest that knows `host-gateway`.
 HOST_GATEWAY: Final = (4, 7)
 BUILD_S: Final = 1800.0
-NEEDED: Final = ("podman", "runc", "netavark", "debootstrap", "ip", "nsenter")
+NEEDED: Final = ("podman", "runc", "debootstrap", "ip", "nsenter")
 
 
 class Engine:
@@ -38,14 +38,17 @@ class Engine:
 
     def __init__(self) -> None:
         FOLDER.mkdir(mode=0o700, exist_ok=True)
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        # podman's defaults are more than a root without CAP_SYS_RESOURCE may give.
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        processes = Path("/proc/sys/kernel/pid_max").read_text().strip()
         storage, containers = FOLDER / "storage.conf", FOLDER / "containers.conf"
         storage.write_text(
             f'[storage]\ndriver = "overlay"\n'
             f'graphroot = "{FOLDER}/storage"\nrunroot = "{FOLDER}/run"\n'
         )
         containers.write_text(
-            f'[containers]\ndefault_ulimits = ["nofile={limit}:{limit}"]\n'
+            f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", '
+            f'"nproc={processes}:{processes}"]\n'
             '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
             f'[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{FOLDER}/networks"\n'
         )
