@@ -81,6 +81,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "calls of all lengths": lambda: charts.distributions(
         "Calls", MS, {slot: spread(10.0 ** (n - 2)) for n, slot in enumerate((*SLOTS, LONG))}
     ),
+    "three hits": lambda: charts.distributions("Hits", Scale("hits"), {"main": {3: 1}}),
     "minutes": lambda: charts.distributions("Calls", MS, {"search": spread(9_000.0)}),
     "a benchmark": lambda: charts.lines(
         "PP",
@@ -101,7 +102,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
         "Jobs", Scale("jobs"), {"ok": {"judge": 1}, "failed": {"judge": 0}}
     ),
     "many recipes": lambda: charts.bars(
-        "Jobs",
+        "Turns by model and language of the question",
         Scale("jobs"),
         {status: {f"{LONG}_{n}": 99_999.0 + n for n in range(30)} for status in ("ok", "failed")},
     ),

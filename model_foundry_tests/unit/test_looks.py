@@ -19,6 +19,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
         ("total_ms", 999.7, "1 s"),
         ("total_ms", 4711.2, "4.71 s"),
         ("total_ms", 119_000, "119 s"),
+        ("span_s", 60, "1 min"),
         ("span_s", 600, "10 min"),
         ("span_s", 10_000, "2.78 h"),
         ("span_s", 30 * 86_400, "30 days"),
