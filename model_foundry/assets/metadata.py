@@ -26,7 +26,7 @@ def column_schema(
 
 def table(
     rows: Sequence[Mapping[str, Any]], columns: Iterable[tuple[str, str]]
-) -> dg.MetadataValue:
+) -> dg.TableMetadataValue:
     """Rows as a table; long cells are cut, what is not a number or a flag is shown as text."""
     schema = column_schema(columns)
     names = [column.name for column in schema.columns]
@@ -40,7 +40,7 @@ def preview(
     zone: tzinfo | None,
     *,
     most: int | None = None,
-) -> dg.MetadataValue:
+) -> dg.TableMetadataValue:
     """A few rows as a table that fits the pane: what tells rows apart first, long and nested last.
 
     Columns without a value, and of several rows those that are the same in all, are left out.

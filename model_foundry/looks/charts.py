@@ -258,8 +258,9 @@ def _scaled(axes: "Axes", values: Sequence[float], unit: str) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlim(low / 1.15, high * 1.15)
     else:
-        margin = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        whole = not unit and all(float(value).is_integer() for value in values)
+        margin = (high - low) * 0.05 or (1.0 if whole else abs(high) * 0.1 or 1.0)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=whole))
         axes.set_xlim(max(low - margin, 0.0) if low >= 0 else low - margin, high + margin)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, unit)))
 
@@ -322,7 +323,8 @@ def _drawn(
         FigureCanvasSVG(figure)
         axis = figure.subplots()
         draw(axis)
-        axis.set_title(title, loc="left", fontweight="bold", fontfamily=_MEASURED)
+        if title:
+            figure.suptitle(title, x=0.015, ha="left", fontweight="bold", fontfamily=_MEASURED)
         axis.set(xlabel=x.label, ylabel=y.label)
         for spine in axis.spines.values():
             spine.set_color(_LINE)
@@ -367,7 +369,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "text.parse_math": False,
     "font.family": [_MEASURED, fonts.FAMILY],
     "font.size": _POINTS,
-    "axes.titlesize": _POINTS + 1,
+    "figure.titlesize": _POINTS + 1,
     "legend.fontsize": _POINTS - 1,
     "text.color": _INK,
     "axes.labelcolor": _DIM,

@@ -83,7 +83,7 @@ def duration(seconds: float) -> str:
     for below, unit, name in (
         (0.9995e-3, 1e-6, "µs"),
         (0.9995, 1e-3, "ms"),
-        (120, 1, "s"),
+        (120 if size % 60 else 60, 1, "s"),
         (7_200, 60, "min"),
         (2 * _DAY_S, 3_600, "h"),
     ):

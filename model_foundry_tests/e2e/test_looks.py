@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from model_foundry.cli.exporter import Instance
 from model_foundry.exporter.app import Exporter
 from model_foundry.exporter.slots import Slots
+from model_foundry.exporter.source import Source
 from model_foundry.fleet.file import Slot, load_fleet
 from model_foundry.looks import charts
 from model_foundry.looks.charts import Chart, Scale
@@ -81,6 +82,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "calls of all lengths": lambda: charts.distributions(
         "Calls", MS, {slot: spread(10.0 ** (n - 2)) for n, slot in enumerate((*SLOTS, LONG))}
     ),
+    "three hits": lambda: charts.distributions("Hits", Scale("hits"), {"main": {3: 1}}),
     "minutes": lambda: charts.distributions("Calls", MS, {"search": spread(9_000.0)}),
     "a benchmark": lambda: charts.lines(
         "PP",
@@ -101,7 +103,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
         "Jobs", Scale("jobs"), {"ok": {"judge": 1}, "failed": {"judge": 0}}
     ),
     "many recipes": lambda: charts.bars(
-        "Jobs",
+        "Turns by model and language of the question",
         Scale("jobs"),
         {status: {f"{LONG}_{n}": 99_999.0 + n for n in range(30)} for status in ("ok", "failed")},
     ),
@@ -171,6 +173,8 @@ def report() -> str:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The exporter with slots that are away, and a Dagster in which a run and a check failed."""
 
+    broken = True
+
     @dg.asset(check_specs=[dg.AssetCheckSpec("complete", asset="llm_chat")])
     def llm_chat() -> dg.MaterializeResult:  # type: ignore[type-arg]
         why = "2026-11-20: 3 events missing. <b>Materialize</b> llm_chat for these days again."
@@ -207,13 +211,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             job.execute_in_process(instance=instance, raise_on_error=False)
             broken = name != "mended_job"
 
-    broken = True
     settings = Settings(home=tmp_path_factory.mktemp("live"), timezone=TOKYO, exporter_cache_s=0.0)
     with dg.DagsterInstance.ephemeral() as instance:
         with ThreadPoolExecutor(1) as apart:  # Playwright has the loop of this thread
             apart.submit(run, instance).result()
         slots = Slots([slot("naughty"), slot("kindergarten")], {}, settings)
-        sources = [slots, Instance(instance, ui_url=UI)]
+        sources: list[Source] = [slots, Instance(instance, ui_url=UI)]
         app = Exporter(sources, settings).app()
         with TestClient(app, base_url="http://127.0.0.1") as client:
             told = [

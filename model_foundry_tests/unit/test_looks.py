@@ -19,6 +19,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
         ("total_ms", 999.7, "1 s"),
         ("total_ms", 4711.2, "4.71 s"),
         ("total_ms", 119_000, "119 s"),
+        ("span_s", 60, "1 min"),
         ("span_s", 600, "10 min"),
         ("span_s", 10_000, "2.78 h"),
         ("span_s", 30 * 86_400, "30 days"),
@@ -68,16 +69,16 @@ def test_a_preview_begins_with_what_tells_rows_apart_and_leaves_out_what_says_no
         for n in range(1, 4)
     ]  # fmt: skip
     zone = Settings(timezone="Europe/Berlin").zone
-    shown = metadata.preview(rows, columns, zone, most=4).value
+    shown = metadata.preview(rows, columns, zone, most=4)
     assert [column.name for column in shown.schema.columns] == [
         "tool_name", "calls", "total_p50_ms", "at"
     ]  # fmt: skip
     assert dict(shown.records[0].data) == {
         "tool_name": "tool 1", "calls": 1, "total_p50_ms": "1.5 s", "at": "2026-07-01 14:01:00"
     }  # fmt: skip
-    every = metadata.preview(rows, columns, zone).value
+    every = metadata.preview(rows, columns, zone)
     assert [column.name for column in every.schema.columns][4:] == ["text", "arguments"]
-    [alone] = metadata.preview(rows[:1], columns, zone).value.records
+    [alone] = metadata.preview(rows[:1], columns, zone).records
     assert "day" in alone.data
     assert "nothing" not in alone.data
-    assert len(metadata.preview([], columns, zone).value.schema.columns) == len(columns)
+    assert len(metadata.preview([], columns, zone).schema.columns) == len(columns)
