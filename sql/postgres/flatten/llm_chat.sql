@@ -30,8 +30,7 @@ SELECT
             AND content_text(said.content) IS NULL
             AND (
                 said.messages = '[]'::jsonb AND said.input_tokens IS NULL AND said.content IS NULL
-                OR jsonb_typeof(event.p -> 'response') = 'array'
-                AND event.p -> 'response' <> '[]'::jsonb
+                OR said.finish_reason IS NULL AND said.content IS NULL AND pair.was_answered
             )
             THEN 'unknown'
         ELSE recognized.shape
@@ -90,7 +89,7 @@ SELECT
 FROM (
     SELECT
         told.*,
-        CASE WHEN told.is_foreign THEN json_ready(told.body) ELSE told.body END AS p
+        CASE WHEN told.is_foreign THEN json_ready(otlp_chat(told.body)) ELSE told.body END AS p
     FROM (
         SELECT
             taken.*,
@@ -99,7 +98,8 @@ FROM (
                 gen_ai.response.model,gen_ai.input.messages,gen_ai.output.messages,attributes,
                 call_type,hidden_params,standard_logging_object,model_parameters,usage_details,
                 modelParameters,usageDetails,type,conversations,chunks,events,
-                prompt_eval_count,eval_count,done_reason
+                prompt_eval_count,eval_count,done_reason,
+                gen_ai,resourceSpans,resource_spans,resourceLogs,resource_logs
             }'::text[] AS is_foreign
         FROM (
             SELECT
@@ -136,12 +136,13 @@ CROSS JOIN LATERAL (
         AND jsonb_typeof(raw.request) = 'object'
         AND jsonb_typeof(raw.response) = 'object'
         AND NOT raw.request ?| '{
-            contents,input,instructions,options,anthropic_version,system,prompt
+            contents,input,instructions,options,anthropic_version,system,prompt,
+            inferenceConfig,toolConfig,modelId,chat_history
         }'::text[]
         AND NOT raw.response ?| '{
             chunks,events,tokens_evaluated,tokens_predicted,candidates,promptFeedback,
             usageMetadata,usage_metadata,output,prompt_eval_count,eval_count,done_reason,done,
-            total_duration,type,stop_reason,stop_sequence
+            total_duration,type,stop_reason,stop_sequence,stopReason,message,meta
         }'::text[]
         AND coalesce(raw.response ->> 'object', 'chat.completion') = 'chat.completion'
         AND coalesce(jsonb_typeof(raw.response -> 'choices'), 'array') = 'array'
@@ -186,7 +187,8 @@ CROSS JOIN LATERAL (
             ELSE chat_response(event.p)
         END AS response,
         jsonb_typeof(event.p -> 'request') IN ('object', 'array', 'string') AS has_request,
-        jsonb_typeof(event.p -> 'response') <> 'null' AS has_response
+        jsonb_typeof(event.p -> 'response') <> 'null' AS has_response,
+        json_filled(event.p -> 'response') IS NOT NULL AS was_answered
     OFFSET 0
 ) AS pair
 CROSS JOIN LATERAL (
@@ -223,6 +225,19 @@ CROSS JOIN LATERAL (
                 OR pair.response ?| '{tokens_evaluated,tokens_predicted}'::text[]
                 THEN 'text_completion'
             WHEN jsonb_typeof(pair.response -> 'choices') = 'array' THEN 'openai_chat'
+            WHEN
+                jsonb_typeof(pair.response #> '{output,message}') = 'object'
+                OR pair.request ?| '{inferenceConfig,toolConfig}'::text[]
+                OR pair.request ? 'modelId' AND pair.request ? 'messages'
+                THEN 'bedrock'
+            WHEN
+                pair.response -> 'usage' ?| '{tokens,billed_units}'::text[]
+                OR pair.response -> 'meta' ?| '{tokens,billed_units}'::text[]
+                OR pair.response ?| '{message,text}'::text[]
+                AND pair.response ->> 'finish_reason'
+                IN ('COMPLETE', 'MAX_TOKENS', 'STOP_SEQUENCE', 'TOOL_CALL', 'ERROR')
+                OR pair.request ? 'chat_history' AND pair.request ? 'message'
+                THEN 'cohere'
             WHEN
                 pair.response ?| '{candidates,usageMetadata,usage_metadata,promptFeedback}'::text[]
                 OR jsonb_typeof(pair.request -> 'contents') IN ('array', 'object', 'string')

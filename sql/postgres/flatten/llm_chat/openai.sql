@@ -106,6 +106,10 @@ FROM (
                         THEN json_picked(
                             event.p, '{reasoning,reasoning_content,tool_calls,refusal}'
                         ) || jsonb_build_object('content', pair.response)
+                    WHEN
+                        jsonb_typeof(pair.response -> 'message') = 'object'
+                        AND NOT pair.response ? 'content'
+                        THEN pair.response -> 'message'
                     ELSE pair.response
                 END
         END AS answer,
