@@ -63,6 +63,7 @@ SELECT
     CASE jsonb_typeof(said.content)
         WHEN 'string' THEN said.content #>> '{}'
         WHEN 'array' THEN content_text(said.content)
+        WHEN 'object' THEN coalesce(said.content ->> 'text', said.content::text)
     END,
     CASE WHEN said.reasoning IS NOT NULL THEN content_text(said.reasoning) END,
     json_text(said.refusal),
@@ -142,7 +143,8 @@ CROSS JOIN LATERAL (
         AND NOT raw.response ?| '{
             chunks,events,tokens_evaluated,tokens_predicted,candidates,promptFeedback,
             usageMetadata,usage_metadata,output,prompt_eval_count,eval_count,done_reason,done,
-            total_duration,type,stop_reason,stop_sequence,stopReason,message,meta
+            total_duration,type,stop_reason,stop_sequence,stopReason,message,meta,finishReason,
+            toolCalls
         }'::text[]
         AND coalesce(raw.response ->> 'object', 'chat.completion') = 'chat.completion'
         AND coalesce(jsonb_typeof(raw.response -> 'choices'), 'array') = 'array'
@@ -300,7 +302,10 @@ CROSS JOIN LATERAL (
         json_first(
             json_filled(reading.about -> 'error'), json_filled(pair.response -> 'error'),
             json_filled(event.p -> 'error'),
-            CASE WHEN pair.response ->> 'object' = 'error' THEN pair.response END
+            CASE
+                WHEN pair.response ->> 'object' = 'error' THEN pair.response
+                ELSE json_filled(pair.response -> 'choices' -> choices.choice_no -> 'error')
+            END
         ) AS error
     OFFSET 0
 ) AS counted
@@ -361,7 +366,8 @@ CROSS JOIN LATERAL (
                     THEN json_best(
                         reading.answer -> 'content', reading.answer -> 'text',
                         reading.answer -> 'output_text',
-                        pair.response -> 'choices' -> choices.choice_no -> 'text'
+                        pair.response -> 'choices' -> choices.choice_no -> 'text',
+                        reading.answer #> '{audio,transcript}'
                     )
             END
         ) AS content,
@@ -370,7 +376,8 @@ CROSS JOIN LATERAL (
             nullif(nullif(reading.answer -> 'reasoning', 'null'::jsonb), '""'::jsonb),
             nullif(nullif(reading.answer -> 'thinking', 'null'::jsonb), '""'::jsonb),
             nullif(reading.answer -> 'reasoning_content', 'null'::jsonb),
-            nullif(reading.answer -> 'reasoning', 'null'::jsonb)
+            nullif(reading.answer -> 'reasoning', 'null'::jsonb),
+            nullif(array_or_empty(reading.answer -> 'reasoning_details'), '[]'::jsonb)
         ) AS reasoning,
         reading.answer -> 'refusal' AS refusal,
         nullif(array_or_empty(reading.answer -> 'tool_calls'), '[]'::jsonb) AS tool_calls,
@@ -388,11 +395,17 @@ CROSS JOIN LATERAL (
                     )
                 ELSE counted.usage -> 'input_tokens'
             END,
-            counted.timings -> 'prompt_tokens'
+            json_first(
+                counted.timings -> 'prompt_tokens', counted.usage -> 'inputTokens',
+                counted.usage -> 'promptTokens'
+            )
         ) AS input_tokens,
         json_first(
             counted.usage -> 'completion_tokens', counted.usage -> 'output_tokens',
-            counted.timings -> 'completion_tokens'
+            json_first(
+                counted.timings -> 'completion_tokens', counted.usage -> 'outputTokens',
+                counted.usage -> 'completionTokens'
+            )
         ) AS output_tokens,
         json_first(
             json_first(
@@ -404,7 +417,7 @@ CROSS JOIN LATERAL (
                 counted.usage -> 'cache_read_input_tokens',
                 counted.usage -> 'prompt_cache_hit_tokens'
             ),
-            counted.timings -> 'cached_tokens'
+            json_first(counted.timings -> 'cached_tokens', counted.usage -> 'cachedInputTokens')
         ) AS cached_tokens,
         json_first(
             counted.usage -> 'reasoning_tokens',

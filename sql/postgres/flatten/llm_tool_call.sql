@@ -128,7 +128,10 @@ CROSS JOIN LATERAL (
         -- Other names for the same, where the family has none of its own.
         json_first(
             reading.arguments, event.p -> 'arguments',
-            json_first(event.p -> 'args', event.p -> 'tool_input', event.p -> 'parameters')
+            json_first(
+                event.p -> 'args', event.p -> 'tool_input', event.p -> 'parameters',
+                event.p -> 'tool_args'
+            )
         ) AS arguments,
         json_first(
             reading.result, event.p -> 'result',

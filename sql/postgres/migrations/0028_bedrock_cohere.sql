@@ -1,5 +1,6 @@
 -- Chats of AWS Bedrock's Converse and of Cohere, exports of OpenTelemetry's, attributes as objects
--- within objects, messages as LangChain writes them. Nothing here raises.
+-- within objects, messages as LangChain writes them. And what one message could make cost minutes:
+-- thousands of calls or candidates of one stream. Nothing here raises.
 -- Rows from before stay as they are until their day is rebuilt.
 
 -- What one part of a Bedrock message is, as `message_part` says it: the part's one member names it.
@@ -86,7 +87,7 @@ END;
 CREATE FUNCTION gen_ai_flat(named jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-    IF NOT named @? '$.keyvalue() ? (@.key like_regex "^gen_ai($|\\.)").value ? (@.type() == "object")' THEN
+    IF NOT named @? '$.* ? (@.type() == "object")' THEN
         RETURN named;
     END IF;
     RETURN (
@@ -124,6 +125,17 @@ BEGIN
     );
 END
 $$;
+
+-- Deeper than this, PostgreSQL's parser may fail for want of stack, which cannot be asked before.
+CREATE OR REPLACE FUNCTION json_is_shallow(body text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN length(body) < 2000 THEN TRUE
+    WHEN length(body) - length(translate(body, '[{', '')) < 2000 THEN TRUE
+    -- As a rule what is too deep is so from its beginning, which costs less to see.
+    WHEN json_depth(left(body, 10000)) >= 2000 THEN FALSE
+    ELSE json_depth(body) < 2000
+END;
 
 -- What one part of a message is: an object whose only member names it (text, reasoning, refusal,
 -- call, result, media). NULL if it says nothing.
@@ -398,7 +410,7 @@ RETURN CASE
         lower(reason)
         IN (
             'length', 'max_tokens', 'max_output_tokens', 'error_limit',
-            'model_context_window_exceeded'
+            'model_context_window_exceeded', 'model_length'
         )
         THEN 'length'
     WHEN
@@ -415,6 +427,241 @@ RETURN CASE
         THEN 'content_filter'
     ELSE reason
 END;
+
+-- The parts of tool calls that a stream brought, each with chunk, id, index and function, as calls.
+-- Some servers number all calls 0, or none; some give no ids; some repeat id and name in every
+-- part, and some cut a name in two.
+CREATE OR REPLACE FUNCTION streamed_calls(parts jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    ids text[] := '{}';
+    places text[] := '{}';
+    names text[] := '{}';
+    texts text[] := '{}';
+    part jsonb;
+    said jsonb;
+    part_id text;
+    part_place text;
+    part_name text;
+    part_text text;
+    chunk_before text;
+    target integer;
+    starts boolean;
+BEGIN
+    FOR part IN
+        SELECT listed.part FROM jsonb_array_elements(array_or_empty(parts)) AS listed (part)
+    LOOP
+        said := json_opened(json_best(part -> 'function', part -> 'custom', part));
+        part_id := nullif(json_text(json_best(part -> 'id', part -> 'call_id')), '');
+        part_place := json_text(part -> 'index');
+        part_name := nullif(json_text(said -> 'name'), '');
+        part_text := coalesce(
+            json_as_text(json_best(said -> 'arguments', said -> 'input')) #>> '{}', ''
+        );
+        target := NULL;
+        starts := FALSE;
+        -- No answer has more calls under way at once.
+        FOR known IN REVERSE cardinality(ids) .. greatest(1, cardinality(ids) - 31) LOOP
+            target := CASE
+                WHEN part_id IS NOT NULL AND ids[known] <> ''
+                    THEN CASE WHEN ids[known] = part_id THEN known END
+                WHEN part_place IS NOT NULL AND places[known] <> ''
+                    THEN CASE WHEN places[known] = part_place THEN known END
+                -- Two in one chunk are two calls.
+                WHEN part_name IS NULL OR part ->> 'chunk' IS DISTINCT FROM chunk_before THEN known
+            END;
+            EXIT WHEN target IS NOT NULL;
+        END LOOP;
+        IF target IS NULL THEN
+            starts := TRUE;
+        ELSIF part_id IS NOT NULL AND ids[target] = part_id THEN
+            starts := FALSE;
+        ELSIF part_name IS NOT NULL AND names[target] <> '' THEN
+            -- A name more is a call more, a piece of the same name, or the same once again.
+            starts := CASE
+                WHEN part_name = names[target]
+                    THEN texts[target] <> '' AND json_from_text(texts[target]) IS NOT NULL
+                WHEN texts[target] <> '' THEN TRUE
+                ELSE part_place IS NULL AND json_from_text(part_text) IS NOT NULL
+            END;
+        END IF;
+        IF starts THEN
+            ids := ids || coalesce(part_id, '');
+            places := places || coalesce(part_place, '');
+            names := names || coalesce(part_name, '');
+            texts := texts || part_text;
+        ELSE
+            IF part_id IS NOT NULL AND ids[target] = '' THEN
+                ids[target] := part_id;
+            END IF;
+            IF part_name IS NOT NULL AND texts[target] = '' AND part_name <> names[target] THEN
+                names[target] := names[target] || part_name;
+            END IF;
+            texts[target] := texts[target] || part_text;
+        END IF;
+        chunk_before := part ->> 'chunk';
+    END LOOP;
+    RETURN (
+        SELECT
+            jsonb_agg(
+                json_said(
+                    jsonb_build_object(
+                        'id', nullif(called.id, ''),
+                        'type', 'function',
+                        'function',
+                        json_said(
+                            jsonb_build_object(
+                                'name', nullif(called.name, ''), 'arguments', called.arguments
+                            )
+                        )
+                    )
+                ) ORDER BY called.call_no
+            )
+        FROM unnest(ids, names, texts) WITH ORDINALITY
+            AS called (id, name, arguments, call_no)
+    );
+END
+$$;
+
+-- Gemini's responses of a stream as one: of each candidate, the parts of one kind run together.
+CREATE OR REPLACE FUNCTION whole_gemini(chunks jsonb) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    WITH chunk AS MATERIALIZED (
+        SELECT
+            listed.chunk_no,
+            CASE jsonb_typeof(listed.chunk -> 'response')
+                WHEN 'object' THEN listed.chunk -> 'response'
+                ELSE listed.chunk
+            END AS body
+        FROM jsonb_array_elements(array_or_empty(chunks)) WITH ORDINALITY
+            AS listed (chunk, chunk_no)
+    ),
+
+    candidate AS MATERIALIZED (
+        SELECT
+            chunk.chunk_no,
+            listed.candidate,
+            coalesce(json_bigint(listed.candidate -> 'index'), 0) AS candidate_no
+        FROM chunk
+        CROSS JOIN LATERAL
+            jsonb_array_elements(array_or_empty(json_opened(chunk.body -> 'candidates')))
+            AS listed (candidate)
+    ),
+
+    piece AS (
+        SELECT
+            candidate.candidate_no,
+            listed.part,
+            row_number() OVER (
+                PARTITION BY candidate.candidate_no ORDER BY candidate.chunk_no, listed.part_no
+            ) AS part_no,
+            CASE
+                WHEN coalesce(jsonb_typeof(listed.part -> 'text'), '') <> 'string' THEN 'other'
+                WHEN json_boolean(listed.part -> 'thought') THEN 'thought'
+                ELSE 'text'
+            END AS kind
+        FROM candidate
+        CROSS JOIN LATERAL
+            jsonb_array_elements(array_or_empty(candidate.candidate #> '{content,parts}'))
+            WITH ORDINALITY AS listed (part, part_no)
+    ),
+
+    marked AS (
+        SELECT
+            piece.*,
+            piece.part_no
+            - row_number() OVER (
+                PARTITION BY piece.candidate_no, piece.kind ORDER BY piece.part_no
+            ) AS run_no
+        FROM piece
+    ),
+
+    run AS (
+        SELECT
+            marked.candidate_no,
+            min(marked.part_no) AS part_no,
+            CASE
+                WHEN marked.kind = 'other'
+                    THEN jsonb_agg(marked.part ORDER BY marked.part_no)
+                ELSE jsonb_build_array(
+                    json_said(
+                        jsonb_build_object(
+                            'text', string_agg(marked.part ->> 'text', '' ORDER BY marked.part_no),
+                            'thought', CASE WHEN marked.kind = 'thought' THEN TRUE END
+                        )
+                    )
+                )
+            END AS parts
+        FROM marked
+        GROUP BY marked.candidate_no, marked.kind, marked.run_no
+    ),
+
+    told AS (
+        SELECT
+            run.candidate_no,
+            jsonb_agg(one.part ORDER BY run.part_no, one.part_no) AS parts
+        FROM run
+        CROSS JOIN LATERAL
+            jsonb_array_elements(run.parts) WITH ORDINALITY AS one (part, part_no)
+        GROUP BY run.candidate_no
+    ),
+
+    whole AS (
+        SELECT
+            candidate.candidate_no,
+            (array_agg(
+                json_first(
+                    candidate.candidate -> 'finishReason', candidate.candidate -> 'finish_reason'
+                ) ORDER BY candidate.chunk_no DESC
+            ) FILTER (
+                WHERE
+                json_first(
+                    candidate.candidate -> 'finishReason', candidate.candidate -> 'finish_reason'
+                ) IS NOT NULL
+            ))[1] AS finish_reason
+        FROM candidate
+        GROUP BY candidate.candidate_no
+    )
+
+    SELECT
+        jsonb_build_object(
+            'candidates',
+            coalesce(
+                (
+                    SELECT
+                        jsonb_agg(
+                            json_said(
+                                jsonb_build_object(
+                                    'index', whole.candidate_no,
+                                    'finishReason', whole.finish_reason,
+                                    'content',
+                                    jsonb_build_object(
+                                        'role', 'model',
+                                        'parts',
+                                        coalesce(told.parts, '[]'::jsonb)
+                                    )
+                                )
+                            ) ORDER BY whole.candidate_no
+                        )
+                    FROM whole
+                    LEFT JOIN told ON whole.candidate_no = told.candidate_no
+                ),
+                '[]'::jsonb
+            )
+        )
+        || coalesce(
+            (
+                SELECT jsonb_object_agg(figure.name, figure.value ORDER BY chunk.chunk_no)
+                FROM chunk
+                CROSS JOIN LATERAL
+                    jsonb_each(CASE WHEN jsonb_typeof(chunk.body) = 'object' THEN chunk.body END)
+                        AS figure (name, value)
+                WHERE figure.name <> 'candidates' AND figure.value <> 'null'::jsonb
+            ),
+            '{}'::jsonb
+        )
+);
 
 -- Events of Bedrock's ConverseStream as the response that they make.
 CREATE FUNCTION whole_bedrock(events jsonb) RETURNS jsonb
@@ -721,6 +968,8 @@ RETURN CASE
         THEN jsonb_build_object('content', response -> 'output')
     WHEN jsonb_typeof(response #> '{output,message}') = 'object'
         THEN answered_message(response #> '{output,message}')
+    WHEN response -> 'output' ?| '{role,content}'::text[]
+        THEN answered_message(response -> 'output')
     WHEN jsonb_typeof(response -> 'message') = 'object'
         THEN answered_message(response -> 'message')
     WHEN jsonb_typeof(response) = 'array'

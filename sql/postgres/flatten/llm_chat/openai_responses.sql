@@ -27,7 +27,9 @@ SELECT
     ) AS messages,
     response_answer(
         CASE
-            WHEN jsonb_typeof(pair.response -> 'output') IN ('array', 'string') THEN pair.response
+            WHEN
+                jsonb_typeof(pair.response -> 'output') IN ('array', 'string', 'object')
+                THEN pair.response
         END,
         0
     ) AS answer,
