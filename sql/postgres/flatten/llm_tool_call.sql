@@ -135,7 +135,9 @@ CROSS JOIN LATERAL (
         ) AS arguments,
         json_first(
             reading.result, event.p -> 'result',
-            json_first(event.p -> 'tool_response', event.p -> 'tool_output')
+            json_first(
+                event.p -> 'tool_response', event.p -> 'tool_output', event.p -> 'observation'
+            )
         ) AS result,
         json_first(event.p -> 'is_error', reading.is_error) AS is_error,
         json_first(

@@ -28,7 +28,8 @@ SELECT
     response_answer(
         CASE
             WHEN
-                jsonb_typeof(pair.response -> 'output') IN ('array', 'string', 'object')
+                jsonb_typeof(pair.response -> 'output') IN ('array', 'string')
+                OR pair.response -> 'output' ?| '{role,content}'::text[]
                 THEN pair.response
         END,
         0
