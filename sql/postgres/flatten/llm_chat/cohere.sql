@@ -71,7 +71,6 @@ SELECT
     END AS parameters,
     openai_tools(json_first(event.p -> 'tools', pair.request -> 'tools')) AS tools
 FROM (
-    SELECT
-        json_opened(json_first(pair.response -> 'usage', pair.response -> 'meta')) AS usage
+    SELECT json_opened(json_first(pair.response -> 'usage', pair.response -> 'meta')) AS usage
 ) AS told
 WHERE recognized.shape = 'cohere'

@@ -128,7 +128,8 @@ FROM (
             -- What was answered stands beside what was asked.
             WHEN jsonb_typeof(event.p -> 'message') = 'object' THEN event.p -> 'message'
             WHEN
-                event.p
+                event.p ?| '{finish_reason,finishReason}'::text[]
+                AND event.p
                 ?| '{content,reasoning,reasoning_content,tool_calls,refusal,toolCalls}'::text[]
                 THEN json_picked(
                     event.p, '{content,reasoning,reasoning_content,tool_calls,refusal,toolCalls}'
