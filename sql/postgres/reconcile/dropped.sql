@@ -26,3 +26,5 @@ WHERE
             AND archived.table_name = 'event_inbox'
             AND archived.occurred_on = known.occurred_on
     );
+
+-- sqlfluff:exclude_rules:ST06,RF04,RF02,AL03,AL05,AL07,ST10,ST05,AM09,LT02

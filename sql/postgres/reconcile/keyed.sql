@@ -26,3 +26,5 @@ WHERE
             AND known.stream_seq BETWEEN former.first_seq AND former.last_seq
             AND known.received_at <= former.last_received_at
     );
+
+-- sqlfluff:exclude_rules:ST06,RF04,RF02,AL03,AL05,AL07,ST10,ST05,AM09,LT02
