@@ -147,7 +147,12 @@ def reconcile(
         ).fetchall()
         places: Counter[str] = Counter()
         missing = _unfound(connection, key, wanted, places)
-        remembered = {**key, "floor": floor, "missing": missing}
+        remembered = {
+            **key,
+            "floor": floor,
+            "missing": missing,
+            "stretches": _stretches(connection, missing),
+        }
         [(ranges,)] = connection.execute(
             load_sql("postgres/reconcile/remember"), remembered
         ).fetchall()
@@ -236,9 +241,17 @@ def _unfound(
     if wanted == _NOTHING:
         return wanted
     [(dropped,)] = connection.execute(
-        load_sql("postgres/reconcile/dropped"), {**key, "wanted": wanted}
+        load_sql("postgres/reconcile/dropped"),
+        {**key, "wanted": wanted, "stretches": _stretches(connection, wanted)},
     ).fetchall()
     return _without(connection, wanted, dropped)
+
+
+def _stretches(connection: psycopg.Connection[Any], sequences: str) -> str:
+    [(stretches,)] = connection.execute(
+        load_sql("postgres/reconcile/stretches"), {"sequences": sequences}
+    ).fetchall()
+    return str(stretches)
 
 
 def _without(connection: psycopg.Connection[Any], wanted: str, found: str) -> str:
@@ -248,10 +261,10 @@ def _without(connection: psycopg.Connection[Any], wanted: str, found: str) -> st
     return str(rest)
 
 
-def _portions(batches: list[tuple[int, int]]) -> Iterator[list[int]]:
+def _portions(batches: list[tuple[int, int, int]]) -> Iterator[list[int]]:
     some: list[int] = []
     messages = 0
-    for batch_id, count in batches:
+    for batch_id, count, _ in batches:
         if some and (messages + count > _MESSAGES_AT_ONCE or len(some) >= _BATCHES_AT_ONCE):
             yield some
             some, messages = [], 0

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from model_foundry.store.flat_rows import Made, make_rows
+from model_foundry.store.flat_rows import EVENT_S, Made, make_rows
 from model_foundry.store.sql import load_sql, sql_names
 
 FLAT_TABLES = sql_names("postgres/flatten")
@@ -69,13 +69,19 @@ class Retried(NamedTuple):
 
 
 def flatten_day(
-    connection: psycopg.Connection[Any], table: str, day: date, *, rebuild: bool
+    connection: psycopg.Connection[Any],
+    table: str,
+    day: date,
+    *,
+    rebuild: bool,
+    event_s: float = EVENT_S,
 ) -> FlatDay:
     """Bring one day of a flat table up to the inbox, and commit.
 
     `rebuild` deletes the day first, and tries what was refused again; otherwise only batches not
     yet taken in are added, at a cost in proportion to them. An event of which no rows can be made
-    is refused and does not hold up the others. A day without events leaves no partition behind.
+    is refused and does not hold up the others, nor does one that takes longer than `event_s`
+    seconds. A day without events leaves no partition behind.
     """
     key: dict[str, Any] = {"table": table, "day": day}
     known_ids: dict[str, int] = {}
@@ -97,7 +103,7 @@ def flatten_day(
         made = Made(0)
         if batches:
             connection.execute("SELECT ensure_day_partition(%s, %s)", (table, day))
-            made = make_rows(connection, table, day, batches)
+            made = make_rows(connection, table, day, batches, event_s=event_s)
             _keep_refused(connection, key, made, known_ids)
             connection.execute(
                 load_sql("postgres/flat/remember_batches"), {**key, "batches": batches}

@@ -5,15 +5,22 @@ Belongs here: the halving, down to the events to blame. Does not: which batches 
 """
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
+from psycopg import errors
 
 from model_foundry.store.flatten_sql import flatten_sql
 from model_foundry.store.row_errors import detail_of, is_of_a_row, reason_of
 from model_foundry.store.sql import load_sql
+
+# As long may one event take; the largest that is meant so takes a few seconds. And as long each of
+# many, a hundred times what one takes.
+EVENT_S: Final = 30.0
+_EACH_OF_MANY_S: Final = 0.005
 
 
 class Refused(NamedTuple):
@@ -60,35 +67,50 @@ def make_rows(
     day: date,
     batches: Sequence[int],
     events: Sequence[str] | None = None,
+    *,
+    event_s: float = EVENT_S,
 ) -> Made:
     """Insert the rows of a day's batches, or of some `events` of one batch, but those that fail.
 
     In the caller's transaction, which stays sound. One event among n that fails costs about what
-    2 n would: of two halves, what the first one lacked is known to be in the second.
+    2 n would: of two halves, what the first one lacked is known to be in the second. One whose rows
+    take longer than `event_s` seconds fails as well: it would hold up its day for hours.
 
     Raises:
-        psycopg.Error: what no event is to blame for.
+        psycopg.Error: what no event is to blame for, like a lock that nobody gave.
     """
-    return _Maker(connection, table, day).make(_Part(batches, events))
+    limits = load_sql("postgres/flat/time_limits")
+    [(statement, lock)] = connection.execute(load_sql("postgres/flat/time_limited")).fetchall()
+    made = _Maker(connection, table, day, event_s).make(_Part(batches, events))
+    connection.execute(limits, {"statement": statement, "lock": lock})
+    return made
 
 
 class _Maker:
-    def __init__(self, connection: psycopg.Connection[Any], table: str, day: date) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], table: str, day: date, event_s: float
+    ) -> None:
         self._connection = connection
+        self._event_s = event_s
         self._table = table
         self._day = day
         self._is_staged = False
 
     def make(self, part: _Part) -> Made:
+        limit_s = self._limit_s(part)
+        began = time.monotonic()
         try:
-            return self._tried(part)
+            return self._tried(part, limit_s)
         except psycopg.Error as error:
-            if not is_of_a_row(error) or part.events == []:
+            # Somebody else's cancelling comes before that.
+            is_slow = (
+                isinstance(error, errors.QueryCanceled) and time.monotonic() - began >= limit_s
+            )
+            if not (is_slow or is_of_a_row(error)) or part.events == []:
                 raise
             if part.events is not None and len(part.events) == 1:
-                refused = Refused(
-                    part.events[0], part.batches[0], reason_of(error), detail_of(error)
-                )
+                detail = f"took longer than {limit_s:g} s" if is_slow else detail_of(error)
+                refused = Refused(part.events[0], part.batches[0], reason_of(error), detail)
                 return Made(0, (refused,))
         return self._in_halves(part)
 
@@ -121,8 +143,22 @@ class _Maker:
         self._is_staged = False
         execute("DROP TABLE pg_temp.event_inbox")
 
-    def _tried(self, part: _Part) -> Made:
+    def _limit_s(self, part: _Part) -> float:
+        if part.events is None:
+            [(count,)] = self._connection.execute(
+                load_sql("postgres/flat/event_count"), self._parameters(part)
+            ).fetchall()
+        else:
+            count = len(part.events)
+        return float(self._event_s + _EACH_OF_MANY_S * max(0, count - 1))
+
+    def _tried(self, part: _Part, limit_s: float) -> Made:
         with self._connection.transaction():  # a savepoint
+            self._connection.execute(
+                load_sql("postgres/flat/time_limits"),
+                # Who waits for a lock is not slow, and is told apart.
+                {"statement": f"{limit_s:.3f}s", "lock": f"{limit_s / 2:.3f}s"},
+            )
             cursor = self._connection.execute(
                 flatten_sql(self._table),
                 self._parameters(part),

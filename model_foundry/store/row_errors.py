@@ -29,7 +29,8 @@ def _named(kind: type[psycopg.Error]) -> str:
 REASONS: Final = frozenset(
     _named(kind)
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, (*_BY_CLASS, errors.InternalError_))
+    if isinstance(kind, type)
+    and issubclass(kind, (*_BY_CLASS, errors.InternalError_, errors.QueryCanceled))
 )
 
 

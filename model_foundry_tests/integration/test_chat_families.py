@@ -20,6 +20,7 @@ CASES = {case.id: case for case in cases("chats")}
 FAMILIES = {
     *("familiar", "openai_chat", "openai_responses", "text_completion", "openai_chunks"),
     *("anthropic", "ollama", "gemini", "litellm", "langfuse", "opentelemetry", "sharegpt"),
+    *("bedrock", "cohere"),
 }
 
 

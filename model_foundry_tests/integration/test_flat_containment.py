@@ -64,6 +64,36 @@ def mend(settings: Settings) -> None:
     execute(settings, f"ALTER TABLE {TABLE} DROP CONSTRAINT poison")
 
 
+def test_an_event_that_takes_for_ever_is_refused_and_the_rest_is_there(settings: Settings) -> None:
+    execute(
+        settings,
+        "CREATE FUNCTION never_ends() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "WHILE NEW.event_id = 'endless' LOOP END LOOP; RETURN NEW; END $$",
+    )
+    execute(
+        settings,
+        f"CREATE TRIGGER slow BEFORE INSERT ON {TABLE} FOR EACH ROW EXECUTE FUNCTION never_ends()",
+    )
+    come(settings, call("first"), call("endless"), call("last"))
+    with connection_to(settings) as connection:
+        done = flat.flatten_day(connection, TABLE, DAY, rebuild=False, event_s=1.0)
+        assert (done.rows, done.refused) == (2, 1)
+        assert flat.account(connection, TABLE, DAY).agrees
+        # Who waits for somebody's lock is not slow: the run fails, and the next one tries again.
+        come(settings, call("later"))
+        with connection_to(settings) as other:
+            other.execute(f"LOCK TABLE {TABLE}")
+            with pytest.raises(errors.LockNotAvailable):
+                flat.flatten_day(connection, TABLE, DAY, rebuild=False, event_s=1.0)
+        with connection.transaction():
+            assert connection.execute("SHOW statement_timeout").fetchall() == [("0",)]
+        assert flat.flatten_day(connection, TABLE, DAY, rebuild=False).rows == 3
+    assert ids(settings, PRESENT) == ["first", "last", "later"]
+    [found] = rows(settings, "SELECT event_id, reason, detail FROM flat_refused")
+    assert (found["event_id"], found["reason"]) == ("endless", "query_canceled")
+    assert found["detail"] == "took longer than 1 s"
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_what_cannot_be_flattened_is_refused_and_the_rest_is_there(
     poisoned: Settings, batch: int

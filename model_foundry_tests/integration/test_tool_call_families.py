@@ -14,7 +14,8 @@ CASES = {case.id: case for case in cases("tool_calls")}
 
 def test_the_corpus_has_every_family() -> None:
     assert {case.family for case in CASES.values()} == {
-        *("familiar", "openai", "anthropic", "mcp", "opentelemetry", "unknown"),
+        *("familiar", "openai", "anthropic", "mcp", "opentelemetry", "gemini", "bedrock"),
+        "unknown",
     }
 
 

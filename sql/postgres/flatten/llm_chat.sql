@@ -30,8 +30,7 @@ SELECT
             AND content_text(said.content) IS NULL
             AND (
                 said.messages = '[]'::jsonb AND said.input_tokens IS NULL AND said.content IS NULL
-                OR jsonb_typeof(event.p -> 'response') = 'array'
-                AND event.p -> 'response' <> '[]'::jsonb
+                OR said.finish_reason IS NULL AND said.content IS NULL AND pair.was_answered
             )
             THEN 'unknown'
         ELSE recognized.shape
@@ -64,6 +63,7 @@ SELECT
     CASE jsonb_typeof(said.content)
         WHEN 'string' THEN said.content #>> '{}'
         WHEN 'array' THEN content_text(said.content)
+        WHEN 'object' THEN coalesce(said.content ->> 'text', said.content::text)
     END,
     CASE WHEN said.reasoning IS NOT NULL THEN content_text(said.reasoning) END,
     json_text(said.refusal),
@@ -90,7 +90,7 @@ SELECT
 FROM (
     SELECT
         told.*,
-        CASE WHEN told.is_foreign THEN json_ready(told.body) ELSE told.body END AS p
+        CASE WHEN told.is_foreign THEN json_ready(otlp_chat(told.body)) ELSE told.body END AS p
     FROM (
         SELECT
             taken.*,
@@ -99,7 +99,8 @@ FROM (
                 gen_ai.response.model,gen_ai.input.messages,gen_ai.output.messages,attributes,
                 call_type,hidden_params,standard_logging_object,model_parameters,usage_details,
                 modelParameters,usageDetails,type,conversations,chunks,events,
-                prompt_eval_count,eval_count,done_reason
+                prompt_eval_count,eval_count,done_reason,
+                gen_ai,resourceSpans,resource_spans,resourceLogs,resource_logs
             }'::text[] AS is_foreign
         FROM (
             SELECT
@@ -136,12 +137,14 @@ CROSS JOIN LATERAL (
         AND jsonb_typeof(raw.request) = 'object'
         AND jsonb_typeof(raw.response) = 'object'
         AND NOT raw.request ?| '{
-            contents,input,instructions,options,anthropic_version,system,prompt
+            contents,input,instructions,options,anthropic_version,system,prompt,
+            inferenceConfig,toolConfig,modelId,chat_history
         }'::text[]
         AND NOT raw.response ?| '{
             chunks,events,tokens_evaluated,tokens_predicted,candidates,promptFeedback,
             usageMetadata,usage_metadata,output,prompt_eval_count,eval_count,done_reason,done,
-            total_duration,type,stop_reason,stop_sequence
+            total_duration,type,stop_reason,stop_sequence,stopReason,message,meta,finishReason,
+            toolCalls
         }'::text[]
         AND coalesce(raw.response ->> 'object', 'chat.completion') = 'chat.completion'
         AND coalesce(jsonb_typeof(raw.response -> 'choices'), 'array') = 'array'
@@ -186,7 +189,8 @@ CROSS JOIN LATERAL (
             ELSE chat_response(event.p)
         END AS response,
         jsonb_typeof(event.p -> 'request') IN ('object', 'array', 'string') AS has_request,
-        jsonb_typeof(event.p -> 'response') <> 'null' AS has_response
+        jsonb_typeof(event.p -> 'response') <> 'null' AS has_response,
+        json_filled(event.p -> 'response') IS NOT NULL AS was_answered
     OFFSET 0
 ) AS pair
 CROSS JOIN LATERAL (
@@ -223,6 +227,19 @@ CROSS JOIN LATERAL (
                 OR pair.response ?| '{tokens_evaluated,tokens_predicted}'::text[]
                 THEN 'text_completion'
             WHEN jsonb_typeof(pair.response -> 'choices') = 'array' THEN 'openai_chat'
+            WHEN
+                jsonb_typeof(pair.response #> '{output,message}') = 'object'
+                OR pair.request ?| '{inferenceConfig,toolConfig}'::text[]
+                OR pair.request ? 'modelId' AND pair.request ? 'messages'
+                THEN 'bedrock'
+            WHEN
+                pair.response -> 'usage' ?| '{tokens,billed_units}'::text[]
+                OR pair.response -> 'meta' ?| '{tokens,billed_units}'::text[]
+                OR pair.response ?| '{message,text}'::text[]
+                AND pair.response ->> 'finish_reason'
+                IN ('COMPLETE', 'MAX_TOKENS', 'STOP_SEQUENCE', 'TOOL_CALL', 'ERROR')
+                OR pair.request ? 'chat_history' AND pair.request ? 'message'
+                THEN 'cohere'
             WHEN
                 pair.response ?| '{candidates,usageMetadata,usage_metadata,promptFeedback}'::text[]
                 OR jsonb_typeof(pair.request -> 'contents') IN ('array', 'object', 'string')
@@ -285,7 +302,10 @@ CROSS JOIN LATERAL (
         json_first(
             json_filled(reading.about -> 'error'), json_filled(pair.response -> 'error'),
             json_filled(event.p -> 'error'),
-            CASE WHEN pair.response ->> 'object' = 'error' THEN pair.response END
+            CASE
+                WHEN pair.response ->> 'object' = 'error' THEN pair.response
+                ELSE json_filled(pair.response -> 'choices' -> choices.choice_no -> 'error')
+            END
         ) AS error
     OFFSET 0
 ) AS counted
@@ -346,7 +366,8 @@ CROSS JOIN LATERAL (
                     THEN json_best(
                         reading.answer -> 'content', reading.answer -> 'text',
                         reading.answer -> 'output_text',
-                        pair.response -> 'choices' -> choices.choice_no -> 'text'
+                        pair.response -> 'choices' -> choices.choice_no -> 'text',
+                        reading.answer #> '{audio,transcript}'
                     )
             END
         ) AS content,
@@ -355,7 +376,8 @@ CROSS JOIN LATERAL (
             nullif(nullif(reading.answer -> 'reasoning', 'null'::jsonb), '""'::jsonb),
             nullif(nullif(reading.answer -> 'thinking', 'null'::jsonb), '""'::jsonb),
             nullif(reading.answer -> 'reasoning_content', 'null'::jsonb),
-            nullif(reading.answer -> 'reasoning', 'null'::jsonb)
+            nullif(reading.answer -> 'reasoning', 'null'::jsonb),
+            nullif(array_or_empty(reading.answer -> 'reasoning_details'), '[]'::jsonb)
         ) AS reasoning,
         reading.answer -> 'refusal' AS refusal,
         nullif(array_or_empty(reading.answer -> 'tool_calls'), '[]'::jsonb) AS tool_calls,
@@ -373,11 +395,17 @@ CROSS JOIN LATERAL (
                     )
                 ELSE counted.usage -> 'input_tokens'
             END,
-            counted.timings -> 'prompt_tokens'
+            json_first(
+                counted.timings -> 'prompt_tokens', counted.usage -> 'inputTokens',
+                counted.usage -> 'promptTokens'
+            )
         ) AS input_tokens,
         json_first(
             counted.usage -> 'completion_tokens', counted.usage -> 'output_tokens',
-            counted.timings -> 'completion_tokens'
+            json_first(
+                counted.timings -> 'completion_tokens', counted.usage -> 'outputTokens',
+                counted.usage -> 'completionTokens'
+            )
         ) AS output_tokens,
         json_first(
             json_first(
@@ -389,7 +417,7 @@ CROSS JOIN LATERAL (
                 counted.usage -> 'cache_read_input_tokens',
                 counted.usage -> 'prompt_cache_hit_tokens'
             ),
-            counted.timings -> 'cached_tokens'
+            json_first(counted.timings -> 'cached_tokens', counted.usage -> 'cachedInputTokens')
         ) AS cached_tokens,
         json_first(
             counted.usage -> 'reasoning_tokens',

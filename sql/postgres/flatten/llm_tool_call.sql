@@ -35,7 +35,14 @@ SELECT
 FROM (
     SELECT
         told.*,
-        CASE WHEN told.body ? 'tool_name' THEN told.body ELSE json_ready(told.body) END AS p
+        CASE
+            WHEN told.body ? 'tool_name' THEN told.body
+            WHEN
+                told.body
+                ?| '{resourceSpans,resource_spans,resourceLogs,resource_logs}'::text[]
+                THEN json_ready(coalesce(otlp_one(told.body, TRUE), told.body))
+            ELSE json_ready(told.body)
+        END AS p
     FROM (
         SELECT
             inbox.event_id,
@@ -74,13 +81,21 @@ CROSS JOIN LATERAL (
                 )
                 THEN 'mcp'
             WHEN
+                event.p ?| '{functionCall,functionResponse,function_response}'::text[]
+                OR json_opened(event.p -> 'call') ? 'functionCall'
+                THEN 'gemini'
+            WHEN
+                event.p ?| '{toolUse,toolResult,toolUseId}'::text[]
+                OR json_opened(event.p -> 'call') ?| '{toolUse,toolUseId}'::text[]
+                THEN 'bedrock'
+            WHEN
                 event.p ?| '{tool_use,tool_result,tool_use_id}'::text[]
                 OR event.p ->> 'type' IN ('tool_use', 'tool_result')
                 OR event.p #>> '{call,type}' = 'tool_use'
                 THEN 'anthropic'
             WHEN event.p ?| '{gen_ai.tool.name,gen_ai.tool.call.id}'::text[] THEN 'opentelemetry'
             WHEN
-                event.p #> '{attributes}' IS NOT NULL
+                event.p ?| '{attributes,gen_ai}'::text[]
                 AND otel_attributes(event.p)::text LIKE '%%"gen_ai.tool.%%'
                 THEN 'opentelemetry'
             WHEN
@@ -100,11 +115,30 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT
         json_first(
-            nullif(event.p -> 'tool_call_id', '""'::jsonb), reading.tool_call_id
+            nullif(event.p -> 'tool_call_id', '""'::jsonb), reading.tool_call_id,
+            event.p -> 'toolCallId'
         ) AS tool_call_id,
-        json_first(nullif(event.p -> 'tool_name', '""'::jsonb), reading.tool_name) AS tool_name,
-        json_first(reading.arguments, event.p -> 'arguments') AS arguments,
-        json_first(reading.result, event.p -> 'result') AS result,
+        json_first(
+            nullif(event.p -> 'tool_name', '""'::jsonb), reading.tool_name,
+            json_first(
+                event.p -> 'toolName',
+                CASE jsonb_typeof(event.p -> 'tool') WHEN 'string' THEN event.p -> 'tool' END
+            )
+        ) AS tool_name,
+        -- Other names for the same, where the family has none of its own.
+        json_first(
+            reading.arguments, event.p -> 'arguments',
+            json_first(
+                event.p -> 'args', event.p -> 'tool_input', event.p -> 'parameters',
+                event.p -> 'tool_args'
+            )
+        ) AS arguments,
+        json_first(
+            reading.result, event.p -> 'result',
+            json_first(
+                event.p -> 'tool_response', event.p -> 'tool_output', event.p -> 'observation'
+            )
+        ) AS result,
         json_first(event.p -> 'is_error', reading.is_error) AS is_error,
         json_first(
             event.p -> 'error_type', reading.error_type,

@@ -1,10 +1,10 @@
 -- Batches of a life that reach into these sequences, in order, with how much each holds.
-SELECT
-    batch_id,
-    messages
-FROM intake_batch
-WHERE
-    life_id = %(life_id)s
-    AND last_seq >= lower(%(wanted)s::int8multirange)
-    AND int8range(first_seq, last_seq, '[]') && %(wanted)s::int8multirange
-ORDER BY last_seq, batch_id;
+SELECT DISTINCT
+    batch.batch_id,
+    batch.messages,
+    batch.last_seq
+FROM unnest(%(wanted)s::int8multirange) AS part (sequences)
+INNER JOIN intake_batch AS batch
+    ON int8range(batch.first_seq, batch.last_seq, '[]') && part.sequences
+WHERE batch.life_id = %(life_id)s
+ORDER BY batch.last_seq, batch.batch_id;

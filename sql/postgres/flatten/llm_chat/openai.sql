@@ -7,7 +7,11 @@ SELECT
         WHEN
             jsonb_typeof(told.messages) = 'array'
             AND NOT told.messages @? '$[*] ? (
-                !exists (@.role) || exists (@.text) || @.function_call != null
+                !(
+                    @.role == "user" || @.role == "assistant" || @.role == "system"
+                    || @.role == "tool" || @.role == "developer"
+                )
+                || exists (@.text) || @.function_call != null
                 || @.tool_calls.type() == "string"
             )'
             THEN told.messages
@@ -16,7 +20,7 @@ SELECT
     CASE
         WHEN
             jsonb_typeof(told.answer) = 'object'
-            AND NOT told.answer ? 'function_call'
+            AND NOT told.answer ?| '{function_call,toolCalls}'::text[]
             AND coalesce(jsonb_typeof(told.answer -> 'content'), '') <> 'array'
             THEN CASE
                 WHEN jsonb_typeof(told.answer -> 'tool_calls') IN ('array', 'object', 'string')
@@ -26,13 +30,22 @@ SELECT
                         )
                 ELSE told.answer
             END
+        -- Vercel's SDK spells it so.
+        WHEN jsonb_typeof(told.answer) = 'object' AND told.answer ? 'toolCalls'
+            THEN answered_message(
+                told.answer - 'toolCalls'
+                || jsonb_build_object('tool_calls', told.answer -> 'toolCalls')
+            )
+        WHEN jsonb_typeof(told.answer) = 'array' AND told.answer @? '$[*].role'
+            THEN response_answer(told.answer, 0)
         WHEN told.answer IS NOT NULL AND told.answer <> 'null'::jsonb
             THEN answered_message(told.answer)
     END AS answer,
     json_first(
         nullif(told.choice -> 'finish_reason', '""'::jsonb),
         nullif(pair.response -> 'finish_reason', '""'::jsonb),
-        nullif(event.p -> 'finish_reason', '""'::jsonb)
+        nullif(event.p -> 'finish_reason', '""'::jsonb),
+        pair.response -> 'finishReason'
     ) AS finish_reason,
     told.usage,
     CASE
@@ -106,8 +119,21 @@ FROM (
                         THEN json_picked(
                             event.p, '{reasoning,reasoning_content,tool_calls,refusal}'
                         ) || jsonb_build_object('content', pair.response)
+                    WHEN
+                        jsonb_typeof(pair.response -> 'message') = 'object'
+                        AND NOT pair.response ? 'content'
+                        THEN pair.response -> 'message'
                     ELSE pair.response
                 END
+            -- What was answered stands beside what was asked.
+            WHEN jsonb_typeof(event.p -> 'message') = 'object' THEN event.p -> 'message'
+            WHEN
+                event.p ?| '{finish_reason,finishReason}'::text[]
+                AND event.p
+                ?| '{content,reasoning,reasoning_content,tool_calls,refusal,toolCalls}'::text[]
+                THEN json_picked(
+                    event.p, '{content,reasoning,reasoning_content,tool_calls,refusal,toolCalls}'
+                )
         END AS answer,
         CASE
             WHEN

@@ -27,7 +27,10 @@ SELECT
     ) AS messages,
     response_answer(
         CASE
-            WHEN jsonb_typeof(pair.response -> 'output') IN ('array', 'string') THEN pair.response
+            WHEN
+                jsonb_typeof(pair.response -> 'output') IN ('array', 'string')
+                OR pair.response -> 'output' ?| '{role,content}'::text[]
+                THEN pair.response
         END,
         0
     ) AS answer,

@@ -34,6 +34,7 @@ SELECT
         ELSE '[]'::jsonb
     END
     || CASE
+        WHEN choices.choice_no > 0 THEN '[]'::jsonb
         WHEN span.named ? 'gen_ai.input.messages'
             THEN openai_messages(span.named -> 'gen_ai.input.messages')
         ELSE openai_messages(
@@ -104,8 +105,9 @@ FROM (
     OFFSET 0
 ) AS span
 CROSS JOIN LATERAL (
+    -- Once an event, and not for each of its choices: there may be many of both.
     SELECT
-        otel_numbered(span.named, 'prompt') AS numbered,
+        CASE WHEN choices.choice_no = 0 THEN otel_numbered(span.named, 'prompt') END AS numbered,
         (
             SELECT
                 jsonb_agg(
@@ -115,12 +117,12 @@ CROSS JOIN LATERAL (
                     )
                     ORDER BY each.event_no
                 )
-            FROM otel_events(event.p) AS each
+            FROM otel_events(CASE WHEN choices.choice_no = 0 THEN event.p END) AS each
             WHERE each.name LIKE 'gen\_ai.%%.message'
         ) AS told,
         (
             SELECT (jsonb_agg(each.body -> 'gen_ai.prompt' ORDER BY each.event_no)) -> 0
-            FROM otel_events(event.p) AS each
+            FROM otel_events(CASE WHEN choices.choice_no = 0 THEN event.p END) AS each
             WHERE each.name = 'gen_ai.content.prompt'
         ) AS content
 ) AS questions

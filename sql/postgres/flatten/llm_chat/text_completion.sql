@@ -17,7 +17,10 @@ SELECT
                 pair.response -> 'choices' -> choices.choice_no -> 'text',
                 CASE jsonb_typeof(pair.response)
                     WHEN 'string' THEN pair.response
-                    ELSE pair.response -> 'content'
+                    ELSE json_best(
+                        pair.response -> 'content', pair.response -> 'completion',
+                        pair.response -> 'text', pair.response -> 'output'
+                    )
                 END
             )
         )

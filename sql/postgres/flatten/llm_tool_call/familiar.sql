@@ -11,9 +11,9 @@ SELECT
     CASE
         WHEN event.p -> 'is_error' <> 'null'::jsonb THEN NULL
         WHEN
-            event.p ->> 'status' IN ('error', 'failed')
+            event.p ->> 'status' IN ('error', 'failed', 'failure')
             OR json_filled(event.p -> 'error') IS NOT NULL
-            OR event.p -> 'success' = 'false'::jsonb
+            OR NOT json_boolean(event.p -> 'success')
             THEN 'true'::jsonb
     END AS is_error,
     NULL::jsonb AS error_type,
