@@ -10,9 +10,10 @@ import fcntl
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -51,6 +52,12 @@ def _no_import(name: str) -> str:
     """Streams of imported files have such names, and their messages' own subjects are trusted."""
     if name.startswith("import-"):
         raise ValueError("a stream of this name would be taken for an imported file")
+    return name
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("is no time zone, such as Europe/Berlin or UTC")
     return name
 
 
@@ -160,6 +167,11 @@ class Settings(BaseSettings):
     )
     ui_url: str = Field(
         "http://127.0.0.1:3000", description="Of Dagster's UI, as alerts are to link to it."
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
+        None,
+        description="Of times that people look at, as Europe/Berlin; unset: the machine's. Days "
+        "and partitions are UTC.",
     )
     articles_dir: AbsolutePath | None = Field(
         None, description="Markdown articles to translate; unset: `articles` in home."
@@ -420,6 +432,11 @@ class Settings(BaseSettings):
         if embedded_stack_is_running(self.home):
             services = read_env(services_env(self.home))
         return {**services, **read_env(env_file()), **os.environ}
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """For `datetime.astimezone`; None: the machine's."""
+        return None if self.timezone is None else ZoneInfo(self.timezone)
 
     @property
     def articles_root(self) -> Path:

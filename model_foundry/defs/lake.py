@@ -9,6 +9,7 @@ import dagster as dg
 
 from model_foundry.assets import metadata
 from model_foundry.assets.resource import Foundry
+from model_foundry.fleet.rates import rates
 from model_foundry.settings import Settings
 from model_foundry.store import tending
 from model_foundry.store.lake import Checked
@@ -40,7 +41,10 @@ def lake(
     """Every table and summary as Parquet: checked, mended, each closed day in one file."""
     settings = foundry.settings
     with foundry.postgres():
-        checked = tending.mend(settings)
+        slots, without = rates(settings)
+        if without is not None:
+            context.log.warning(f"Summaries that are made again have no costs: {without}")
+        checked = tending.mend(settings, slots)
         for damage in checked.damages:
             context.log.warning(f"{damage.name} {damage.day}: {damage.what}")
         merged = tending.merge_closed_days(settings)

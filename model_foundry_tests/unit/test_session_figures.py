@@ -20,7 +20,7 @@ NODES = 49_000
 _COMMON = "'big' AS correlation_id, date '2026-11-20' AS occurred_on"
 _MOMENT = f"timestamptz '{NOON}' AS occurred_at"
 _BIG = {
-    "llm_flow_node": f"SELECT 'e' || i AS event_id, {_COMMON}, {_MOMENT}, 'n' || i AS node_id, "
+    "llm_flow_node": f"SELECT 'e' || i AS event_id, 1 AS item_no, {_COMMON}, {_MOMENT}, 'n' || i AS node_id, "
     "'tool' AS node_type, 'x' AS node_name, 's' AS slot, 'm' AS request_model, 'done' AS status, "
     "to_timestamp(1763640000 + i % 100) AS started_at, to_timestamp(1763640001 + i % 100) "
     f"AS ended_at FROM range({NODES}) AS numbers (i)",
@@ -32,9 +32,10 @@ _BIG = {
     "llm_chat": f"SELECT {_COMMON}, {_MOMENT}, 'c' AS event_id, NULL::VARCHAR AS causation_id, "
     "'a' AS role, 's' AS slot, 'stop' AS finish_reason, 1::BIGINT AS input_tokens, 1::BIGINT AS "
     "output_tokens, 1.0::DOUBLE AS total_ms, '[]' AS messages, '' AS response_text, "
-    "NULL::VARCHAR AS tool_calls, 0 AS choice_no LIMIT 0",
-    "llm_tool_call": f"SELECT {_COMMON}, {_MOMENT}, false AS is_error LIMIT 0",
-    "obsidian_semantic_search": f"SELECT {_COMMON}, {_MOMENT} LIMIT 0",
+    "NULL::VARCHAR AS tool_calls, 0 AS choice_no, NULL::VARCHAR AS status, NULL::VARCHAR "
+    "AS error_kind LIMIT 0",
+    "llm_tool_call": f"SELECT {_COMMON}, {_MOMENT}, false AS is_error, 1.0::DOUBLE AS duration_ms LIMIT 0",
+    "obsidian_semantic_search": f"SELECT {_COMMON}, {_MOMENT}, 1.0::DOUBLE AS duration_ms LIMIT 0",
     "inference_result": f"SELECT {_COMMON}, 'ok' AS status LIMIT 0",
 }
 
