@@ -28,7 +28,6 @@ from model_foundry.settings import Settings
 from model_foundry.store import changes, flat
 from model_foundry.store.own_summaries import summary_names
 
-
 SEEN_TAG: Final = "model_foundry/changes_seen"
 _CHANGES_EVERY: Final = timedelta(seconds=50)
 

@@ -102,6 +102,8 @@ class Node(msgspec.Struct, kw_only=True):
     slot: str | None
     model: str | None
     status: str | None
+    started_at: datetime
+    ended_at: datetime
     runs: list[Stay]
     parent: str | None = None
     critical_s: float = 0.0

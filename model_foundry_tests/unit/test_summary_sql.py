@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model_foundry.store import functions
+from model_foundry.store.sql import load_sql
 from model_foundry.store.summary_sql import (
     ROLLUPS,
     SUMMARIES,
@@ -767,6 +768,34 @@ def test_times_of_days_are_united_however_they_overlap(week: list[list[tuple[int
     assert sum(found["requests"] for found in hours) == len(everything)
 
 
+def test_days_and_hours_are_those_of_whoever_looks_around_a_change_to_summer_time() -> None:
+    """In Berlin the night to 29 March 2026, a Sunday, has no hour from two to three."""
+    day = date(2026, 3, 29)
+    times = {"before": "00:30", "after": "01:30", "night": "22:30"}
+    rows = [
+        {"event_id": name, "slot": "s", "output_tokens": 7, "role": name, "choice_no": 0,
+         "occurred_at": datetime.fromisoformat(f"{day}T{time}:00+00:00")}
+        for name, time in times.items()
+    ]  # fmt: skip
+    with duckdb.connect(":memory:") as connection:
+        berlin = Outside("Europe/Berlin")
+        computed(connection, "daily_chats", {"llm_chat": rows}, day)
+        daily = summary_of(connection, shipped("daily_chats"), day, outside=berlin)
+        connection.register("daily_chats", daily)
+        for statement in rollups(["daily_chats"])[0]:
+            connection.execute(statement)
+        days = connection.sql("SELECT role, starts_on FROM chats_by('day')").fetchall()
+        weeks = connection.sql("SELECT starts_on, sum(turns) FROM weekly_chats GROUP BY 1")
+        weekly = dict(weeks.fetchall())
+        connection.execute("SET VARIABLE timezone = ?", [berlin.timezone])
+        hours = connection.sql(load_sql("duckdb/questions/token-hours")).fetchall()
+        used = connection.sql(load_sql("duckdb/questions/token-use")).fetchall()
+    assert dict(days) == {"before": day, "after": day, "night": day + timedelta(days=1)}
+    assert weekly == {date(2026, 3, 23): 2, date(2026, 3, 30): 1}
+    assert [row[0] for row in hours] == [0, 1, 3]
+    assert sorted(row[0] for row in used) == [day, day, day + timedelta(days=1)]
+
+
 def test_files_of_earlier_code_give_what_they_know() -> None:
     """Columns that they lack are NULL in the roll-ups; times that cannot be united are not told."""
     job = {"slot": "s", "status": "ok", "attempts": 1, "total_ms": 5.0, "completed_at": MIDNIGHT}
@@ -812,8 +841,12 @@ def test_a_sum_of_nothing_known_is_null_and_no_sum_leaves_bigint(
 ) -> None:
     most = 9 * 10**18
     for values, expected in (
-        ([], None), ([None], None), ([None, 2], 2), ([most, most], BIGINT), ([-most, -most], -BIGINT),
-    ):  # fmt: skip
+        ([], None),
+        ([None], None),
+        ([None, 2], 2),
+        ([most, most], BIGINT),
+        ([-most, -most], -BIGINT),
+    ):
         rows = pa.table({"n": pa.array(values, pa.int64())})
         sketching.register("counted", rows)
         assert sketching.sql("SELECT sum_of(n) FROM counted").fetchall() == [(expected,)]

@@ -29,8 +29,8 @@ session AS MATERIALIZED (
     SELECT
         correlation_id,
         min(occurred_on) AS began_on,
-        min(started_at) AS started_at,
-        max(ended_at) AS ended_at,
+        min(started_at) AS first_event_at,
+        max(ended_at) AS last_event_at,
         sum(events)::BIGINT AS events,
         sum(events) FILTER (WHERE occurred_on = $day)::BIGINT AS day_events
     FROM numbered
@@ -372,14 +372,14 @@ SELECT
     -- of all that happened in it: chats, calls and searches begin before their events
     make_timestamptz(
         least(
-            epoch_us(session.started_at),
+            epoch_us(session.first_event_at),
             chat.start_us,
             tool.start_us,
             search.start_us,
             run.start_us
         )
     ) AS started_at,
-    make_timestamptz(greatest(epoch_us(session.ended_at), run.end_us)) AS ended_at,
+    make_timestamptz(greatest(epoch_us(session.last_event_at), run.end_us)) AS ended_at,
     (epoch_us(ended_at) - epoch_us(started_at)) / 1e6 AS span_s,
     session.events,
     session.day_events,
