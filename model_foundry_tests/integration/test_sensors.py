@@ -204,7 +204,7 @@ def test_a_day_that_changed_without_an_event_is_asked_for_until_it_is_summarized
     publish(settings, [event(event_id="e"), event(payload={"tool_name": "x"}, event_id="e")])
     asyncio.run(drain(settings))
     assert value(settings, left) == 1
-    execute(settings, "UPDATE event_quarantine SET occurred_on = %s", day)
+    execute(settings, "UPDATE event_quarantine SET received_at = received_at - interval '3 days'")
     execute(settings, "DELETE FROM day_change")
     assert replay_quarantined(settings, under_new_ids=True).accepted == 1
     assert value(settings, "SELECT occurred_on FROM day_change") == day
