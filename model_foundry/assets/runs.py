@@ -20,6 +20,7 @@ _UNFINISHED: Final = [
 _RETRY_AFTER: Final = timedelta(minutes=5)
 PART_TAG: Final = "model_foundry/part"
 _PARTITION_TAG: Final = "dagster/partition"
+_LOOK_BACK: Final = 20  # runs of a partition
 
 
 class Days(NamedTuple):
@@ -97,6 +98,17 @@ def failed_lately(
         )
     )
     return _partitions(runs, part)
+
+
+def latest_run(
+    instance: dg.DagsterInstance, job: str, partition: str, tag: str
+) -> dg.RunRecord | None:
+    """The last run of a job for a partition that has a tag."""
+    filters = dg.RunsFilter(job_name=job, tags={_PARTITION_TAG: partition})
+    for record in instance.get_run_records(filters, limit=_LOOK_BACK):
+        if tag in record.dagster_run.tags:
+            return record
+    return None
 
 
 def _partitions(runs: Iterable[dg.DagsterRun], part: str | None) -> set[str]:

@@ -101,12 +101,16 @@ def _figures(session: Session) -> Table:
         ),
         ("events", f"{facts['events']:,}: {facts['nodes']:,} nodes, {facts['edges']:,} edges"),
         ("chats", f"{facts['chats']:,} on {slots}, at most {wide} at once, mean {mean}"),
-        ("tokens", f"{facts['input_tokens']:,} in, {facts['output_tokens']:,} out"),
+        (
+            "tokens",
+            f"{_number(facts['input_tokens'])} in, {_number(facts['output_tokens'])} out",
+        ),
         ("tool calls", f"{facts['tool_calls']:,}, {facts['searches']:,} searches"),
         (
             "errors",
-            f"{facts['tool_errors']} tool calls, {facts['node_errors']} nodes, "
-            f"{facts['failed_jobs']} jobs; {facts['cut_chats']} answers cut",
+            f"{facts['failed_chats']} chats, {facts['tool_errors']} tool calls, "
+            f"{facts['node_errors']} nodes, {facts['failed_jobs']} jobs; "
+            f"{facts['cut_chats']} answers cut",
         ),
     ):
         table.add_row(Text(name, style="dim"), plain(value))
@@ -170,7 +174,9 @@ def _chat_line(chat: Chat) -> Text:
     line.append_text(plain(f" {chat.role or ''} {chat.slot or ''}", style="dim"))
     line.append(f"  {_ms(chat.total_ms)}  {_number(chat.input_tokens)}→")
     line.append(f"{_number(chat.output_tokens)} tokens")
-    if chat.finish_reason not in {None, "stop", "tool_calls"}:
+    if chat.status not in {None, "ok"} or chat.error_kind:
+        line.append_text(plain(f"  {chat.error_kind or chat.status}", style="red"))
+    elif chat.finish_reason not in {None, "stop", "tool_calls"}:
         line.append_text(plain(f"  {chat.finish_reason}", style="red"))
     return line.append("  ").append_text(plain(said, most=_TEXT, style="italic"))
 
@@ -201,11 +207,12 @@ def _timeline(session: Session) -> Iterator[RenderableType]:
         return min(_BAR - 1, int(moment_s / span * _BAR))
 
     for lane in lanes:
-        bar = Text(" " * _BAR)
-        first = cell((lane.started_at - begun).total_seconds())
-        last = cell((lane.ended_at - begun).total_seconds())
-        bar = Text.assemble(" " * first, "━" * (last - first + 1), " " * (_BAR - 1 - last))
-        bar.stylize("red" if lane.failed else "blue", first, last + 1)
+        cells = [" "] * _BAR
+        for run in lane.runs:
+            first = cell((run.started_at - begun).total_seconds())
+            last = cell((run.ended_at - begun).total_seconds())
+            cells[first : last + 1] = "━" * (last - first + 1)
+        bar = Text("".join(cells), style="red" if lane.failed else "blue")
         for stay in session.critical_path:
             if stay.node_id == lane.node_id:
                 a = cell((stay.started_at - begun).total_seconds())

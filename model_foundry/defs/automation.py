@@ -8,18 +8,28 @@ run_day        the same and the recipes between them       (schedule: each finis
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
 import dagster as dg
 import msgspec
+import psycopg
 
 from model_foundry.assets.partitions import days
 from model_foundry.assets.resource import Foundry
-from model_foundry.assets.runs import by_partition, failed_lately, unfinished_partitions
+from model_foundry.assets.runs import (
+    by_partition,
+    failed_lately,
+    latest_run,
+    unfinished_partitions,
+)
 from model_foundry.intake.configuration import queue
 from model_foundry.settings import Settings
-from model_foundry.store import flat
+from model_foundry.store import changes, flat
 from model_foundry.store.own_summaries import summary_names
+
+SEEN_TAG: Final = "model_foundry/changes_seen"
+_CHANGES_EVERY: Final = timedelta(seconds=50)
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -68,7 +78,13 @@ def _touched(
 ) -> list[dg.RunRequest] | dg.SkipReason:
     settings = foundry.settings
     with foundry.postgres() as connection:
-        stale = flat.stale_days(connection)
+        changed = changes.changed_days(connection)
+        late = [
+            day
+            for day in changed.days
+            if _is_due(context.instance, connection, day, datetime.now(UTC))
+        ]
+        stale = {*flat.stale_days(connection), *late}
     running = unfinished_partitions(context.instance, "refresh_day")
     failed = failed_lately(context.instance, "refresh_day", datetime.now(UTC))
     found = by_partition(partitions, stale)
@@ -80,7 +96,27 @@ def _touched(
         waits = f"; {len(found.known)} run or failed lately" if found.known else ""
         return dg.SkipReason(" ".join([f"0 days to refresh{waits}.", *found.held_back(settings)]))
     append = {"ops": {name: {"config": {"mode": "append"}} for name in refreshed}}
-    return [dg.RunRequest(partition_key=key, run_config=append) for key in asked]
+    return [
+        dg.RunRequest(partition_key=key, run_config=append, tags={SEEN_TAG: changed.seen})
+        for key in asked
+    ]
+
+
+def _is_due(
+    instance: dg.DagsterInstance, connection: psycopg.Connection[Any], day: date, now: datetime
+) -> bool:
+    """Whether a day's changes are to be summarized now; what a run has summarized is forgotten.
+
+    While jobs land all the time, a day is asked for once a minute, not whenever a run has ended.
+    """
+    last = latest_run(instance, "refresh_day", day.isoformat(), SEEN_TAG)
+    if last is None:
+        return True
+    if last.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
+        changes.forget_changes(connection, day, last.dagster_run.tags[SEEN_TAG])
+        if day not in changes.changed_days(connection).days:
+            return False
+    return now - last.create_timestamp >= _CHANGES_EVERY
 
 
 @dg.definitions
@@ -103,7 +139,8 @@ def automation() -> dg.Definitions:
     def days_touched(
         context: dg.SensorEvaluationContext, foundry: dg.ResourceParam[Foundry]
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        """Asks for a refresh of exactly the days that hold events which a flat table has not seen.
+        """Asks for a refresh of exactly the days that hold events which a flat table has not seen,
+        or whose results, quarantine or translations have changed since.
 
         Flat tables and summaries take in only what is new (mode append). A day whose refresh runs
         is asked again afterwards if more came; one that failed, after some minutes.

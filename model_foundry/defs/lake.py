@@ -10,6 +10,7 @@ import dagster as dg
 
 from model_foundry.assets import metadata
 from model_foundry.assets.resource import Foundry
+from model_foundry.fleet.rates import rates
 from model_foundry.settings import Settings
 from model_foundry.store import flat, tending
 from model_foundry.store.lake import Checked
@@ -54,7 +55,10 @@ def lake_asset(sources: Iterable[str]) -> dg.AssetsDefinition:
 def _tend(context: dg.AssetExecutionContext, foundry: Foundry) -> dg.MaterializeResult:  # type: ignore[type-arg]
     settings = foundry.settings
     with foundry.postgres():
-        checked = tending.mend(settings)
+        slots, without = rates(settings)
+        if without is not None:
+            context.log.warning(f"Summaries that are made again have no costs: {without}")
+        checked = tending.mend(settings, slots)
         for damage in checked.damages:
             context.log.warning(f"{damage.name} {damage.day}: {damage.what}")
         merged = tending.merge_closed_days(settings)

@@ -15,6 +15,7 @@ from model_foundry.assets.partitions import NIGHTLY, days, evaluated
 from model_foundry.assets.resource import Foundry
 from model_foundry.assets.summary_plots import summary_plot
 from model_foundry.components.own import recipe_asset_names
+from model_foundry.fleet.rates import rates
 from model_foundry.requests.event import RECIPE
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Kind
@@ -22,7 +23,12 @@ from model_foundry.store.own_summaries import all_summaries
 from model_foundry.store.sql import opening_comment
 from model_foundry.store.sql_columns import column_comments, column_sources
 from model_foundry.store.summaries import SummaryDay, later_days, summarize_day
-from model_foundry.store.summary_sql import Summary, code_version, input_tables
+from model_foundry.store.summary_sql import (
+    Summary,
+    asks_for_slots,
+    code_version,
+    input_tables,
+)
 
 CHECK: Final = "every_row_counted"
 # Of a day's rows, as many as the UI's pane has room for.
@@ -106,10 +112,13 @@ def summary_asset(
         settings = foundry.settings
         described: dict[str, object] = {}
         counts: dict[str, tuple[int, int]] = {}
+        slots, without = rates(settings) if asks_for_slots(summary) else ([], None)
+        if without is not None:
+            context.log.warning(f"{name} has no costs of traffic: {without}")
         with foundry.postgres(), duckdb.get_connection() as connection:
             for key in context.partition_keys:
                 day, anew = date.fromisoformat(key), config.mode == "rebuild"
-                done = summarize_day(settings, connection, name, day, rebuild=anew)
+                done = summarize_day(settings, connection, name, day, rebuild=anew, slots=slots)
                 context.log.info(f"{name} {key}: {done.table.num_rows} rows")
                 described = described or _described(done, summary, upstream, context.log)
                 shown = _figures(done, settings)

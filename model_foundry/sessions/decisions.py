@@ -38,26 +38,61 @@ _NO_NAME: Final = frozenset(
         r"\w+",
         "a about above after all an and any are around as at be before below between both but by "
         "can did do does each every few first for from had has have how if in into is it its last "
-        "keep kept least less listen look lookup many more most much make must need next no not "
-        "of on one only or other out over part per run set should so start step task take than "
-        "that the their them then there these they this those through to too under up use used "
+        "exactly found keep kept last lasts least less listen look lookup many more most much "
+        "make must need next no not "
+        "of on one only or other out over part per run set should so start step take takes task "
+        "than "
+        "that the their them then there these they this those through to too took top under up "
+        "use used "
         "uses using was were what when where which who why "
         "will with would yes you your",
     )
 )
 
-_LIST_MARK: Final = re.compile(r"^\s*(?:[-*•]|\(?\d+[.)]|#+)\s+", re.MULTILINE)
+_CALENDAR: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "january february march april may june july august september october november december "
+        "monday tuesday wednesday thursday friday saturday sunday",
+    )
+)
+# What people write in capitals that is no acronym.
+_LOUD: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "always asap avoid both fyi goal goals input never note ok okay plan read send setup steps "
+        "stop tbd todo was write yes",
+    )
+)
+_ACRONYM_MAX_LETTERS: Final = 5
+# These number a part of a text, and years tell when: neither decides anything.
+_NUMBERED: Final = re.compile(
+    r"\b(?:chapter|figure|item|option|page|part|phase|point|question|round|section|stage|step|"
+    r"table|task|week)\s+$",
+    re.IGNORECASE,
+)
+_WHEN: Final = re.compile(
+    rf"\b(?:{'|'.join(_CALENDAR)}|before|by|from|in|of|since|to|until)\s+$", re.IGNORECASE
+)
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+
+_LIST_MARK: Final = re.compile(
+    r"^\s*(?:[-*•]|\(?\d+[.)]|#+)\s+|(?<=[.!?:] )\d+[.)] (?=[A-Z])", re.MULTILINE
+)
+_LOUD_RUN: Final = re.compile(r"\b[A-Z]+\b(?:[ ,:;.!&'\n-]+[A-Z]+\b)+")
 _SPACED_UNIT: Final = re.compile(rf"(\d)[ \t]+({_UNIT}){_ENDED}")
-_NUMBER_WORD: Final = re.compile(rf"(?:{'|'.join(_WORDS)})(?![A-Za-z])")
+_NUMBER_WORD: Final = re.compile(
+    rf"(?:{'|'.join(_WORDS)})(?![A-Za-z])|(?:{'|'.join(map(str.title, _WORDS))})(?= [a-z]+s\b)"
+)
 
 _QUOTED: Final = re.compile(r"`([^`\n]{2,60})`|[「『“\"]([^「」『』“”\"\n]{2,60})[」』”\"]")
 _TOKEN: Final = re.compile(r"[\w/-]+(?:[.:]+[\w/-]+)*", re.ASCII)
 _IDENTIFIER: Final = re.compile(
     r"--[a-z][\w-]+"  # a flag
     r"|\w+(?:[._/:-]\w+)*_\w+"  # snake_case
-    r"|/?\w+(?:/[\w.-]+)+"  # a path
-    r"|\w+\.(?!\d)[a-z]\w{0,5}(?:\.\w+)*"  # a file, a dotted name
-    r"|[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]\w*"  # camelCase
+    r"|/?\w+(?:/[\w.-]+)+|/\w[\w.-]+"  # a path
+    r"|\w+\.(?!\d)[a-z]\w{0,6}(?:\.\w+)*"  # a file, a dotted name
+    r"|[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]\w*|[A-Z]{2,}[a-z]{2,}\w*"  # camelCase, SQLite
     r"|[A-Z]{2,}[0-9]*s?"  # an acronym
     r"|[A-Za-z]+[-.]?\d+(?:\.\d+)*[A-Za-z]*(?:-\w+)*",  # letters with digits: qwen3, H100
     re.ASCII,
@@ -69,7 +104,7 @@ _NUMBERS: Final = re.compile(rf"(?<![\dA-Za-z_.,/-])(?<!\d:){_VALUE}{_ENDED}(?![
 
 # What names the value that begins where the text ends.
 _NAMES_VALUE: Final = re.compile(
-    r"(?<![\w.-])([A-Za-z][\w.-]{1,40})\s*(?:[=:]|\bis set to|\bset to|\bis|\bat|\bof|\bto)?\s*$"
+    r"(?<![\w.-])(?:--)?([A-Za-z][\w.-]{1,40})\s*([=:]|\bis set to|\bset to|\bis|\bof|\bto)?\s*$"
     r"|([一-龯々ァ-ヶー]{2,20})\s*[はをがの:=]?\s*$",
     re.ASCII,
 )
@@ -90,13 +125,25 @@ def normalized(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_LATIN)
     text = _LIST_MARK.sub("", text)
+    text = _LOUD_RUN.sub(_quiet, text)
     text = _NUMBER_WORD.sub(_as_digits, text)
     return _SPACED_UNIT.sub(r"\1\2", text)
 
 
+def _quiet(run: re.Match[str]) -> str:
+    """A heading in capitals, or what somebody shouts, in small letters; acronyms as they are."""
+    words = re.findall(r"[A-Z]+", run[0])
+    loud = any(len(word) > _ACRONYM_MAX_LETTERS or _is_ordinary(word) for word in words)
+    return run[0].lower() if loud else run[0]
+
+
+def _is_ordinary(word: str) -> bool:
+    return word.casefold() in _NO_NAME | _LOUD | _CALENDAR
+
+
 def _as_digits(word: re.Match[str]) -> str:
     before = word.string[word.start() - 1 : word.start()]
-    return word[0] if before.isalnum() else _WORDS[word[0]]
+    return word[0] if before.isalnum() else _WORDS[word[0].lower()]
 
 
 def settings(text: str) -> dict[str, set[str]]:
@@ -104,7 +151,7 @@ def settings(text: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, value in _settings(text):
         key = name.strip(".-").casefold()
-        if len(key) > 1 and key not in _NO_NAME:
+        if len(key) > 1 and key not in _NO_NAME | _CALENDAR:
             found.setdefault(key, set()).add(value.rstrip(".-").casefold())
     return found
 
@@ -113,14 +160,19 @@ def _settings(text: str) -> Iterator[tuple[str, str]]:
     for value in _lone_numbers(text):
         before = text[max(0, value.start() - _NAME_MAX_CHARS) : value.start()]
         named = _NAMES_VALUE.search(before)
-        if named and named[0].split()[0].rstrip("=:").casefold() not in _NO_NAME:
-            yield named[1] or named[2], value[0]
-        elif counted := _COUNTED.match(text, value.end()):
+        counted = _COUNTED.match(text, value.end())
+        if counted and counted[1] in _NO_NAME:
+            counted = None
+        # "a limit of 5", but "an article of 800 words"
+        loose = counted is not None and named is not None and named[2] in {":", "of", "to"}
+        if named and not loose and not _is_ordinary((named[1] or named[3]).rstrip("=:")):
+            yield named[1] or named[3], value[0]
+        elif counted:
             yield counted[1].removesuffix("s"), value[0]
     for assigned in _ASSIGNED.finditer(text):
         before = text[max(0, assigned.start() - _NAME_MAX_CHARS) : assigned.start()]
         if named := _NAMES_VALUE.search(before):
-            yield named[1] or named[2], assigned[1]
+            yield named[1] or named[3], assigned[1]
 
 
 def _lone_numbers(text: str) -> Iterator[re.Match[str]]:
@@ -130,17 +182,30 @@ def _lone_numbers(text: str) -> Iterator[re.Match[str]]:
         before = text[value.start() - 1 : value.start()].casefold()[-1:]
         after = text[value.end() : value.end() + 1].casefold()[:1]
         joined = before.isascii() and before.isalnum()
-        if not joined and not _joins(after, value[0][-1]):
-            yield value
+        if joined or _joins(after, value[0][-1]):
+            continue
+        led = text[max(0, value.start() - _NAME_MAX_CHARS) : value.start()]
+        if _NUMBERED.search(led) or (_YEAR.fullmatch(value[0]) and _WHEN.search(led)):
+            continue
+        yield value
 
 
 def terms(text: str) -> set[str]:
     """Identifiers, quoted words, names and numbers of a normalized text, casefolded."""
     found = {quoted[0] or quoted[1] for quoted in _QUOTED.findall(text)}
-    found.update(token for token in set(_TOKEN.findall(text)) if _IDENTIFIER.fullmatch(token))
-    found.update(_NAME.findall(text))
-    found.update(value[0] for value in _lone_numbers(text))
+    found.update(token for token in set(_TOKEN.findall(text)) if _is_identifier(token))
+    unquoted = _QUOTED.sub(" ", text)
+    found.update(name for name in _NAME.findall(unquoted) if not _is_ordinary(name))
+    found.update(value[0] for value in _lone_numbers(unquoted))
     return {term.strip().casefold() for term in found if term.strip()}
+
+
+def _is_identifier(token: str) -> bool:
+    if not _IDENTIFIER.fullmatch(token):
+        return False
+    if token.isalpha() and token.isupper():
+        return len(token) <= _ACRONYM_MAX_LETTERS and not _is_ordinary(token)
+    return "/" not in token or not any(_is_ordinary(part) for part in token.split("/"))
 
 
 def decisions(text: str) -> set[str]:
@@ -151,7 +216,9 @@ def decisions(text: str) -> set[str]:
     made = settings(text)
     values = {value for values in made.values() for value in values}
     stated = {f"{key} = {value}" for key, values in made.items() for value in values}
-    return stated | {term for term in terms(text) if term not in values and term not in made}
+    return stated | {
+        term for term in terms(text) if term not in values and term.strip("-") not in made
+    }
 
 
 def mentions(text: str, decision: str, made: Mapping[str, set[str]]) -> bool:

@@ -13,11 +13,12 @@ import msgspec
 
 from model_foundry.sessions.critical_path import critical_path, parents
 from model_foundry.sessions.owners import Mention, Place, Span, ancestors, owners
+from model_foundry.sessions.runs import Run, Told, links, runs
 
 Row = Mapping[str, Any]
 TEXT_MAX_CHARS = 4_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST_CHAT_MS = 1e9
+_LONGEST_CHAT_MS = 86_400_000
 
 
 class Chat(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,8 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int | None
     output_tokens: int | None
     finish_reason: str | None
+    status: str | None
+    error_kind: str | None
     asked: str | None
     said: str | None
     reasoning: str | None
@@ -79,8 +82,19 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None
 
 
+class Stay(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of time in which a node ran, or stood on the critical path."""
+
+    node_id: str
+    started_at: datetime
+    ended_at: datetime
+
+
 class Node(msgspec.Struct, kw_only=True):
-    """A node of the flow graph. `critical_s`: how long it stands on the critical path."""
+    """A node of the flow graph, with each time that it ran.
+
+    `critical_s`: how long it stands on the critical path.
+    """
 
     node_id: str
     node_type: str | None
@@ -90,6 +104,7 @@ class Node(msgspec.Struct, kw_only=True):
     status: str | None
     started_at: datetime
     ended_at: datetime
+    runs: list[Stay]
     parent: str | None = None
     critical_s: float = 0.0
     chats: list[Chat] = []
@@ -98,8 +113,8 @@ class Node(msgspec.Struct, kw_only=True):
 
     @property
     def duration_s(self) -> float:
-        """From its first sign to its last."""
-        return (self.ended_at - self.started_at).total_seconds()
+        """How long it ran."""
+        return sum((run.ended_at - run.started_at).total_seconds() for run in self.runs)
 
     @property
     def failed(self) -> bool:
@@ -113,14 +128,6 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     target: str | None
     edge_type: str | None
-
-
-class Stay(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of the critical path."""
-
-    node_id: str
-    started_at: datetime
-    ended_at: datetime
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +161,7 @@ def build(
     tables: Mapping[str, Sequence[Row]],
 ) -> Session:
     """The session of these rows: the lake's columns, by table."""
-    nodes = _nodes(tables["llm_flow_node"])
+    nodes, ordered = _nodes(tables["llm_flow_node"])
     edges = list(
         dict.fromkeys(
             Edge(
@@ -165,7 +172,7 @@ def build(
             for row in sorted(tables["llm_flow_edge"], key=_moment)
         )
     )
-    path = _link(nodes, edges)
+    path = _link(nodes, ordered, edges)
     placed = _Placed(nodes, tables)
     return Session(
         correlation_id=correlation_id,
@@ -190,62 +197,85 @@ def _completed(row: Row) -> tuple[datetime, str]:
     return row["completed_at"], row["job_id"]
 
 
-def _nodes(rows: Iterable[Row]) -> list[Node]:
-    """One node for all that was said of it, earliest first; what was said last holds."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in sorted(rows, key=_moment):
+def _told(row: Row) -> tuple[datetime, str, int]:
+    return row["occurred_at"], row["event_id"], row["item_no"]
+
+
+def _nodes(rows: Iterable[Row]) -> tuple[list[Node], list[Run]]:
+    """One node for all that was said of it (what was said last holds), and when they ran.
+
+    Both begin with what began first.
+    """
+    said: dict[str, dict[str, Any]] = {}
+    told: dict[str, list[Told]] = {}
+    for row in sorted(rows, key=_told):
         if row["node_id"] is None:
             continue
-        node = found.setdefault(row["node_id"], {"first": row["occurred_at"]})
-        node["last"] = row["occurred_at"]
+        node = said.setdefault(row["node_id"], {})
         for column in ("node_type", "node_name", "slot", "request_model", "status"):
             node[column] = row[column] if row[column] is not None else node.get(column)
-        for column, of in (("started_at", min), ("ended_at", max)):
-            times = [time for time in (node.get(column), row[column]) if time is not None]
-            node[column] = of(times) if times else None
-    nodes = []
-    for node_id, node in found.items():
-        started = node["started_at"] or node["first"]
-        nodes.append(
-            Node(
-                node_id=node_id,
-                node_type=node["node_type"],
-                name=node["node_name"] or node_id,
-                slot=node["slot"],
-                model=node["request_model"],
-                status=node["status"],
-                started_at=started,
-                ended_at=max(started, node["ended_at"] or node["last"]),
-            )
+        began, ended = (
+            None if row[column] is None else _microseconds(row[column])
+            for column in ("started_at", "ended_at")
         )
-    return sorted(nodes, key=lambda node: (node.started_at, node.ended_at, node.node_id))
-
-
-def _link(nodes: Sequence[Node], edges: Iterable[Edge]) -> list[Stay]:
-    """Give each node its parent and its share of the critical path; the path."""
-    number = {node.node_id: n for n, node in enumerate(nodes)}
-    pairs = [
-        (number[edge.source], number[edge.target])
-        for edge in edges
-        if edge.source in number and edge.target in number
+        said_at = _microseconds(row["occurred_at"])
+        told.setdefault(row["node_id"], []).append(Told(said_at, began, ended, row["status"]))
+    ordered = sorted(
+        (run for node_id, each in told.items() for run in runs(node_id, each)),
+        key=lambda run: (run.started, run.ended, run.node_id),
+    )
+    stays: dict[str, list[Stay]] = {}
+    for run in ordered:
+        stays.setdefault(run.node_id, []).append(_stay(run.node_id, run.started, run.ended))
+    nodes = [
+        Node(
+            node_id=node_id,
+            node_type=said[node_id]["node_type"],
+            name=said[node_id]["node_name"] or node_id,
+            slot=said[node_id]["slot"],
+            model=said[node_id]["request_model"],
+            status=said[node_id]["status"],
+            started_at=ran[0].started_at,
+            ended_at=max(run.ended_at for run in ran),
+            runs=ran,
+        )
+        for node_id, ran in stays.items()
     ]
-    starts = [_microseconds(node.started_at) for node in nodes]
-    ends = [_microseconds(node.ended_at) for node in nodes]
+    return nodes, ordered
+
+
+def _link(nodes: Iterable[Node], ordered: Sequence[Run], edges: Iterable[Edge]) -> list[Stay]:
+    """Give each node its parent and its share of the critical path; the path."""
+    named = {node.node_id: node for node in nodes}
+    pairs = links(
+        ordered,
+        (
+            (edge.source, edge.target)
+            for edge in edges
+            if edge.source is not None and edge.target is not None
+        ),
+    )
+    starts, ends = [run.started for run in ordered], [run.ended for run in ordered]
     sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
-    for node, parent in zip(nodes, parents(starts, ends, sources, targets), strict=True):
-        node.parent = None if parent is None else nodes[parent].node_id
+    first: set[str] = set()
+    for run, parent in zip(ordered, parents(starts, ends, sources, targets), strict=True):
+        if run.node_id not in first:
+            first.add(run.node_id)
+            named[run.node_id].parent = None if parent is None else ordered[parent].node_id
     path = []
     for stretch in critical_path(starts, ends, sources, targets):
-        node = nodes[stretch.node]
+        node = named[ordered[stretch.node].node_id]
         node.critical_s += (stretch.ended - stretch.started) / 1e6
-        path.append(
-            Stay(
-                node_id=node.node_id,
-                started_at=_EPOCH + timedelta(microseconds=stretch.started),
-                ended_at=_EPOCH + timedelta(microseconds=stretch.ended),
-            )
-        )
+        path.append(_stay(node.node_id, stretch.started, stretch.ended))
     return path
+
+
+def _stay(node_id: str, started: int, ended: int) -> Stay:
+    return Stay(
+        node_id=node_id,
+        started_at=_EPOCH + timedelta(microseconds=started),
+        ended_at=_EPOCH + timedelta(microseconds=ended),
+    )
 
 
 def _microseconds(moment: datetime) -> int:
@@ -265,7 +295,7 @@ class _Placed:
         }
         self._causes = {row["event_id"]: row["causation_id"] for row in tables["event_inbox"]}
         mentions: dict[str, list[Mention]] = {}
-        for row in tables["llm_flow_node"]:
+        for row in sorted(tables["llm_flow_node"], key=_told):
             if row["node_id"] is not None:
                 said = Mention(row["node_id"], row["node_type"], row["slot"])
                 mentions.setdefault(row["event_id"], []).append(said)
@@ -299,7 +329,9 @@ class _Placed:
 
 def _chat(row: Row) -> Chat:
     ended = row["occurred_at"]
-    took = min(max(row["total_ms"] or 0.0, 0.0), _LONGEST_CHAT_MS)
+    took = row["total_ms"] or 0.0
+    if not 0 <= took <= _LONGEST_CHAT_MS:
+        took = 0.0
     return Chat(
         event_id=row["event_id"],
         role=row["role"],
@@ -312,6 +344,8 @@ def _chat(row: Row) -> Chat:
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
         finish_reason=row["finish_reason"],
+        status=row.get("status"),
+        error_kind=row.get("error_kind"),
         asked=_cut(row["user_text"]),
         said=_cut(row["response_text"]),
         reasoning=_cut(row["reasoning_text"]),

@@ -119,10 +119,11 @@ def worker_agreement(
 
 
 def _merged(one: Span, other: Span) -> Span:
+    """What was said last holds."""
     return Span(
         one.node_id,
-        one.node_type or other.node_type,
-        one.slot or other.slot,
+        one.node_type if other.node_type is None else other.node_type,
+        one.slot if other.slot is None else other.slot,
         min(one.started_at, other.started_at),
         max(one.ended_at, other.ended_at),
     )

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from model_foundry.settings import Settings
 from model_foundry.store import lake
-from model_foundry.store.summary_sql import Computed, Summary, summary_of
+from model_foundry.store.summary_sql import Computed, Outside, Summary, summary_of
 
 
 def renew_hours(
@@ -21,16 +21,18 @@ def renew_hours(
     summary: Summary,
     inputs: Sequence[lake.LakeDay],
     unread: lake.Unread,
+    *,
+    outside: Outside,
 ) -> Computed:
     """A summary of hours with what has come since; `inputs` is one day, of each table it reads."""
     day = inputs[0].day
     new = [each._replace(files=tuple(unread.files.get(each.table, ()))) for each in inputs]
     lake.show(settings, connection, new)
-    since = pc.min(_hours(summary_of(connection, summary, day), day)).as_py()
+    since = pc.min(_hours(summary_of(connection, summary, day, outside=outside), day)).as_py()
     if since is None:
         return Computed(unread.rows, 0)
     lake.show(settings, connection, inputs)
-    later = summary_of(connection, summary, day, since=since)
+    later = summary_of(connection, summary, day, since=since, outside=outside)
     earlier = unread.rows.filter(pc.less(_hours(unread.rows, day), since))
     key = later.column_names[: later.column_names.index(_hour_column(later)) + 1]
     rows = pa.concat_tables([earlier, later]).sort_by([(column, "ascending") for column in key])

@@ -16,6 +16,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql, sql_description, sql_names
 from model_foundry.store.views import open_views
+from model_foundry.store.zone import zone_name
 
 QUESTIONS: Final = sql_names("duckdb/questions")
 
@@ -59,6 +60,8 @@ def open_foundry(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
             "lock_configuration": True,
         }.items():
             connection.execute(f"SET {name} = ?", [value])
+        # (For questions: sessions stay in UTC, as what they print says.)
+        connection.execute("SET VARIABLE timezone = ?", [zone_name(settings)])
         yield connection
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import Computed, Summary, summary_of
+from model_foundry.store.summary_sql import Computed, Outside, Summary, summary_of
 
 _AMONG_THEM: Final = "correlation_id IN (SELECT correlation_id FROM session_of_portion)"
 _SESSIONS: Final = pa.schema({"correlation_id": pa.string()})
@@ -27,6 +27,8 @@ def summarize_sessions(
     summary: Summary,
     inputs: Sequence[lake.LakeDay],
     unread: lake.Unread | None,
+    *,
+    outside: Outside,
 ) -> Computed:
     """One day of a summary of sessions, from these days of the lake, the last of which it is of.
 
@@ -41,10 +43,10 @@ def summarize_sessions(
     first, day = min(each.day for each in inputs), max(each.day for each in inputs)
     for portion in _portions(settings, connection, inputs, sessions):
         with _shown(settings, connection, inputs, portion.sessions, portion.moments):
-            rows.append(summary_of(connection, summary, day, first))
+            rows.append(summary_of(connection, summary, day, first, outside=outside))
     if not rows:
         lake.show(settings, connection, inputs)
-        rows.append(summary_of(connection, summary, day, first))
+        rows.append(summary_of(connection, summary, day, first, outside=outside))
     whole = pa.concat_tables(rows)
     return Computed(whole, whole.num_rows - stayed, sessions)
 

@@ -3,7 +3,7 @@
 A summary is computed in memory, from an explicit list of the lake's files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from model_foundry.store.session_days import days_under_way, sessions_of, under_
 from model_foundry.store.session_summaries import summarize_sessions
 from model_foundry.store.summary_sql import (
     Computed,
+    Outside,
+    Rate,
     Summary,
     code_version,
     input_tables,
@@ -26,6 +28,7 @@ from model_foundry.store.summary_sql import (
     summary_of,
 )
 from model_foundry.store.views import publish_views
+from model_foundry.store.zone import zone_name
 
 
 class SummaryDay(NamedTuple):
@@ -57,17 +60,21 @@ def summarize_day(
     day: date,
     *,
     rebuild: bool = True,
+    slots: Sequence[Rate] = (),
 ) -> SummaryDay:
     """Compute one day of a summary and keep it, refreshing what it reads of the lake first.
 
     A summary of sessions reads from the first day of the day's sessions on. Without `rebuild` a day
     that has not changed stays as it is, and so do the rows of sessions that had no event since, and
     of hours before any new event. `connection` is an in-memory DuckDB database of the caller's.
+    `slots` are the fleet's, of which a summary may ask what they cost.
 
     Raises:
         FoundryError: there is no such summary.
     """
     summary = find_summary(settings, name)
+    outside = Outside(zone_name(settings), slots)
+    version = code_version(summary, outside.timezone)
     place = lake.lake_of(settings)
     days = days_under_way(settings, connection, day) if reaches_back(summary) else [day]
     with lake.locked(settings, name, day) as held:
@@ -76,13 +83,14 @@ def summarize_day(
             for table in input_tables(summary)
             for each in days
         ]
-        made = lake.made_of(code_version(summary), inputs)
+        made = lake.made_of(version, inputs)
         columns = lake.show(settings, connection, inputs)
         kept = None if rebuild else lake.kept_day(place, name, day)
         if kept and kept.made == made:
             done = Computed(kept.rows, 0, kept.rows.slice(0, 0))
         else:
-            done = _computed(settings, connection, summary, inputs, kept)
+            unread = lake.unread(kept, version, inputs)
+            done = _computed(settings, connection, summary, inputs, unread, outside=outside)
             kept = lake.keep_day(place, name, day, done.rows, made)
         place.tidy(name, day, settings.lake_grace_s)
     publish_views(settings)
@@ -94,14 +102,15 @@ def _computed(
     connection: duckdb.DuckDBPyConnection,
     summary: Summary,
     inputs: list[lake.LakeDay],
-    kept: lake.Kept | None,
+    unread: lake.Unread | None,
+    *,
+    outside: Outside,
 ) -> Computed:
-    unread = lake.unread(kept, code_version(summary), inputs)
     if reaches_back(summary):
-        return summarize_sessions(settings, connection, summary, inputs, unread)
+        return summarize_sessions(settings, connection, summary, inputs, unread, outside=outside)
     if unread and is_of_hours(summary):
-        return renew_hours(settings, connection, summary, inputs, unread)
-    rows = summary_of(connection, summary, inputs[0].day)
+        return renew_hours(settings, connection, summary, inputs, unread, outside=outside)
+    rows = summary_of(connection, summary, inputs[0].day, outside=outside)
     return Computed(rows, rows.num_rows)
 
 

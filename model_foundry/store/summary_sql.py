@@ -7,7 +7,7 @@ that lie outside the package (`own_summaries`).
 
 import functools
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,30 @@ _MACROS: Final = sql_names("duckdb/macros")
 ROLLUPS: Final = sql_names("duckdb/rollups")
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _PERIODS: Final = {"weekly": "week", "monthly": "month"}
+
+
+class Rate(NamedTuple):
+    """What a slot costs while it works, and how many requests share that: None is unknown."""
+
+    slot: str
+    parallel: int | None
+    price_per_hour: float | None
+    watts: float | None
+
+
+class Outside(NamedTuple):
+    """What a summary may ask for that stands in no table.
+
+    Attributes:
+        timezone: of whoever looks at days and hours (`$timezone`), an IANA name.
+        slots: the fleet's (`$slots`, JSON in SQL).
+    """
+
+    timezone: str = "UTC"
+    slots: Sequence[Rate] = ()
+
+
+NOTHING: Final = Outside()
 
 
 class Summary(NamedTuple):
@@ -51,9 +75,13 @@ class Computed(NamedTuple):
 
 
 @functools.cache
-def code_version(summary: Summary) -> str:
-    """Changes with the SQL of a summary, and with any macro or function that it might call."""
-    return text_digest(summary.statement, *macros(), functions.source())
+def code_version(summary: Summary, timezone: str = "UTC") -> str:
+    """Changes with the SQL of a summary, and with any macro or function that it might call.
+
+    Also with the time zone, where the summary asks for it.
+    """
+    zone = [timezone] if "$timezone" in summary.statement else []
+    return text_digest(summary.statement, *macros(), functions.source(), *zone)
 
 
 @functools.cache
@@ -106,12 +134,19 @@ def is_of_hours(summary: Summary) -> bool:
     return "$since" in summary.statement
 
 
+def asks_for_slots(summary: Summary) -> bool:
+    """Whether a summary asks what the fleet's slots cost."""
+    return "$slots" in summary.statement
+
+
 def summary_of(
     connection: duckdb.DuckDBPyConnection,
     summary: Summary,
     day: date,
     first_day: date | None = None,
+    *,
     since: datetime = _EVER,
+    outside: Outside = NOTHING,
 ) -> pa.Table:
     """One day of a summary, computed from the connection's tables of the names that it reads.
 
@@ -122,11 +157,15 @@ def summary_of(
     functions.register(connection, summary.statement)
     for macro in macros():
         connection.execute(macro)
-    parameters = {"day": day}
+    parameters: dict[str, Any] = {"day": day}
     if reaches_back(summary):
         parameters["first_day"] = first_day or day
     if is_of_hours(summary):
         parameters["since"] = since
+    if "$timezone" in summary.statement:
+        parameters["timezone"] = outside.timezone
+    if asks_for_slots(summary):
+        parameters["slots"] = json.dumps([rate._asdict() for rate in outside.slots])
     return connection.sql(summary.statement, params=parameters).to_arrow_table()
 
 

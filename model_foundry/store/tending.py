@@ -1,5 +1,7 @@
 """Looking after the whole lake: every table and summary, checked, mended, merged, counted."""
 
+import functools
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from model_foundry.settings import Settings
 from model_foundry.store import lake
 from model_foundry.store.own_summaries import summary_names
 from model_foundry.store.summaries import summarize_day
+from model_foundry.store.summary_sql import Rate
 
 
 class Size(NamedTuple):
@@ -21,10 +24,13 @@ class Size(NamedTuple):
     bytes: int
 
 
-def mend(settings: Settings) -> lake.Checked:
-    """Find what is lost or damaged; make again what PostgreSQL, or the lake, can give."""
+def mend(settings: Settings, slots: Sequence[Rate] = ()) -> lake.Checked:
+    """Find what is lost or damaged; make again what PostgreSQL, or the lake, can give.
+
+    `slots` are the fleet's, of which a summary may ask what they cost.
+    """
     remakes: dict[str, lake.Remake] = dict.fromkeys(lake.LAKE_TABLES, lake.refresh_day)
-    remakes |= dict.fromkeys(summary_names(settings), _summarize)
+    remakes |= dict.fromkeys(summary_names(settings), functools.partial(_summarize, slots=slots))
     return lake.whole(settings, remakes)
 
 
@@ -51,11 +57,11 @@ def sizes(settings: Settings) -> list[Size]:
     return found
 
 
-def _summarize(settings: Settings, name: str, day: date) -> None:
+def _summarize(settings: Settings, name: str, day: date, *, slots: Sequence[Rate]) -> None:
     with duckdb.connect() as connection:
         connection.execute("SET memory_limit = ?", [settings.duckdb_memory_limit])
         connection.execute("SET threads = ?", [settings.duckdb_threads])
         try:
-            summarize_day(settings, connection, name, day)
+            summarize_day(settings, connection, name, day, slots=slots)
         except duckdb.Error as error:
             raise FoundryError(f"{name} {day} cannot be computed: {error}") from error

@@ -161,7 +161,11 @@ def expected(layout: Layout) -> dict[str, list[Row]]:
 
 def _at_noon() -> dict[str, list[Row]]:
     return {
-        "busy-hours": [{"hour_utc": 12, "events": 27, "sessions": 3}],
+        "busy-hours": [{"hour": 21, "events": 27, "sessions": 3}],
+        "token-hours": [
+            {"hour": 21, "slot": "kindergarten", "chats": 4, "output_tokens": 40},
+            {"hour": 21, "slot": "naughty", "chats": 5, "output_tokens": 48},
+        ],
         "token-use": [
             {"day": DAY, "slot": "kindergarten", "role": "worker", "chats": 4,
              "input_tokens": 400, "output_tokens": 40},
@@ -176,23 +180,27 @@ def _at_noon() -> dict[str, list[Row]]:
 def _over_midnight() -> dict[str, list[Row]]:
     return {
         "busy-hours": [
-            {"hour_utc": 0, "events": 19, "sessions": 3},
-            {"hour_utc": 23, "events": 8, "sessions": 2},
+            {"hour": 8, "events": 8, "sessions": 2},
+            {"hour": 9, "events": 19, "sessions": 3},
+        ],
+        "token-hours": [
+            {"hour": 8, "slot": "naughty", "chats": 2, "output_tokens": 20},
+            {"hour": 9, "slot": "kindergarten", "chats": 4, "output_tokens": 40},
+            {"hour": 9, "slot": "naughty", "chats": 3, "output_tokens": 28},
         ],
         "token-use": [
             {"day": NEXT, "slot": "kindergarten", "role": "worker", "chats": 4,
              "output_tokens": 40},
-            {"day": NEXT, "slot": "naughty", "role": "orchestrator", "chats": 2,
-             "output_tokens": 20},
+            {"day": NEXT, "slot": "naughty", "role": "orchestrator", "chats": 4,
+             "output_tokens": 40},
             {"day": NEXT, "slot": "naughty", "role": "worker", "chats": 1, "output_tokens": 8},
-            {"day": DAY, "slot": "naughty", "role": "orchestrator", "chats": 2,
-             "output_tokens": 20},
         ],
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("layout", [ONE_FILE, SEVERAL_FILES], ids=["one file", "several files"])
 def test_every_question_gives_its_rows(settings: Settings, layout: Layout) -> None:
+    settings = settings.model_copy(update={"timezone": "Asia/Tokyo"})
     laid(settings, layout)
     wanted = expected(layout)
     assert wanted.keys() == set(QUESTIONS)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -16,10 +17,11 @@ from model_foundry.definitions import defs
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.drain import drain
 from model_foundry.intake.pull import Puller
+from model_foundry.intake.quarantine import replay_quarantined
 from model_foundry.settings import Settings
 from model_foundry.store import flat
 from model_foundry_tests.foundry import materialize
-from model_foundry_tests.line import connection_to, event, execute, publish
+from model_foundry_tests.line import connection_to, event, execute, publish, value
 
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
@@ -46,6 +48,7 @@ class Tick(NamedTuple):
     asked: list[str | None]
     skipped: str
     cursor: str | None
+    tags: list[dict[str, str]]
 
 
 class Daemon:
@@ -69,7 +72,16 @@ class Daemon:
             data = sensor.evaluate_tick(context)
         self._cursors[name] = data.cursor
         asked = [request.partition_key for request in data.run_requests or ()]
-        return Tick(asked, data.skip_message or "", data.cursor)
+        tags = [dict(request.tags) for request in data.run_requests or ()]
+        return Tick(asked, data.skip_message or "", data.cursor, tags)
+
+    def ran(self, job: str, tick: Tick, status: dg.DagsterRunStatus, *, ago: timedelta) -> None:
+        """What a tick asked for was run, and came to this."""
+        for key, tags in zip(tick.asked, tick.tags, strict=True):
+            run = dg.DagsterRun(
+                job, str(uuid.uuid4()), status=status, tags={**tags, "dagster/partition": str(key)}
+            )
+            self._instance.run_storage.add_historical_run(run, datetime.now(UTC) - ago)
 
     def on_schedule(self, name: str, moment: datetime) -> Tick:
         """Evaluate a schedule once."""
@@ -81,7 +93,7 @@ class Daemon:
         )
         data = schedule.evaluate_tick(context)
         asked = [request.partition_key for request in data.run_requests or ()]
-        return Tick(asked, data.skip_message or "", None)
+        return Tick(asked, data.skip_message or "", None, [])
 
 
 @pytest.fixture
@@ -148,6 +160,54 @@ def test_requests_are_asked_for_on_days_that_there_are(settings: Settings, daemo
     assert daemon.tick("requests_waiting").asked == [str(TODAY)]
     execute(settings, "DELETE FROM llm_request WHERE occurred_on = %s", TODAY)
     assert str(TOMORROW) in daemon.tick("requests_waiting").skipped
+
+
+def result(job: str, day: object) -> str:
+    """A statement that lands a job's result, as one that a recipe was run for by hand."""
+    return f"""
+        INSERT INTO inference_result (
+            job_id, recipe, kind, role, status, attempts, occurred_on, source_part, request,
+            created_at, completed_at
+        )
+        VALUES ('{job}', 'ask', 'generation', 'worker', 'ok', 1, '{day}', '', '{{}}', now(), now())
+    """
+
+
+def test_a_day_that_changed_without_an_event_is_asked_for_until_it_is_summarized(
+    settings: Settings, daemon: Daemon
+) -> None:
+    """It used to wait for the next event of that day, which an earlier day has none of."""
+    day = TODAY - timedelta(days=3)
+    left = "SELECT count(*) FROM day_change"
+    done, minutes = dg.DagsterRunStatus.SUCCESS, timedelta(minutes=2)
+    assert daemon.tick("days_touched").asked == []
+    with contextlib.closing(connection_to(settings)) as slow:
+        slow.execute(result("slow", day))  # begun before the tick, committed after it
+        execute(settings, result("quick", day))
+        asked = daemon.tick("days_touched")
+        assert asked.asked == [str(day)]
+        daemon.ran("refresh_day", asked, done, ago=minutes)
+        assert daemon.tick("days_touched").asked == []
+        assert value(settings, left) == 0
+        slow.commit()
+    asked = daemon.tick("days_touched")
+    assert asked.asked == [str(day)]
+    daemon.ran("refresh_day", asked, done, ago=timedelta())
+    assert daemon.tick("days_touched").asked == []
+    # What lands all the time is asked for once a minute.
+    execute(settings, result("next", day))
+    assert daemon.tick("days_touched").asked == []
+    assert value(settings, left) == 1
+    execute(settings, "DELETE FROM day_change")
+
+    # A message that is refused, and lands later.
+    publish(settings, [event(event_id="e"), event(payload={"tool_name": "x"}, event_id="e")])
+    asyncio.run(drain(settings))
+    assert value(settings, left) == 1
+    execute(settings, "UPDATE event_quarantine SET received_at = received_at - interval '3 days'")
+    execute(settings, "DELETE FROM day_change")
+    assert replay_quarantined(settings, under_new_ids=True).accepted == 1
+    assert value(settings, "SELECT occurred_on FROM day_change") == day
 
 
 def test_articles_need_no_day(settings: Settings, daemon: Daemon) -> None:

@@ -1,6 +1,8 @@
 """How far workers kept to a plan, on texts whose decisions are known."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -27,6 +29,34 @@ from model_foundry.sessions.decisions import decisions, mentions, normalized, se
 )  # fmt: skip
 def test_decisions_of_a_text(text: str, expected: set[str]) -> None:
     assert decisions(normalized(text)) == expected
+
+
+PLANS = Path(__file__).parents[1] / "corpora" / "plans"
+PAGE = (Path(__file__).parents[2] / "docs" / "sessions.md").read_text(encoding="utf-8")
+
+
+def labelled() -> list[tuple[str, set[str]]]:
+    """Texts of ten kinds, each with the decisions that a reader finds in it."""
+    found = []
+    for file in sorted(PLANS.glob("*.txt")):
+        for block in file.read_text(encoding="utf-8").split("---\n"):
+            text, _, labels = block.rstrip("\n").rpartition("\n=")
+            found.append((text, {label.strip() for label in labels.split(" | ")} - {""}))
+    return found
+
+
+def test_what_is_found_in_labelled_plans_and_answers_are_decisions() -> None:
+    texts = labelled()
+    assert (len(texts), len(list(PLANS.glob("*.txt")))) == (60, 10)
+    found = [(decisions(normalized(text)), wanted) for text, wanted in texts]
+    right = sum(len(some & wanted) for some, wanted in found)
+    precision = right / sum(len(some) for some, _ in found)
+    recall = right / sum(len(wanted) for _, wanted in found)
+    assert precision >= 0.9
+    assert recall >= 0.9
+    said = re.search(r"precision (0\.\d\d), recall (0\.\d\d)", PAGE)
+    assert said is not None
+    assert said.groups() == (f"{precision:.2f}", f"{recall:.2f}")
 
 
 @given(st.text(max_size=300))

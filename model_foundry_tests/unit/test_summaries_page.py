@@ -16,7 +16,6 @@ def test_the_page_has_every_summary() -> None:
 
 def test_all_but_these_are_rolled_up_as_the_page_says() -> None:
     assert set(SUMMARIES) - {f"daily_{name}" for name in ROLLUPS} == {
-        "daily_slot_load",
         "daily_translations",
         "session_agreement",
         "session_summary",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
@@ -15,9 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model_foundry.store import functions
+from model_foundry.store.sql import load_sql
 from model_foundry.store.summary_sql import (
     ROLLUPS,
     SUMMARIES,
+    Outside,
+    Rate,
     input_tables,
     macros,
     rollups,
@@ -62,6 +66,7 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
         "finish_reason": TEXT, "input_tokens": INT, "output_tokens": INT, "cached_tokens": INT,
         "ttft_ms": FLOAT, "total_ms": FLOAT, "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT,
         "occurred_at": TIME, "status": TEXT, "error_kind": TEXT, "choice_no": INT,
+        "reasoning_tokens": INT,
     },
     "llm_tool_call": {
         "event_id": TEXT, "correlation_id": TEXT, "tool_name": TEXT, "is_error": pa.bool_(),
@@ -82,6 +87,14 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
     },
     "llm_request": {"event_id": TEXT, "kind": TEXT},
 }  # fmt: skip
+
+ZONE: Final = ZoneInfo("Asia/Tokyo")  # in which half of the UTC day is the next one
+RATES: Final = {
+    "a": Rate("a", 3, 2.5, 600.0),
+    "b": Rate("b", None, None, 100.0),
+    "it's $x": Rate("it's $x", 1, 0.0, None),
+}
+OUTSIDE: Final = Outside(ZONE.key, tuple(RATES.values()))
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -121,7 +134,9 @@ _special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "source_event_id": st.none() | st.sampled_from([f"event-{number}" for number in range(6)]),
     "recipe": st.sampled_from(["request", "judge"]),
     "kind": st.sampled_from(["generation", "translation"]),
-    "llm_chat.status": st.none() | st.sampled_from(["ok", "error"]),
+    "llm_chat.status": st.none() | st.sampled_from(["ok", "error", "cancelled", "incomplete"]),
+    "is_error": st.none() | st.booleans(),
+    "finish_reason": st.sampled_from([None, "stop", "length", "error"]),
     "status": st.sampled_from(["ok", "rejected", "failed"]),
     "choice_no": st.sampled_from([None, 0, 0, 0, 1]),
 }
@@ -159,7 +174,7 @@ def computed(
         columns = {**SCHEMAS[table], "occurred_on": pa.date32()}
         rows = [row | {"occurred_on": day} for row in tables.get(table, [])]
         connection.register(table, pa.Table.from_pylist(rows, schema=pa.schema(columns.items())))
-    return summary_of(connection, shipped(name), day)
+    return summary_of(connection, shipped(name), day, outside=OUTSIDE)
 
 
 @pytest.fixture(scope="module")
@@ -318,13 +333,23 @@ def test_slot_throughput(connection: duckdb.DuckDBPyConnection, tables: Tables) 
         row
         | {
             "origin": "traffic",
-            "status": "failed" if row["status"] == "error" else "ok",
-            "attempts": 1,
+            "status": "failed" if has_failed(row) else "ok",
+            "attempts": None,
             "queue_ms": None,
+            "rate": RATES.get(row["slot"], Rate("", None, None, None)),
         }
         for row in tables["llm_chat"]
     ]
-    jobs = [row | {"origin": "jobs", "choice_no": None} for row in tables["inference_result"]]
+    jobs = [
+        row
+        | {
+            "origin": "jobs",
+            "choice_no": None,
+            "reasoning_tokens": None,
+            "rate": Rate("", row["slot_parallel"], row["slot_price_per_hour"], row["slot_watts"]),
+        }
+        for row in tables["inference_result"]
+    ]
     rows = [row | {"model": model_of(row), "worked": worked(row)} for row in (*chats, *jobs)]
     expected = {}
     keys = ("origin", "slot", "model")
@@ -339,7 +364,11 @@ def test_slot_throughput(connection: duckdb.DuckDBPyConnection, tables: Tables) 
             "rejected": int((asked.status == "rejected").sum()),
             "failed": int((asked.status == "failed").sum()),
             "error_kinds": counted(asked.error_kind),
-            "retries": int(sum(max(attempts - 1, 0) for attempts in part.attempts)),
+            "retries": total(
+                attempts if pd.isna(attempts) else max(attempts - 1, 0)
+                for attempts in part.attempts
+            ),
+            "reasoning_tokens": total(part.reasoning_tokens),
             "input_tokens": total(part.input_tokens),
             "output_tokens": tokens,
             "cached_tokens": total(part.cached_tokens),
@@ -349,12 +378,44 @@ def test_slot_throughput(connection: duckdb.DuckDBPyConnection, tables: Tables) 
             "busy_share": over(busy, wall),
             "output_tokens_per_s": over(tokens, wall),
             "output_tokens_per_busy_s": over(tokens, busy),
+            **_costs(asked),
             **_speeds(part),
             **quantiles(part.queue_ms, "queue", "_ms"),
             **quantiles(part.ttft_ms, "ttft", "_ms"),
             **quantiles(part.total_ms, "total", "_ms"),
         }
     assert_agree(computed(connection, "daily_slot_throughput", tables), keys, expected)
+
+
+def has_failed(row: Row) -> bool:
+    """Whether a chat's event tells of no answer."""
+    if row["finish_reason"] == "error":
+        return True
+    if row["status"] is None:
+        return row["error_kind"] is not None
+    return row["status"] in {"error", "cancelled"}
+
+
+def _costs(asked: pd.DataFrame) -> Row:
+    """Of each request its part of the slot's time, and what that costs."""
+    costs: dict[str, list[float]] = {}
+    for rate, worked in zip(asked.rate, asked.worked, strict=True):
+        if not isinstance(worked, tuple):
+            continue
+        slot_s = length_s([worked]) / (rate.parallel or 1)
+        costs.setdefault("slot_s", []).append(slot_s)
+        if rate.price_per_hour is not None:
+            costs.setdefault("cost", []).append(slot_s / 3600 * rate.price_per_hour)
+            costs.setdefault("priced_slot_s", []).append(slot_s)
+        if rate.watts is not None:
+            costs.setdefault("energy_wh", []).append(slot_s / 3600 * rate.watts)
+            costs.setdefault("metered_slot_s", []).append(slot_s)
+    names = ("slot_s", "cost", "energy_wh", "priced_slot_s", "metered_slot_s")
+    # (To the microsecond of each: `worked` is rounded, a price's time is not.)
+    return {
+        name: pytest.approx(math.fsum(costs[name]), rel=1e-6, abs=1e-4) if name in costs else None
+        for name in names
+    }
 
 
 def _speeds(part: pd.DataFrame) -> Row:
@@ -399,7 +460,7 @@ def test_slot_load(connection: duckdb.DuckDBPyConnection, tables: Tables) -> Non
             busy = length_s(_clipped(islands(times), low, high))
             expected[slot, datetime.fromtimestamp(number * 3600, tz=UTC)] = {
                 "requests": len(ended),
-                "output_tokens": total(row["output_tokens"] for row in ended) or 0,
+                "output_tokens": total(row["output_tokens"] for row in ended),
                 "worked_s": pytest.approx(length_s(_clipped(times, low, high))),
                 "busy_s": pytest.approx(busy),
                 "busy_share": pytest.approx(busy / 3600),
@@ -424,14 +485,16 @@ def test_tool_calls(connection: duckdb.DuckDBPyConnection, tables: Tables) -> No
         same = (row["correlation_id"], row["tool_name"], row["arguments"])
         again = last.get(same, False) and row["correlation_id"] is not None
         rows.append(row | {"is_retry": again})
-        last[same] = row["is_error"]
+        last[same] = bool(row["is_error"])
     expected = {}
     for key, part in grouped(rows, "tool_name"):
-        failed = part[part.is_error.astype(bool)]
+        failed = part[part.is_error == True]  # noqa: E712 - of three values
+        outcomes = int(part.is_error.notna().sum())
         expected[key] = {
             "calls": len(part),
             "errors": len(failed),
-            "error_rate": pytest.approx(len(failed) / len(part)),
+            "outcomes": outcomes,
+            "error_rate": pytest.approx(len(failed) / outcomes) if outcomes else None,
             "error_types": counted(failed.error_type),
             "retries": int(part.is_retry.sum()),
             "sessions": part.correlation_id.nunique(),
@@ -442,15 +505,19 @@ def test_tool_calls(connection: duckdb.DuckDBPyConnection, tables: Tables) -> No
 
 @property_of("daily_chats")
 def test_chats(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
-    keys = ("model", "role", "user_language", "response_language", "finish_reason")
+    keys = ("local_day", "model", "role", "user_language", "response_language", "finish_reason")
     derived: dict[str, Callable[[Row], Any]] = {
+        "local_day": lambda row: row["occurred_at"].astimezone(ZONE).date(),
         "model": model_of,
+        "failed": has_failed,
         "user_language": lambda row: TEXTS[row["user_text"]],
         "response_language": lambda row: TEXTS[row["response_text"]],
     }
     expected = {
         key: {
             "turns": len(turns := first_choices(part)),
+            "failed": int(turns.failed.sum()),
+            "error_kinds": counted(turns[turns.failed.astype(bool)].error_kind),
             "choices": len(part),
             "conversations": part.conversation_id.nunique(),
             "messages": total(turns.message_count),
@@ -460,6 +527,7 @@ def test_chats(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
             "input_tokens": total(part.input_tokens),
             "output_tokens": total(part.output_tokens),
             "cached_tokens": total(part.cached_tokens),
+            "reasoning_tokens": total(part.reasoning_tokens),
             **quantiles(part.output_tokens, "output", "_tokens"),
         }
         for key, part in every(tables, "llm_chat", *keys, **derived)
@@ -569,9 +637,7 @@ def test_requests(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None
             "rejected": sum("rejected" in each and "failed" not in each for each in statuses),
             "failed": sum("failed" in each for each in statuses),
             "waiting": statuses.count(set()),
-            "output_tokens": min(
-                sum(total(row["output_tokens"] for row in each) or 0 for each in results), BIGINT
-            ),
+            "output_tokens": total(total(row["output_tokens"] for row in each) for each in results),
             **quantiles((each for each in longest if each is not None), "total", "_ms"),
         }
     assert_agree(computed(connection, "daily_requests", tables), ("kind",), expected)
@@ -642,9 +708,148 @@ def test_every_roll_up_gives_the_columns_of_its_days_and_their_sums() -> None:
                     connection.execute(statement)
                 rolled = connection.table(f"monthly_{name}").to_arrow_table().to_pylist()
                 assert bool(rolled) == bool(tables), name
+                if name == "slot_load":
+                    continue  # by when the work was done: see the times that are united
                 for one, day in zip(rolled, daily.to_pylist(), strict=True):
                     assert (one.pop("starts_on"), one.pop("days")) == (date(2026, 11, 1), 1)
+                    assert one.pop("busy_error_s", 0) == 0
                     assert one == {column: day[column] for column in one}
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(
+    week=st.lists(
+        st.lists(
+            st.tuples(st.integers(0, 7_000_000), st.integers(0, 200_000)), min_size=1, max_size=50
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_times_of_days_are_united_however_they_overlap(week: list[list[tuple[int, int]]]) -> None:
+    """Jobs of several days, done side by side within two hours; more stretches than are kept."""
+    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        daily: dict[str, list[pa.Table]] = {"slot_throughput": [], "slot_load": []}
+        walls, everything = [], []
+        for number, jobs in enumerate(week):
+            rows = [
+                {"slot": "s", "status": "ok", "attempts": 1, "output_tokens": 7,
+                 "total_ms": float(took),
+                 "completed_at": MIDNIGHT + timedelta(milliseconds=began + took)}
+                for began, took in jobs
+            ]  # fmt: skip
+            times = [worked(row) for row in rows]
+            everything += [each for each in times if each is not None]
+            walls.append((min(s for s, _ in times), max(e for _, e in times)))
+            for name, tables in daily.items():
+                day = date(2026, 11, 16) + timedelta(days=number)
+                tables.append(
+                    computed(connection, f"daily_{name}", {"inference_result": rows}, day)
+                )
+        for name, tables in daily.items():
+            connection.register(f"daily_{name}", pa.concat_tables(tables))
+            for statement in rollups([f"daily_{name}"])[0]:
+                connection.execute(statement)
+        [row] = connection.table("weekly_slot_throughput").to_arrow_table().to_pylist()
+        hours = connection.sql("FROM slot_load_by('hour')").to_arrow_table().to_pylist()
+    true_s, wall_s = length_s(islands(everything)), length_s(islands(walls))
+    assert row["wall_s"] == pytest.approx(wall_s)
+    assert row["output_tokens_per_s"] == over(7 * len(everything), wall_s)
+    assert row["busy_s"] - row["busy_error_s"] - 1e-6 <= true_s <= row["busy_s"] + 1e-6
+    assert all(len(each[0]["busy_sketch"]) <= 32 for each in (t.to_pylist() for t in tables))
+    if sum(map(len, week)) <= 32 or len(week) == 1:  # nothing was left out
+        assert (row["busy_s"], row["busy_error_s"]) == (pytest.approx(true_s), 0)
+    hour = 3_600_000_000
+    for found in hours:
+        low = round(found["starts_at"].timestamp() * 1e6)
+        true_s = length_s(_clipped(islands(everything), low, low + hour))
+        assert found["busy_s"] - found["busy_error_s"] - 1e-6 <= true_s <= found["busy_s"] + 1e-6
+        assert found["busy_share"] <= 1
+    assert sum(found["requests"] for found in hours) == len(everything)
+
+
+def test_days_and_hours_are_those_of_whoever_looks_around_a_change_to_summer_time() -> None:
+    """In Berlin the night to 29 March 2026, a Sunday, has no hour from two to three."""
+    day = date(2026, 3, 29)
+    times = {"before": "00:30", "after": "01:30", "night": "22:30"}
+    rows = [
+        {"event_id": name, "slot": "s", "output_tokens": 7, "role": name, "choice_no": 0,
+         "occurred_at": datetime.fromisoformat(f"{day}T{time}:00+00:00")}
+        for name, time in times.items()
+    ]  # fmt: skip
+    with duckdb.connect(":memory:") as connection:
+        berlin = Outside("Europe/Berlin")
+        computed(connection, "daily_chats", {"llm_chat": rows}, day)
+        daily = summary_of(connection, shipped("daily_chats"), day, outside=berlin)
+        connection.register("daily_chats", daily)
+        for statement in rollups(["daily_chats"])[0]:
+            connection.execute(statement)
+        days = connection.sql("SELECT role, starts_on FROM chats_by('day')").fetchall()
+        weeks = connection.sql("SELECT starts_on, sum(turns) FROM weekly_chats GROUP BY 1")
+        weekly = dict(weeks.fetchall())
+        connection.execute("SET VARIABLE timezone = ?", [berlin.timezone])
+        hours = connection.sql(load_sql("duckdb/questions/token-hours")).fetchall()
+        used = connection.sql(load_sql("duckdb/questions/token-use")).fetchall()
+    assert dict(days) == {"before": day, "after": day, "night": day + timedelta(days=1)}
+    assert weekly == {date(2026, 3, 23): 2, date(2026, 3, 30): 1}
+    assert [row[0] for row in hours] == [0, 1, 3]
+    assert sorted(row[0] for row in used) == [day, day, day + timedelta(days=1)]
+
+
+def test_files_of_earlier_code_give_what_they_know() -> None:
+    """Columns that they lack are NULL in the roll-ups; times that cannot be united are not told."""
+    job = {"slot": "s", "status": "ok", "attempts": 1, "total_ms": 5.0, "completed_at": MIDNIGHT}
+    call = {"event_id": "e", "tool_name": "t", "is_error": True}
+    chat = {"event_id": "e", "slot": "s", "occurred_at": MIDNIGHT}
+    rows = {
+        "slot_throughput": {"inference_result": [job]},
+        "slot_load": {"inference_result": [job]},
+        "tool_calls": {"llm_tool_call": [call]},
+        "chats": {"llm_chat": [chat]},
+    }
+    dropped = {
+        "slot_throughput": ["busy_sketch", "reasoning_tokens", "slot_s", "cost", "energy_wh",
+                            "priced_slot_s", "metered_slot_s"],
+        "slot_load": ["busy_sketch"],
+        "tool_calls": ["outcomes"],
+        "chats": ["local_day", "failed", "error_kinds", "reasoning_tokens"],
+    }  # fmt: skip
+    found = {}
+    for name, tables in rows.items():
+        for kept in (0, 1):  # files of the code as it is now, beside it
+            with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+                new = computed(connection, f"daily_{name}", tables)
+                files = [new.drop_columns(dropped[name]), *([new] * kept)]
+                every = pa.concat_tables(files, promote_options="default")
+                connection.register(f"daily_{name}", every)
+                for statement in rollups([f"daily_{name}"])[0]:
+                    connection.execute(statement)
+                rolled = connection.table(f"weekly_{name}").to_arrow_table().to_pylist()
+                found[name, kept] = rolled[0]
+    for kept in (0, 1):
+        assert found["slot_throughput", kept]["busy_s"] is None
+        assert found["slot_throughput", kept]["wall_s"] is None
+        assert found["slot_throughput", kept]["requests"] == kept + 1
+        assert found["slot_load", kept]["busy_s"] is None
+        assert found["tool_calls", kept]["error_rate"] == 1.0
+        assert found["chats", kept]["turns"] == kept + 1
+    assert found["chats", 0]["failed"] is None
+
+
+def test_a_sum_of_nothing_known_is_null_and_no_sum_leaves_bigint(
+    sketching: duckdb.DuckDBPyConnection,
+) -> None:
+    most = 9 * 10**18
+    for values, expected in (
+        ([], None),
+        ([None], None),
+        ([None, 2], 2),
+        ([most, most], BIGINT),
+        ([-most, -most], -BIGINT),
+    ):
+        rows = pa.table({"n": pa.array(values, pa.int64())})
+        sketching.register("counted", rows)
+        assert sketching.sql("SELECT sum_of(n) FROM counted").fetchall() == [(expected,)]
 
 
 _EXAMPLES: Final = {

@@ -19,7 +19,7 @@ SELECT
     count(*) FILTER (WHERE NOT answered.is_ok AND NOT answered.has_failed) AS rejected,
     count(*) FILTER (WHERE answered.has_failed) AS failed,
     count(*) FILTER (WHERE answered.source_event_id IS NULL) AS waiting, -- refused ones included
-    coalesce(sum_of(answered.output_tokens), 0) AS output_tokens,
+    sum_of(answered.output_tokens) AS output_tokens,
     sketch(answered.total_ms) AS total_ms_sketch, -- of a request's longest part
     sketch_quantile(total_ms_sketch, 0.5) AS total_p50_ms,
     sketch_quantile(total_ms_sketch, 0.95) AS total_p95_ms,

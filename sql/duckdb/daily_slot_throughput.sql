@@ -4,19 +4,46 @@
 -- or when its result was complete); without a `total_ms` of at most a day it has no such time.
 -- PP and TG weigh each request by its tokens (macros/speeds.sql). PP that the client measured
 -- includes the wait: `timing_source` says who measured; of traffic it is not known.
-WITH request AS NOT MATERIALIZED (
+--
+-- What a job cost was kept with it; what traffic cost is by the fleet file ($slots) as it is now.
+WITH rate AS (
+    SELECT
+        one.slot,
+        one.parallel,
+        one.price_per_hour,
+        one.watts
+    FROM (
+        SELECT
+            unnest(
+                from_json(
+                    $slots,
+                    '[{
+                        "slot": "VARCHAR", "parallel": "INTEGER",
+                        "price_per_hour": "DOUBLE", "watts": "DOUBLE"
+                    }]'
+                )
+            ) AS one
+    ) AS listed
+),
+
+request AS NOT MATERIALIZED (
     SELECT
         occurred_on,
         'traffic' AS origin,
         coalesce(choice_no, 0) = 0 AS is_first,
         slot,
         coalesce(response_model, request_model) AS model,
-        CASE WHEN status = 'error' THEN 'failed' ELSE 'ok' END AS status,
+        CASE WHEN chat_failed(status, error_kind, finish_reason) THEN 'failed' ELSE 'ok' END
+            AS status,
         error_kind,
-        0 AS retries,
+        NULL::INTEGER AS retries,
+        NULL::INTEGER AS slot_parallel,
+        NULL::DOUBLE AS slot_price_per_hour,
+        NULL::DOUBLE AS slot_watts,
         input_tokens,
         output_tokens,
         cached_tokens,
+        reasoning_tokens,
         NULL::DOUBLE AS queue_ms,
         ttft_ms,
         total_ms,
@@ -36,9 +63,13 @@ WITH request AS NOT MATERIALIZED (
         status,
         error_kind,
         greatest(attempts - 1, 0) AS retries,
+        slot_parallel,
+        slot_price_per_hour,
+        slot_watts,
         input_tokens,
         output_tokens,
         cached_tokens,
+        NULL::BIGINT AS reasoning_tokens,
         queue_ms,
         ttft_ms,
         total_ms,
@@ -65,54 +96,89 @@ timed AS NOT MATERIALIZED (
     FROM request
 ),
 
--- Until when those that began before it had covered the time: the rest of each does not overlap.
+-- A result has its own figures, an event those of its slot.
+priced AS NOT MATERIALIZED (
+    SELECT
+        timed.*,
+        CASE
+            WHEN timed.total_ms BETWEEN 0 AND 86400000 AND timed.is_first
+                THEN timed.total_ms / 1000 / coalesce(timed.slot_parallel, rate.parallel, 1)
+        END AS slot_s,
+        coalesce(timed.slot_price_per_hour, rate.price_per_hour) AS price_per_hour,
+        coalesce(timed.slot_watts, rate.watts) AS watts
+    FROM timed
+    LEFT JOIN rate ON timed.slot = rate.slot AND timed.origin = 'traffic'
+),
+
+-- Until when those that began before it had covered the time, and when the last of all ended.
 covered AS (
     SELECT
         what,
         started_us,
-        ended_us,
         max(ended_us) OVER (
             PARTITION BY what
             ORDER BY started_us
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS covered_until_us
+        ) AS covered_until_us,
+        max(ended_us) OVER (
+            PARTITION BY what
+            ORDER BY started_us
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ) AS last_ended_us
     FROM timed
     WHERE started_us IS NOT NULL
+),
+
+-- Where work begins after there was none, until there is none again.
+stretch AS (
+    SELECT
+        what,
+        started_us,
+        coalesce(
+            lead(covered_until_us) OVER (PARTITION BY what ORDER BY started_us), last_ended_us
+        ) AS ended_us
+    FROM covered
+    WHERE covered_until_us IS NULL OR started_us > covered_until_us
 ),
 
 busy AS (
     SELECT
         what,
-        sum_of(
-            CASE
-                WHEN covered_until_us > started_us THEN greatest(ended_us - covered_until_us, 0)
-                ELSE ended_us - started_us
-            END
-        ) / 1e6 AS covered_s
-    FROM covered
+        sum_of(ended_us - started_us) / 1e6 AS covered_s,
+        busy_sketch(list(busy_span(started_us, ended_us))) AS spans
+    FROM stretch
     GROUP BY what
 )
 
 SELECT
-    timed.occurred_on AS day,
-    timed.origin,
-    timed.slot,
-    timed.model,
+    priced.occurred_on AS day,
+    priced.origin,
+    priced.slot,
+    priced.model,
     count(*) FILTER (WHERE is_first) AS requests,
     count(*) AS choices, -- all answers, those beyond a request's first included
     count(*) FILTER (WHERE is_first AND status = 'rejected') AS rejected,
     count(*) FILTER (WHERE is_first AND status = 'failed') AS failed,
     histogram(error_kind) FILTER (WHERE is_first) AS error_kinds, -- of each; NULL: none
-    sum_of(retries) AS retries, -- attempts beyond the first; traffic does not tell of its own
+    sum_of(retries) AS retries, -- attempts beyond the first; NULL: traffic does not tell of its own
     sum_of(input_tokens) AS input_tokens,
     sum_of(output_tokens) AS output_tokens,
     sum_of(cached_tokens) AS cached_tokens,
+    sum_of(reasoning_tokens) AS reasoning_tokens, -- of output_tokens, where the event says so
     (max(ended_us) - min(started_us)) / 1e6 AS wall_s, -- from the first start to the last end
     -- when at least one request was worked on
     any_value(busy.covered_s) AS busy_s,
     sum_of(ended_us - started_us) / 1e6 AS worked_s, -- of all requests, side by side or not
     busy_s / nullif(wall_s, 0) AS busy_share,
+    any_value(busy.spans) AS busy_sketch, -- when: at most 32 spans (macros/spans.sql)
     worked_s / nullif(busy_s, 0) AS parallel_mean, -- requests at once, while there was one
+    -- slot-seconds, a request's being 1 / parallel; where that is not known it counts as 1
+    sum(slot_s) AS slot_s,
+    -- in the currency of the fleet file; NULL where it gives no price
+    sum(slot_s / 3600 * price_per_hour) AS cost,
+    sum(slot_s / 3600 * watts) AS energy_wh, -- NULL where the fleet file gives no watts
+    sum(slot_s) FILTER (WHERE price_per_hour IS NOT NULL) AS priced_slot_s,
+    sum(slot_s) FILTER (WHERE watts IS NOT NULL) AS metered_slot_s,
     sum_of(output_tokens) / nullif(wall_s, 0) AS output_tokens_per_s, -- over wall_s
     sum_of(output_tokens) / nullif(busy_s, 0) AS output_tokens_per_busy_s,
     sum_of(pp_tokens) AS pp_tokens, -- processed at a known speed, without those from the cache
@@ -137,7 +203,7 @@ SELECT
     sketch_quantile(total_ms_sketch, 0.5) AS total_p50_ms,
     sketch_quantile(total_ms_sketch, 0.95) AS total_p95_ms,
     sketch_quantile(total_ms_sketch, 0.99) AS total_p99_ms
-FROM timed
-LEFT JOIN busy ON timed.what = busy.what
-GROUP BY timed.occurred_on, timed.origin, timed.slot, timed.model
-ORDER BY timed.occurred_on, timed.origin, timed.slot, timed.model;
+FROM priced
+LEFT JOIN busy ON priced.what = busy.what
+GROUP BY priced.occurred_on, priced.origin, priced.slot, priced.model
+ORDER BY priced.occurred_on, priced.origin, priced.slot, priced.model;

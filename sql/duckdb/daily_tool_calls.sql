@@ -48,7 +48,8 @@ SELECT
     called.tool_name,
     count(*) AS calls,
     count(*) FILTER (WHERE called.is_error) AS errors,
-    count(*) FILTER (WHERE called.is_error) / count(*) AS error_rate,
+    count(called.is_error) AS outcomes, -- calls of which it is known whether they failed
+    count(*) FILTER (WHERE called.is_error) / nullif(count(called.is_error), 0) AS error_rate,
     histogram(called.error_type) FILTER (WHERE called.is_error) AS error_types, -- how many of each
     -- calls right after a failed one of the same session, tool and arguments
     coalesce(any_value(retried.retries), 0) AS retries,

@@ -67,14 +67,16 @@ cause AS (
 node AS (
     SELECT
         llm_flow_node.correlation_id,
-        list({
-            'event_id': llm_flow_node.event_id,
-            'node_id': llm_flow_node.node_id,
-            'node_type': llm_flow_node.node_type,
-            'slot': llm_flow_node.slot,
-            'began': coalesce(llm_flow_node.started_at, llm_flow_node.occurred_at)::TIMESTAMP,
-            'ended': coalesce(llm_flow_node.ended_at, llm_flow_node.occurred_at)::TIMESTAMP
-        }) AS listed
+        list(
+            {
+                'event_id': llm_flow_node.event_id,
+                'node_id': llm_flow_node.node_id,
+                'node_type': llm_flow_node.node_type,
+                'slot': llm_flow_node.slot,
+                'began': coalesce(llm_flow_node.started_at, llm_flow_node.occurred_at)::TIMESTAMP,
+                'ended': coalesce(llm_flow_node.ended_at, llm_flow_node.occurred_at)::TIMESTAMP
+            } ORDER BY llm_flow_node.occurred_at, llm_flow_node.event_id, llm_flow_node.item_no
+        ) AS listed
     FROM llm_flow_node
     INNER JOIN session ON llm_flow_node.correlation_id = session.correlation_id
     WHERE

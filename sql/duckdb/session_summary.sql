@@ -29,8 +29,8 @@ session AS MATERIALIZED (
     SELECT
         correlation_id,
         min(occurred_on) AS began_on,
-        min(started_at) AS started_at,
-        max(ended_at) AS ended_at,
+        min(started_at) AS first_event_at,
+        max(ended_at) AS last_event_at,
         sum(events)::BIGINT AS events,
         sum(events) FILTER (WHERE occurred_on = $day)::BIGINT AS day_events
     FROM numbered
@@ -43,10 +43,10 @@ session_chat AS MATERIALIZED (
         llm_chat.correlation_id,
         llm_chat.slot,
         llm_chat.finish_reason,
+        chat_failed(llm_chat.status, llm_chat.error_kind, llm_chat.finish_reason) AS failed,
         llm_chat.input_tokens,
         llm_chat.output_tokens,
-        epoch_us(llm_chat.occurred_at)
-        - floor(least(greatest(coalesce(llm_chat.total_ms, 0), 0), 1e9) * 1000)::BIGINT AS start_us,
+        began_us(llm_chat.occurred_at, llm_chat.total_ms) AS start_us,
         epoch_us(llm_chat.occurred_at) AS end_us
     FROM llm_chat
     INNER JOIN session ON llm_chat.correlation_id = session.correlation_id
@@ -60,8 +60,10 @@ chat AS (
         correlation_id,
         count(*) AS chats,
         count(*) FILTER (WHERE finish_reason = 'length') AS cut_chats,
-        least(sum(input_tokens), 9223372036854775807)::BIGINT AS input_tokens,
-        least(sum(output_tokens), 9223372036854775807)::BIGINT AS output_tokens,
+        count(*) FILTER (WHERE failed) AS failed_chats,
+        min(start_us) AS start_us,
+        sum_of(input_tokens) AS input_tokens,
+        sum_of(output_tokens) AS output_tokens,
         list(DISTINCT slot ORDER BY slot) FILTER (WHERE slot IS NOT NULL) AS slots
     FROM session_chat
     GROUP BY ALL
@@ -71,6 +73,7 @@ tool AS (
     SELECT
         llm_tool_call.correlation_id,
         count(*) AS tool_calls,
+        min(began_us(llm_tool_call.occurred_at, llm_tool_call.duration_ms)) AS start_us,
         count(*) FILTER (WHERE llm_tool_call.is_error) AS tool_errors
     FROM llm_tool_call
     INNER JOIN session ON llm_tool_call.correlation_id = session.correlation_id
@@ -78,39 +81,104 @@ tool AS (
     GROUP BY ALL
 ),
 
--- A node is told of several times: when it begins, when it ends.
-session_node AS MATERIALIZED (
+-- A node is told of several times, and may run several times. What is told of a run stands together
+-- in the order of when it began, else of when it was told.
+node_told AS (
     SELECT
         llm_flow_node.correlation_id,
         llm_flow_node.node_id,
         row(llm_flow_node.correlation_id, llm_flow_node.node_id) AS node_key,
-        arg_max(llm_flow_node.status, llm_flow_node.occurred_at) AS status,
-        epoch_us(coalesce(min(llm_flow_node.started_at), min(llm_flow_node.occurred_at)))
-            AS start_us,
-        greatest(
-            epoch_us(coalesce(max(llm_flow_node.ended_at), max(llm_flow_node.occurred_at))),
-            epoch_us(coalesce(min(llm_flow_node.started_at), min(llm_flow_node.occurred_at)))
-        ) AS end_us,
-        row_number() OVER (
-            PARTITION BY llm_flow_node.correlation_id ORDER BY llm_flow_node.node_id
-        ) - 1 AS node_no
+        llm_flow_node.status,
+        row(llm_flow_node.occurred_at, llm_flow_node.event_id, llm_flow_node.item_no) AS told_at,
+        epoch_us(llm_flow_node.started_at) AS began_us,
+        epoch_us(llm_flow_node.ended_at) AS ended_us,
+        epoch_us(llm_flow_node.occurred_at) AS told_us,
+        llm_flow_node.ended_at IS NOT NULL
+        OR coalesce(llm_flow_node.status IN ('done', 'error'), FALSE) AS is_end
     FROM llm_flow_node
     INNER JOIN session ON llm_flow_node.correlation_id = session.correlation_id
     WHERE
         llm_flow_node.occurred_on BETWEEN session.began_on AND $day
         AND llm_flow_node.node_id IS NOT NULL
-    GROUP BY llm_flow_node.correlation_id, llm_flow_node.node_id
+),
+
+-- Another run begins behind the end of all before it.
+node_begun AS (
+    SELECT
+        *,
+        coalesce(
+            lag(is_end) OVER told
+            AND coalesce(began_us, CASE WHEN NOT is_end THEN told_us END) >= max(
+                coalesce(ended_us, told_us)
+            ) OVER (told ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            FALSE
+        ) AS is_another
+    FROM node_told
+    WINDOW told AS (PARTITION BY node_key ORDER BY coalesce(began_us, told_us), told_at)
+),
+
+node_numbered AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE is_another) OVER (
+            PARTITION BY node_key ORDER BY coalesce(began_us, told_us), told_at
+        ) AS run_of_node
+    FROM node_begun
+),
+
+node_run AS (
+    SELECT
+        correlation_id,
+        node_id,
+        node_key,
+        coalesce(min(began_us), min(told_us)) AS start_us,
+        greatest(
+            coalesce(max(ended_us), max(told_us)), coalesce(min(began_us), min(told_us))
+        ) AS end_us
+    FROM node_numbered
+    GROUP BY correlation_id, node_id, node_key, run_of_node
+),
+
+-- (As `trace` numbers them, which decides where times are equal.)
+session_run AS MATERIALIZED (
+    SELECT
+        correlation_id,
+        node_id,
+        node_key,
+        start_us,
+        max(end_us) AS end_us,
+        row_number() OVER (
+            PARTITION BY correlation_id ORDER BY start_us, max(end_us), node_id
+        ) - 1 AS run_no
+    FROM node_run
+    GROUP BY correlation_id, node_id, node_key, start_us
 ),
 
 node AS (
     SELECT
         correlation_id,
         count(*) AS nodes,
-        count(*) FILTER (WHERE status = 'error') AS node_errors,
-        list(start_us ORDER BY node_no) AS starts,
-        list(end_us ORDER BY node_no) AS ends,
-        list(node_id ORDER BY node_no) AS node_ids
-    FROM session_node
+        count(*) FILTER (WHERE status = 'error') AS node_errors
+    FROM (
+        SELECT
+            correlation_id,
+            arg_max(status, told_at) AS status
+        FROM node_told
+        GROUP BY correlation_id, node_key
+    ) AS whole
+    GROUP BY ALL
+),
+
+run AS (
+    SELECT
+        correlation_id,
+        count(*) AS node_runs,
+        min(start_us) AS start_us,
+        max(end_us) AS end_us,
+        list(start_us ORDER BY run_no) AS starts,
+        list(end_us ORDER BY run_no) AS ends,
+        list(node_id ORDER BY run_no) AS node_ids
+    FROM session_run
     GROUP BY ALL
 ),
 
@@ -132,36 +200,74 @@ edge AS (
     GROUP BY ALL
 ),
 
--- Joined by the whole key at once: by the session alone, each node would first meet all others.
+-- Of two nodes with an edge, a run may have to do with the other's last one that began before it.
+side AS (
+    SELECT
+        correlation_id,
+        source_key AS own_key,
+        target_key AS other_key,
+        TRUE AS is_source
+    FROM session_edge
+    WHERE source_key <> target_key
+    UNION
+    SELECT
+        correlation_id,
+        target_key AS own_key,
+        source_key AS other_key,
+        FALSE AS is_source
+    FROM session_edge
+    WHERE source_key <> target_key
+),
+
+own_run AS (
+    SELECT
+        side.correlation_id,
+        side.other_key,
+        side.is_source,
+        session_run.run_no,
+        session_run.start_us
+    FROM side
+    INNER JOIN session_run ON side.own_key = session_run.node_key
+),
+
 link AS (
     SELECT
-        session_edge.correlation_id,
-        list(source.node_no ORDER BY source.node_no, target.node_no) AS sources,
-        list(target.node_no ORDER BY source.node_no, target.node_no) AS targets
-    FROM session_edge
-    INNER JOIN session_node AS source ON session_edge.source_key = source.node_key
-    INNER JOIN session_node AS target ON session_edge.target_key = target.node_key
+        own_run.correlation_id,
+        list(
+            DISTINCT CASE
+                WHEN own_run.is_source THEN [own_run.run_no, other.run_no]
+                ELSE [other.run_no, own_run.run_no]
+            END
+        ) AS pairs
+    FROM own_run
+    ASOF INNER JOIN session_run AS other
+        ON own_run.other_key = other.node_key AND own_run.start_us >= other.start_us
     GROUP BY ALL
 ),
 
 path AS (
     SELECT
-        node.correlation_id,
-        node.node_ids,
+        run.correlation_id,
+        run.node_ids,
         critical_path(
-            node.starts,
-            node.ends,
-            coalesce(link.sources, []),
-            coalesce(link.targets, [])
+            run.starts,
+            run.ends,
+            list_transform(list_sort(coalesce(link.pairs, [])), LAMBDA pair: pair[1]),
+            list_transform(list_sort(coalesce(link.pairs, [])), LAMBDA pair: pair[2])
         ) AS critical
-    FROM node
-    LEFT JOIN link ON node.correlation_id = link.correlation_id
+    FROM run
+    LEFT JOIN link ON run.correlation_id = link.correlation_id
 ),
 
 search AS (
     SELECT
         obsidian_semantic_search.correlation_id,
-        count(*) AS searches
+        count(*) AS searches,
+        min(
+            began_us(
+                obsidian_semantic_search.occurred_at, obsidian_semantic_search.duration_ms
+            )
+        ) AS start_us
     FROM obsidian_semantic_search
     INNER JOIN session ON obsidian_semantic_search.correlation_id = session.correlation_id
     WHERE obsidian_semantic_search.occurred_on BETWEEN session.began_on AND $day
@@ -179,39 +285,62 @@ job AS (
     GROUP BY ALL
 ),
 
+lasting AS (
+    SELECT
+        'chat' AS kind,
+        correlation_id,
+        start_us,
+        end_us
+    FROM session_chat
+    WHERE end_us > start_us
+    UNION ALL
+    SELECT
+        'node' AS kind,
+        correlation_id,
+        start_us,
+        end_us
+    FROM session_run
+    WHERE end_us > start_us
+),
+
+-- What begins up to 50 ms before another ends began after it: times are rounded, and an event is
+-- published a little after its answer.
+bounded AS (
+    SELECT
+        *,
+        start_us + least(50000, (end_us - start_us) // 2) AS latest_us
+    FROM lasting
+),
+
+apart AS (
+    SELECT
+        bounded.kind,
+        bounded.correlation_id,
+        greatest(bounded.start_us, before.end_us) AS start_us, -- (which leaves NULL out)
+        bounded.end_us
+    FROM bounded
+    ASOF LEFT JOIN lasting AS before
+        ON
+            bounded.kind = before.kind
+            AND bounded.correlation_id = before.correlation_id
+            AND bounded.latest_us >= before.end_us
+),
+
 -- How many ran at once: a step up where one begins, a step down where it ends.
 step AS (
     SELECT
-        'chat' AS kind,
+        kind,
         correlation_id,
         start_us AS at_us,
         1 AS step
-    FROM session_chat
-    WHERE end_us > start_us
+    FROM apart
     UNION ALL
     SELECT
-        'chat' AS kind,
+        kind,
         correlation_id,
         end_us AS at_us,
         -1 AS step
-    FROM session_chat
-    WHERE end_us > start_us
-    UNION ALL
-    SELECT
-        'node' AS kind,
-        correlation_id,
-        start_us AS at_us,
-        1 AS step
-    FROM session_node
-    WHERE end_us > start_us
-    UNION ALL
-    SELECT
-        'node' AS kind,
-        correlation_id,
-        end_us AS at_us,
-        -1 AS step
-    FROM session_node
-    WHERE end_us > start_us
+    FROM apart
 ),
 
 width AS (
@@ -240,23 +369,34 @@ SELECT
     $day::DATE AS day,
     session.correlation_id,
     session.began_on,
-    session.started_at,
-    session.ended_at,
-    (epoch_us(session.ended_at) - epoch_us(session.started_at)) / 1e6 AS span_s,
+    -- of all that happened in it: chats, calls and searches begin before their events
+    make_timestamptz(
+        least(
+            epoch_us(session.first_event_at),
+            chat.start_us,
+            tool.start_us,
+            search.start_us,
+            run.start_us
+        )
+    ) AS started_at,
+    make_timestamptz(greatest(epoch_us(session.last_event_at), run.end_us)) AS ended_at,
+    (epoch_us(ended_at) - epoch_us(started_at)) / 1e6 AS span_s,
     session.events,
     session.day_events,
     coalesce(chat.chats, 0) AS chats,
     coalesce(chat.cut_chats, 0) AS cut_chats,
+    coalesce(chat.failed_chats, 0) AS failed_chats, -- without an answer, as far as events tell
     coalesce(tool.tool_calls, 0) AS tool_calls,
     coalesce(tool.tool_errors, 0) AS tool_errors,
     coalesce(node.nodes, 0) AS nodes,
+    coalesce(run.node_runs, 0) AS node_runs,
     coalesce(node.node_errors, 0) AS node_errors,
     coalesce(edge.edges, 0) AS edges,
     coalesce(search.searches, 0) AS searches,
     coalesce(job.jobs, 0) AS jobs,
     coalesce(job.failed_jobs, 0) AS failed_jobs,
-    coalesce(chat.input_tokens, 0) AS input_tokens,
-    coalesce(chat.output_tokens, 0) AS output_tokens,
+    chat.input_tokens,
+    chat.output_tokens,
     chat.slots,
     parallel_chat.most AS max_parallel_chats,
     parallel_chat.mean AS mean_parallel_chats,
@@ -268,6 +408,7 @@ FROM session
 LEFT JOIN chat ON session.correlation_id = chat.correlation_id
 LEFT JOIN tool ON session.correlation_id = tool.correlation_id
 LEFT JOIN node ON session.correlation_id = node.correlation_id
+LEFT JOIN run ON session.correlation_id = run.correlation_id
 LEFT JOIN edge ON session.correlation_id = edge.correlation_id
 LEFT JOIN path ON session.correlation_id = path.correlation_id
 LEFT JOIN search ON session.correlation_id = search.correlation_id
@@ -276,4 +417,4 @@ LEFT JOIN parallel AS parallel_chat
     ON session.correlation_id = parallel_chat.correlation_id AND parallel_chat.kind = 'chat'
 LEFT JOIN parallel AS parallel_node
     ON session.correlation_id = parallel_node.correlation_id AND parallel_node.kind = 'node'
-ORDER BY session.started_at, session.correlation_id;
+ORDER BY started_at, session.correlation_id;

@@ -1,10 +1,10 @@
--- At which hours (UTC) of the last seven days did most happen, and how late did it arrive?
+-- At which hours (yours) of the last seven days did most happen, and how late did it arrive?
 SELECT
-    date_part('hour', occurred_at) AS hour_utc,
+    date_part('hour', timezone(getvariable('timezone'), occurred_at)) AS hour,
     count(*) AS events,
     count(DISTINCT correlation_id) AS sessions,
     quantile_cont(epoch(received_at - occurred_at), 0.95) AS lag_p95_s
 FROM event_inbox
 WHERE occurred_on > (SELECT max(latest.occurred_on) FROM event_inbox AS latest) - 7
 GROUP BY ALL
-ORDER BY hour_utc;
+ORDER BY hour;

@@ -3,7 +3,7 @@ SELECT
     tool_name,
     count(*) AS calls,
     count(*) FILTER (WHERE is_error) AS errors,
-    count(*) FILTER (WHERE is_error) / count(*) AS error_rate,
+    count(*) FILTER (WHERE is_error) / nullif(count(is_error), 0) AS error_rate,
     mode(error_type) FILTER (WHERE is_error) AS usual_error,
     quantile_cont(duration_ms, 0.95) AS duration_p95_ms
 FROM llm_tool_call

@@ -1,12 +1,14 @@
--- How many tokens did each slot read and write on each day, by role?
+-- How many tokens did each slot read and write on each day (yours), by role?
 SELECT
-    occurred_on AS day,
+    timezone(getvariable('timezone'), occurred_at)::DATE AS day,
     slot,
     role,
     count(*) AS chats,
+    count(*) FILTER (WHERE chat_failed(status, error_kind, finish_reason)) AS failed,
     sum(input_tokens) AS input_tokens,
     sum(cached_tokens) AS cached_tokens,
-    sum(output_tokens) AS output_tokens
+    sum(output_tokens) AS output_tokens,
+    sum(reasoning_tokens) AS reasoning_tokens
 FROM llm_chat
 WHERE coalesce(choice_no, 0) = 0
 GROUP BY ALL

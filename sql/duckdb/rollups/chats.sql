@@ -1,15 +1,28 @@
--- daily_chats of each week, month …
+-- daily_chats of each day, week, month … of whoever looks.
 CREATE OR REPLACE MACRO chats_by(period) AS TABLE (
-    WITH merged AS (
+    WITH known AS (
+        -- Files from before a column was added: NULL.
         SELECT
-            date_trunc(period, day)::DATE AS starts_on,
+            NULL::DATE AS local_day,
+            NULL::BIGINT AS failed,
+            NULL::BIGINT AS reasoning_tokens,
+            NULL::MAP(VARCHAR, UBIGINT) AS error_kinds
+        WHERE FALSE
+        UNION ALL BY NAME
+        SELECT * FROM daily_chats
+    ),
+
+    merged AS (
+        SELECT
+            date_trunc(period, coalesce(local_day, day))::DATE AS starts_on,
             model,
             role,
             user_language,
             response_language,
             finish_reason,
-            count(DISTINCT day) AS days,
+            count(DISTINCT coalesce(local_day, day)) AS days,
             sum_of(turns) AS turns,
+            sum_of(failed) AS failed,
             sum_of(messages) AS messages,
             sum_of(with_reasoning) AS with_reasoning,
             sum_of(with_tool_calls) AS with_tool_calls,
@@ -17,8 +30,10 @@ CREATE OR REPLACE MACRO chats_by(period) AS TABLE (
             sum_of(input_tokens) AS input_tokens,
             sum_of(output_tokens) AS output_tokens,
             sum_of(cached_tokens) AS cached_tokens,
+            sum_of(reasoning_tokens) AS reasoning_tokens,
+            merge_counts(list(error_kinds)) AS error_kinds,
             merge_counts(list(output_tokens_sketch)) AS output_tokens_sketch
-        FROM daily_chats
+        FROM known
         GROUP BY starts_on, model, role, user_language, response_language, finish_reason
     )
 

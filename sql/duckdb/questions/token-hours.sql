@@ -1,0 +1,14 @@
+-- At which hours (yours) of the last seven days did each slot read and write how many tokens?
+SELECT
+    date_part('hour', timezone(getvariable('timezone'), occurred_at)) AS hour,
+    slot,
+    count(*) AS chats,
+    sum(input_tokens) AS input_tokens,
+    sum(cached_tokens) AS cached_tokens,
+    sum(output_tokens) AS output_tokens
+FROM llm_chat
+WHERE
+    occurred_on > (SELECT max(latest.occurred_on) FROM llm_chat AS latest) - 7
+    AND coalesce(choice_no, 0) = 0
+GROUP BY ALL
+ORDER BY hour, slot;
