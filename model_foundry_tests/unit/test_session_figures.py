@@ -113,7 +113,8 @@ def summarized(connection: duckdb.DuckDBPyConnection, tables: Rows) -> dict[str,
                 f"INSERT INTO {name} ({columns}) VALUES ({marks})", list(whole.values())
             )
     [row] = summary_of(connection, shipped("session_summary"), DAY, DAY).to_pylist()
-    return row
+    found: dict[str, Any] = row
+    return found
 
 
 def test_what_nobody_said_is_unknown_and_a_failed_chat_is_no_answer(
