@@ -11,7 +11,8 @@ import dagster as dg
 
 from model_foundry.assets.resource import Foundry
 from model_foundry.definitions import build_defs
-from model_foundry.settings import PREFIX, Settings
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX
 
 # What a run logs of every step costs as much as many steps do.
 _QUIET: Mapping[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -13,7 +13,7 @@ import httpx
 
 from model_foundry.alerts.troubles import Outcome
 from model_foundry.errors import FoundryError
-from model_foundry.settings import AlertFormat
+from model_foundry.settings.kinds import AlertFormat
 
 VARIABLE: Final = "MODEL_FOUNDRY_ALERT_URL"
 LISTED: Final = 10

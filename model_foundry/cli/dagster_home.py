@@ -8,7 +8,8 @@ import dagster as dg
 
 from model_foundry.devstack.stack import Stack
 from model_foundry.paths import data_path
-from model_foundry.settings import PREFIX, Settings, make_home
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, make_home
 
 _UNDER_WAY: Final = [
     dg.DagsterRunStatus.STARTING,

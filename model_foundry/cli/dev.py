@@ -38,7 +38,8 @@ from model_foundry.devstack.stack import (
 from model_foundry.errors import FoundryError
 from model_foundry.intake.configuration import pending_count
 from model_foundry.interrupts import run_interruptibly
-from model_foundry.settings import PREFIX, Settings, make_home
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, make_home
 from model_foundry.store import postgres
 
 _POLL_S: Final = 0.2

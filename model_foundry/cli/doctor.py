@@ -29,7 +29,8 @@ from model_foundry.devstack.processes import require_free_port
 from model_foundry.devstack.wheels import INSTALL
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.names import unknown_names
-from model_foundry.settings import PREFIX, Settings, embedded_stack_is_running
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, embedded_stack_is_running
 from model_foundry.store import flat, postgres
 
 State = Literal["ok", "warning", "failed"]

@@ -20,7 +20,8 @@ from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import load_fleet
-from model_foundry.settings import PREFIX, Settings
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX
 from model_foundry.slot.finding import Found, find_slots
 
 ROLES: Final = ("orchestrator", "worker", "translator")

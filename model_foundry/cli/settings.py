@@ -17,9 +17,9 @@ from model_foundry.cli.plain import json_line, plain
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.names import unknown_names
 from model_foundry.intake import address as nats_address
-from model_foundry.settings import (
+from model_foundry.settings import Settings
+from model_foundry.settings.files import (
     PREFIX,
-    Settings,
     embedded_stack_is_running,
     env_file,
     read_env,

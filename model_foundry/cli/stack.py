@@ -11,7 +11,8 @@ from model_foundry.cli.console import console, errors
 from model_foundry.cli.plain import plain
 from model_foundry.devstack.left_over import end_left_over
 from model_foundry.devstack.stack import Stack, run_foreground
-from model_foundry.settings import Settings, embedded_stack_is_running, services_env
+from model_foundry.settings import Settings
+from model_foundry.settings.files import embedded_stack_is_running, services_env
 
 _STYLES = {
     "ready": "green",

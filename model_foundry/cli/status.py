@@ -19,7 +19,8 @@ from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake import address as nats_address
 from model_foundry.intake.look import look
-from model_foundry.settings import Settings, embedded_stack_is_running
+from model_foundry.settings import Settings
+from model_foundry.settings.files import embedded_stack_is_running
 from model_foundry.slot.liveness import look_at
 from model_foundry.store import flat, postgres
 from model_foundry.store.address import address_of

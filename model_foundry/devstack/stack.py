@@ -37,7 +37,8 @@ from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Fleet, FromEnvironment, Slot, settings_fleet
 from model_foundry.interrupts import foreground
-from model_foundry.settings import PREFIX, Settings, make_home, services_env
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, make_home, services_env
 
 Report = Callable[[str, str, str], None]
 """Told service, state and detail, in the thread that called. The states: recovering, fetching,

@@ -10,7 +10,8 @@ from typing import Final
 
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import FromEnvironment, settings_fleet
-from model_foundry.settings import PREFIX, Settings, env_file, read_env
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, env_file, read_env
 
 _SLOT_PREFIX: Final = f"{PREFIX}SLOT_"
 # How alike two names are, their common beginning counted.

@@ -11,7 +11,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from model_foundry.errors import FoundryError
 from model_foundry.masking import mask_of
-from model_foundry.settings import PREFIX, Settings, require_file
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, require_file
 
 VARIABLE: Final = f"{PREFIX}NATS_URL"
 _PORTS: Final = {"nats": 4222, "tls": 4222, "ws": 80, "wss": 443}

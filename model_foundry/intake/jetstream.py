@@ -13,7 +13,8 @@ from nats.aio.subscription import Subscription
 from model_foundry.errors import FoundryError
 from model_foundry.intake.address import address_of
 from model_foundry.intake.wire import Receive, Wire, read_headers, text
-from model_foundry.settings import PREFIX, Settings, require_file
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, require_file
 
 # A server that fell silent is left after two of these; far below `intake_retry_s`.
 _PING_EVERY_S: Final = 10

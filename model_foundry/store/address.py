@@ -14,7 +14,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from model_foundry.errors import FoundryError
 from model_foundry.masking import mask_of
-from model_foundry.settings import PREFIX, Settings, require_file
+from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX, require_file
 
 VARIABLE: Final = f"{PREFIX}POSTGRES_URL"
 # Applied after connecting; the first column is the server process that the session has.

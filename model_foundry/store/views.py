@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 import duckdb
 
 from model_foundry.errors import FoundryError
-from model_foundry.settings import Settings, make_home
+from model_foundry.settings import Settings
+from model_foundry.settings.files import make_home
 from model_foundry.store import lake
 from model_foundry.store.own_summaries import summary_names
 from model_foundry.store.sql import load_sql

@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
-from model_foundry.settings import embedded_stack_is_running
+from model_foundry.settings.files import embedded_stack_is_running
 from model_foundry_tests.supervisor import Supervisor, runs, wait_until
 
 ONE_SLOT = """

@@ -28,7 +28,8 @@ from model_foundry.devstack.slots import SlotServer
 from model_foundry.devstack.stack import Stack
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Fleet, Slot, settings_fleet
-from model_foundry.settings import Settings, embedded_stack_is_running
+from model_foundry.settings import Settings
+from model_foundry.settings.files import embedded_stack_is_running
 from model_foundry_tests.conftest import EmbeddedSlots
 from model_foundry_tests.supervisor import runs
 from model_foundry_tests.wheelhouse import GEMMA, SMOLLM2, packed

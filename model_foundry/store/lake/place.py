@@ -15,7 +15,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from model_foundry.errors import FoundryError
-from model_foundry.settings import Settings, make_home
+from model_foundry.settings import Settings
+from model_foundry.settings.files import make_home
 from model_foundry.whole_file import new_file
 
 _NAME: Final = re.compile(r"day=(\d{4}-\d\d-\d\d)\.(\d+)-(\d+)-(\d+)-([0-9a-f]{8})\.parquet")

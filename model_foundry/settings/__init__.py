@@ -6,21 +6,15 @@ A URL that is not set means the embedded stack that runs in `home` (`services.en
 Nothing is read at import: call `Settings()`.
 """
 
-import fcntl
-import functools
 import os
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import date, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -31,99 +25,38 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
 
 from model_foundry.errors import FoundryError
+from model_foundry.settings.files import (
+    ENV_FILE,
+    PREFIX,
+    embedded_stack_is_running,
+    env_file,
+    read_env,
+    services_env,
+)
+from model_foundry.settings.kinds import (
+    AbsolutePath,
+    AlertFormat,
+    Language,
+    Languages,
+    Owner,
+    SecretWebAddress,
+    StreamName,
+    Texts,
+    TimeZone,
+    WebAddressToShow,
+    absolute,
+)
 
-PREFIX = "MODEL_FOUNDRY_"
 # What JSON, SQL and floats hold to the digit.
 _LARGEST: Final = 2**53
 _YEAR_S: Final = 366 * 86_400
 _CENTURY_DAYS: Final = 36_525
-
-
-def _absolute(path: Path) -> Path:
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise ValueError("must be a path of this machine, and no URL")
-    if "\0" in str(path):
-        raise ValueError("must be a path: it holds a null character")
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        raise ValueError("must be a path: there is no user of the name after its ~") from None
-
-
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
-
-
-def _listed(value: object) -> object:
-    """`en, de` as a list."""
-    return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
-
-
-def _no_import(name: str) -> str:
-    """Streams of imported files have such names, and their messages' own subjects are trusted."""
-    if name.startswith("import-"):
-        raise ValueError("a stream of this name would be taken for an imported file")
-    return name
-
-
-def _zone(name: str) -> str:
-    if name not in _zones():
-        raise ValueError("there is no such time zone; one is Europe/Berlin, another UTC")
-    return name
-
-
-@functools.cache
-def _zones() -> Set[str]:
-    return available_timezones()
-
-
-def _web_address(url: str) -> str:
-    """Never with its text: a webhook's is a secret."""
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or not url.isprintable() or " " in url:
-        raise ValueError("must be a URL of the form https://host/…")
-    return url
-
-
-def _without_user(url: str) -> str:
-    if "@" in urlsplit(url).netloc:
-        raise ValueError("must hold no user and no password: it is shown to whoever is told")
-    return url
-
-
-def _is_web_address(url: SecretStr) -> SecretStr:
-    _web_address(url.get_secret_value())
-    return url
-
-
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-AlertFormat = Literal["slack", "discord", "ntfy", "json"]
-Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
-
-
-def embedded_stack_is_running(home: Path) -> bool:
-    """Whether a supervisor (`model-foundry up`) holds the lock of this home."""
-    try:
-        lock = (home / "stack.lock").open("r")
-    except OSError:
-        return False
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
 
 
 def _not_any_more(value: object) -> None:
@@ -146,7 +79,7 @@ class Settings(BaseSettings):
     )
 
     env_file: AbsolutePath = Field(
-        Path(".env"), description="Where settings stand that the environment does not name."
+        ENV_FILE, description="Where settings stand that the environment does not name."
     )
 
     def __init__(self, **values: Any) -> None:
@@ -189,9 +122,7 @@ class Settings(BaseSettings):
     nats_key: AbsolutePath | None = Field(
         None, description="Its key, PEM, not encrypted; unset: it stands in nats_cert."
     )
-    nats_stream: Annotated[str, AfterValidator(_no_import)] = Field(
-        "FOUNDRY", pattern=r"^[A-Za-z0-9_-]{1,64}$"
-    )
+    nats_stream: StreamName = Field("FOUNDRY", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     nats_durable: str = Field("model-foundry-intake", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     postgres_url: SecretStr | None = Field(None, description="postgresql://…; unset: embedded.")
     postgres_ca: AbsolutePath | None = Field(
@@ -210,16 +141,16 @@ class Settings(BaseSettings):
     telemetry_url: str | None = Field(
         None, repr=False, description="Where live telemetry is posted."
     )
-    alert_url: Annotated[SecretStr, AfterValidator(_is_web_address)] | None = Field(
+    alert_url: SecretWebAddress | None = Field(
         None, description="A webhook that is told of failed runs and checks; unset: nobody is."
     )
     alert_format: AlertFormat | None = Field(
         None, description="What the webhook reads; unset: known by its host, else plain JSON."
     )
-    ui_url: Annotated[WebAddress, AfterValidator(_without_user)] = Field(
+    ui_url: WebAddressToShow = Field(
         "http://127.0.0.1:3000", description="Of Dagster's UI, as alerts are to link to it."
     )
-    timezone: Annotated[str, AfterValidator(_zone)] | None = Field(
+    timezone: TimeZone | None = Field(
         None,
         description="Of times that people look at, as Europe/Berlin; unset: the machine's. Days "
         "and partitions are UTC.",
@@ -230,7 +161,7 @@ class Settings(BaseSettings):
     articles_language: Language = Field(
         "ja", description="Of an article whose front matter names no `lang`."
     )
-    articles_languages: Annotated[tuple[Language, ...], NoDecode, BeforeValidator(_listed)] = Field(
+    articles_languages: Languages = Field(
         ("en",), description="Into which articles are translated, as in `en,de`."
     )
     articles_max: int = Field(10_000, ge=1, description="More below the folder are an error.")
@@ -241,9 +172,7 @@ class Settings(BaseSettings):
     translation_segment_tokens: int = Field(
         600, ge=32, description="A longer text is cut at its sentences' ends."
     )
-    translation_front_matter_keys: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_listed)
-    ] = Field(
+    translation_front_matter_keys: Texts = Field(
         ("title", "subtitle", "description"), description="Whose texts are translated, at the top."
     )
     translation_tries: int = Field(
@@ -543,63 +472,6 @@ class Settings(BaseSettings):
         )
 
 
-def env_file() -> Path:
-    """The file with settings beside the environment; MODEL_FOUNDRY_ENV_FILE names another.
-
-    Raises:
-        FoundryError: it names one that is not there.
-    """
-    named = os.environ.get(f"{PREFIX}ENV_FILE")
-    if not named:
-        return Path(Settings.model_fields["env_file"].default)
-    try:
-        path = _absolute(Path(named))
-        there = path.exists()
-    except (OSError, ValueError):
-        there = False
-    if not there:
-        raise FoundryError(f"{PREFIX}ENV_FILE names no file that is there")
-    return path
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """What such a file sets; nothing where there is none.
-
-    Raises:
-        FoundryError: it cannot be read; the text shows nothing of it but the line's number.
-    """
-    try:
-        if path.is_file():
-            with path.open(encoding="utf-8") as file:
-                wrong = [each.original.line for each in parse_stream(file) if each.error]
-            if wrong:
-                raise FoundryError(f"{path}:{wrong[0]}: this is no NAME=value")
-        return {name: value for name, value in dotenv_values(path).items() if value is not None}
-    except OSError as error:
-        raise FoundryError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeError:
-        raise FoundryError(f"{path} is not UTF-8") from None
-
-
-def require_file(name: str, path: Path | None) -> Path | None:
-    """The path of a setting, once its file can be read.
-
-    Raises:
-        FoundryError: naming the setting only: what stands there may be the secret itself.
-    """
-    if path is not None:
-        try:
-            with path.open("rb"):
-                pass
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "no path"
-            raise FoundryError(
-                f"{PREFIX}{name} names no file that can be read ({why}): it wants a path, not "
-                "what stands in the file"
-            ) from None
-    return path
-
-
 def _each(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
@@ -626,23 +498,6 @@ def _unreadable(error: str) -> str:
     return f'{name} must be a JSON list such as ["a", "b"]'
 
 
-def make_home(home: Path) -> None:
-    """Make the home where it is missing, closed to others whatever the umask says.
-
-    Raises:
-        FoundryError: it cannot be made.
-    """
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise FoundryError(f"the home {home} cannot be used: {error.strerror}") from None
-
-
-def services_env(home: Path) -> Path:
-    """The file in which a running embedded stack says where its services are."""
-    return home / "services.env"
-
-
 def _home(given: object, *sources: PydanticBaseSettingsSource) -> Path:
     """The home, from the first that names one; a source is asked for no other field."""
     field = Settings.model_fields["home"]
@@ -650,6 +505,6 @@ def _home(given: object, *sources: PydanticBaseSettingsSource) -> Path:
     raw = next((value for value in (given, *named) if value is not None), field.default)
     home = Path(str(raw))
     try:
-        return _absolute(home)
+        return absolute(home)
     except ValueError:
         return home  # the field itself is refused in a moment
