@@ -112,6 +112,7 @@ def summarized(connection: duckdb.DuckDBPyConnection, tables: Rows) -> dict[str,
             connection.execute(
                 f"INSERT INTO {name} ({columns}) VALUES ({marks})", list(whole.values())
             )
+    row: dict[str, Any]
     [row] = summary_of(connection, shipped("session_summary"), DAY, DAY).to_pylist()
     return row
 
