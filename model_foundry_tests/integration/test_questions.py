@@ -106,7 +106,7 @@ def expected(layout: Layout) -> dict[str, list[Row]]:
         "tool_calls": 1, "output_tokens": 40,
     }  # fmt: skip
     cut = {
-        "correlation_id": "cut", "events": 3, "chats": 1, "span_s": 2.0, "critical_path_s": None,
+        "correlation_id": "cut", "events": 3, "chats": 1, "span_s": 3.0, "critical_path_s": None,
         "tool_calls": 0, "output_tokens": 8,
     }  # fmt: skip
     plan = {

@@ -112,9 +112,10 @@ def summarized(connection: duckdb.DuckDBPyConnection, tables: Rows) -> dict[str,
             connection.execute(
                 f"INSERT INTO {name} ({columns}) VALUES ({marks})", list(whole.values())
             )
-    [row] = summary_of(connection, shipped("session_summary"), DAY, DAY).to_pylist()
-    found: dict[str, Any] = row
-    return found
+    found: list[dict[str, Any]]
+    found = summary_of(connection, shipped("session_summary"), DAY, DAY).to_pylist()
+    [only] = found
+    return only
 
 
 def test_what_nobody_said_is_unknown_and_a_failed_chat_is_no_answer(

@@ -738,7 +738,7 @@ def test_times_of_days_are_united_however_they_overlap(week: list[list[tuple[int
                  "completed_at": MIDNIGHT + timedelta(milliseconds=began + took)}
                 for began, took in jobs
             ]  # fmt: skip
-            times = [each for each in map(worked, rows) if each is not None]
+            times = [each for row in rows if (each := worked(row)) is not None]
             everything += times
             walls.append((min(s for s, _ in times), max(e for _, e in times)))
             for name, tables in daily.items():

@@ -1,6 +1,5 @@
--- Changes of a day that a snapshot saw.
--- What is as far ahead as no transaction is yet comes from the cluster that this one was restored
--- from.
+-- Changes of a day that a snapshot saw. One that is as far ahead as no transaction is yet comes
+-- from the cluster that this one was restored from.
 DELETE FROM day_change
 WHERE
     occurred_on = %(day)s
