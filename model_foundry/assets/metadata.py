@@ -43,7 +43,8 @@ def preview(
 ) -> dg.TableMetadataValue:
     """A few rows as a table that fits the pane: what tells rows apart first, long and nested last.
 
-    Columns without a value, and of several rows those that are the same in all, are left out.
+    Columns without a value are left out, and of several rows those with one text, or no figure but
+    0, in all.
 
     Args:
         rows: column → value.
@@ -69,7 +70,11 @@ def _tells(values: Sequence[Any], rows: int) -> bool:
     if not rows:
         return True
     given = [value for value in values if value is not None]
-    return bool(given) and (rows == 1 or any(value != values[0] for value in values))
+    if not given or rows == 1:
+        return bool(given)
+    if all(isinstance(value, int | float) for value in given):
+        return any(given)
+    return any(value != values[0] for value in values)
 
 
 def _rank(kind: str, values: Sequence[Any]) -> int:
