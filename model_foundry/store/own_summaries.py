@@ -25,7 +25,7 @@ from model_foundry.store.summary_sql import (
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Assets beside the summaries; those of recipes are known by how they begin.
-_ASSETS: Final = ("article", "lake", "pipeline_event_inbox_record", "slot_benchmark")
+_ASSETS: Final = ("article", "lake", "pipeline_event_inbox_record", "slot", "slot_benchmark")
 _KINDS: Final = ("broken_", "generation_", "translation_")
 
 
