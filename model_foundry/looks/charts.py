@@ -6,10 +6,12 @@ A name has one colour everywhere (`colours`); names of one colour that meet are 
 """
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -37,6 +39,8 @@ _CELLS: Final = 32
 _NAMES: Final = 8
 _BARS: Final = 12
 _TICKS: Final = 8
+# Of an axis, what a label on it takes with the space around it.
+_LABEL_SHARE: Final = 0.12
 _DASHES: Final = ("-", "--", ":", "-.")
 _HATCHES: Final = ("", "////", "....", "xx")
 _CURVE: Final = 200
@@ -266,9 +270,8 @@ def _scaled(axes: "Axes", values: Sequence[float], unit: str) -> None:
 
 
 def _said(low: float, high: float, unit: str) -> list[float]:
-    """Of 1, 2, 5, 10 …, for times also 1 min, 10 min, 1 h …, those between; at most `_TICKS`."""
-    fine, coarse = ((1, 2, 5), (1,))
-    for steps in (fine, coarse):
+    """Of 1, 2, 5, 10 …, for times also 1 min, 10 min, 1 h …, those between that have room."""
+    for steps in ((1, 2, 5), (1, 3), (1,)):
         if unit == "_ms":
             said = [10.0**power * step for power in range(-6, 5) for step in steps]
             said = [value for value in said if value < 60_000]
@@ -282,7 +285,8 @@ def _said(low: float, high: float, unit: str) -> list[float]:
         else:
             said = [10.0**power * step for power in range(15) for step in steps]
         found = [value for value in said if low <= value <= high]
-        if len(found) <= _TICKS:
+        narrowest = min((after / before for before, after in pairwise(found)), default=math.inf)
+        if len(found) <= _TICKS and narrowest >= (high / low) ** _LABEL_SHARE:
             break
     return found[:: -(-len(found) // _TICKS)] if found else []
 

@@ -11,7 +11,7 @@ const looks = {
         || a.top < all.top - 1 || a.bottom > all.bottom + 1;
       if (leaves) found.push(name);
       for (const [other, b] of boxes.slice(i + 1)) {
-        const beside = a.left >= b.right - 1 || b.left >= a.right - 1;
+        const beside = a.left >= b.right + 3 || b.left >= a.right + 3;
         const below = a.top >= b.bottom - 2 || b.top >= a.bottom - 2;
         if (!beside && !below) found.push(`${name} / ${other}`);
       }

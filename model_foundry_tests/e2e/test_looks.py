@@ -82,6 +82,9 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "calls of all lengths": lambda: charts.distributions(
         "Calls", MS, {slot: spread(10.0 ** (n - 2)) for n, slot in enumerate((*SLOTS, LONG))}
     ),
+    "calls of three lengths": lambda: charts.distributions(
+        "Calls", MS, {f"t{n}": {1.1**k * n: 1 for k in range(20)} for n in (2, 30, 300)}
+    ),
     "three hits": lambda: charts.distributions("Hits", Scale("hits"), {"main": {3: 1}}),
     "minutes": lambda: charts.distributions("Calls", MS, {"search": spread(9_000.0)}),
     "a benchmark": lambda: charts.lines(

@@ -38,7 +38,12 @@ def article_session(text: str | None = None) -> Session:
     chats: list[dict[str, Any]] = []
 
     def row(number: int, moment: datetime) -> dict[str, Any]:
-        return {"event_id": f"e{number}", "causation_id": None, "occurred_at": moment}
+        return {
+            "event_id": f"e{number}",
+            "item_no": 0,
+            "causation_id": None,
+            "occurred_at": moment,
+        }
 
     def node(node_id: str, kind: str, begin: float, end: float, slot: str | None = None) -> None:
         started, ended = START + timedelta(seconds=begin), START + timedelta(seconds=end)
