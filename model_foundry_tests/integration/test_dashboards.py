@@ -165,7 +165,7 @@ def exporter(
     with (settings.home / "exporter.log").open("wb") as log:
         process = subprocess.Popen([program, "exporter"], env=environment, stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not _answers(url):
             assert process.poll() is None, (settings.home / "exporter.log").read_text()
             assert time.monotonic() < deadline

@@ -8,11 +8,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from model_foundry.cli import app
-from model_foundry.cli.console import console
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
 from model_foundry_tests.line import Raw, publish, value
@@ -67,13 +65,11 @@ def test_a_hostile_message_is_shown_and_not_obeyed(settings: Settings) -> None:
     assert "not for a terminal" in shown(settings, "show", str(first), "--raw")
 
 
-def test_the_list_fits_a_terminal_and_cuts_nothing_off(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_fits_a_terminal_and_cuts_nothing_off(settings: Settings) -> None:
     publish(settings, [Raw("llm.chat.persist", b'{"event_id": "e", "subject": "llm.tool_call"}')])
     asyncio.run(drain(settings))
-    monkeypatch.setattr(console, "width", 80)
     env = {
+        "COLUMNS": "80",
         "MODEL_FOUNDRY_HOME": str(settings.home),
         "MODEL_FOUNDRY_POSTGRES_URL": settings.require_postgres_url(),
     }
