@@ -226,10 +226,10 @@ def _article(instance: dg.DagsterInstance, settings: Settings, stages: _Stages) 
 
 
 def _counted(shown: Mapping[str, Any]) -> str:
-    """What became of jobs besides being asked and answered; nothing, if that is all."""
+    """How many jobs were asked, and what became of the others."""
     words = {"cached": "answered before", "rejected": "rejected", "failed": "failed"}
     told = [f"{shown[key]} {word}" for key, word in words.items() if shown.get(key)]
-    return f": {', '.join(told)}" if told else ""
+    return ": " + ", ".join([f"{shown['asked']} asked", *told])
 
 
 def _rows(made: dict[str, Materialized], name: str) -> int:
