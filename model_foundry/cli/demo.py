@@ -25,6 +25,7 @@ from model_foundry.devstack.familiar.vault import PACKAGED as VAULT
 from model_foundry.devstack.left_over import end_left_over
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import REQUESTS
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.publish import publish_lines
 from model_foundry.interrupts import run_interruptibly
@@ -86,6 +87,7 @@ def run_demo(settings: Settings, *, sessions: int, seed: int, as_json: bool) -> 
     Raises:
         FoundryError: something could not be started, or a run failed.
     """
+    settings_fleet(settings).in_profile(settings.profile)  # before anything starts
     stages = _Stages()
     show_left_over(end_left_over(settings.home))
     with stack_where_needed(settings) as stack:
@@ -186,7 +188,7 @@ def _day(instance: dg.DagsterInstance, stages: _Stages, day: str) -> None:
     by_name = {one.asset: one for one in made if one.partition == day}
     for name in FLAT_TABLES:
         stages.add("flat table", name, _rows(by_name, name), day)
-    for name in sorted(packaged_recipes().values()):
+    for name in sorted(set(packaged_recipes().values()) & set(by_name)):
         shown = by_name[name].metadata
         # An answer that is not fit to be used has landed, too.
         landed = shown["asked"] + shown["cached"] - shown["failed"]

@@ -36,6 +36,7 @@ from model_foundry.devstack.stack import (
     until_signalled,
 )
 from model_foundry.errors import FoundryError
+from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake.configuration import pending_count
 from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
@@ -105,13 +106,17 @@ def run_dev(settings: Settings, port: int, parent: int | None = None) -> int:
         parent: end when this process, which started us, is gone; None: whatever becomes of it.
 
     Raises:
-        FoundryError: another one runs in this home, a port is taken, or a server does not start.
+        FoundryError: the fleet's file is wrong or lacks the profile, another one runs in this
+            home, a port is taken, or a server does not start.
     """
+    # A process started below would end of it, and everything else with that process.
+    settings_fleet(settings).in_profile(settings.profile)
     with (
         _only_one(settings.home) as lock,
         until_signalled() as signalled,
         _ending_with(parent, signalled, lock),
     ):
+        settings = Settings(home=settings.home)  # without the addresses of a stack that has ended
         require_free_port(port, "the Dagster UI", "`make dev PORT=…`, `model-foundry dev --port …`")
         require_free_port(settings.exporter_port, "the exporter", f"{PREFIX}EXPORTER_PORT")
         return _run(settings, port, signalled, lock)

@@ -4,7 +4,6 @@ A row that no job can be made of becomes a failed result of its own (`source_row
 are asked.
 """
 
-import difflib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +25,9 @@ from model_foundry.components.source import Origin, Row, plain, source_rows
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
+from model_foundry.fleet.suggestion import did_you_mean
 from model_foundry.interrupts import run_interruptibly
+from model_foundry.paths import PACKAGE
 from model_foundry.results.landed import run_jobs
 from model_foundry.results.left_out import LeftOutRow, keep_left_out
 from model_foundry.settings import Settings
@@ -99,8 +100,11 @@ class Recipe(dg.Component, dg.Model, dg.Resolvable):
         """The recipe's daily asset, with the check that every job has an answer."""
         folder = Folder(context.path)
         _check_name(folder)
-        _check_role(self.role, folder, Settings())
         asset_name = f"{self.kind}_{folder.recipe}"
+        if (why := _unserved(self.role, Settings())) is not None:
+            if not folder.path.is_relative_to(PACKAGE):
+                raise folder.wrong("defs.yaml", why)
+            return _not_asked(asset_name, self.description, why)
         source = folder.text("source.sql")
         asking = self.asking(folder)
         partitions = days()
@@ -231,24 +235,27 @@ def _check_name(folder: Folder) -> None:
         raise folder.wrong("", str(error)) from None
 
 
-def _check_role(role: str, folder: Folder, settings: Settings) -> None:
-    """Find that no slot can answer, before a night does.
-
-    Raises:
-        FoundryError: no slot of the profile serves the role.
-    """
+def _unserved(role: str, settings: Settings) -> str | None:
+    """Why no slot can answer, known before a night finds it; None: one can."""
     try:
         slots = settings_fleet(settings).in_profile(settings.profile)
     except FoundryError:
-        return  # whoever uses the fleet says what is wrong with it
+        return None  # whoever uses the fleet says what is wrong with it
     served = sorted({each for slot in slots for each in slot.roles})
-    if role not in served:
-        meant = difflib.get_close_matches(role, served, 1)
-        raise folder.wrong(
-            "defs.yaml",
-            f"role is {role!r}, which no slot of the profile {settings.profile} serves"
-            + (f"; did you mean {meant[0]!r}?" if meant else f"; served: {', '.join(served)}"),
-        )
+    if role in served:
+        return None
+    return f"role is {role!r}, which no slot of the profile {settings.profile} serves" + (
+        did_you_mean(role, served) or f"; served: {', '.join(served)}"
+    )
+
+
+def _not_asked(asset_name: str, description: str, why: str) -> dg.Definitions:
+    """In the place of a recipe that ships: a fleet of one slot is no reason to load nothing."""
+    dg.get_dagster_logger().warning(f"Left out: {asset_name}: {why}")
+    told = f"{description} Nothing is asked: {why}. Give a slot of the fleet's file that role."
+    return dg.Definitions(
+        assets=[dg.AssetSpec(asset_name, group_name="left_out", description=told)]
+    )
 
 
 def _with_left_out(report: DispatchReport, rows: int) -> DispatchReport:

@@ -30,6 +30,7 @@ from model_foundry.fleet.suggestion import did_you_mean
 from model_foundry.fleet.yaml_file import load_yaml
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
+from model_foundry.settings.files import PREFIX
 
 Role = Literal["orchestrator", "worker", "translator"]
 Runtime = Literal["vllm", "llama.cpp", "openai"]
@@ -339,7 +340,8 @@ class Fleet(_Strict):
             raise FoundryError(
                 f"fleet {self.name} has no profile {profile!r}"
                 f"{did_you_mean(profile, self.profiles)}; known: {', '.join(self.profiles)}. "
-                "A path (with / or .) names a file with a line such as `naughty x translator`."
+                f"{PREFIX}PROFILE chooses one; a path (with / or .) names a file with a line such "
+                "as `naughty x translator`."
             )
         return tuple(slot for slot in self.slots if slot.name in members)
 

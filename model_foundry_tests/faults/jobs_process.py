@@ -1,10 +1,12 @@
 """What the drills on dispatches share: a process that asks jobs of a fake slot, and what landed."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from model_foundry.settings import Settings
 from model_foundry_tests.asking import QUICK
@@ -31,17 +33,27 @@ def landed(settings: Settings, text: str = "") -> int:
     return int(value(settings, query, text))
 
 
-def start(
-    settings: Settings, fake: FakeSlot, *, count: int, text: str = "Hello", **changes: object
-) -> subprocess.Popen[str]:
-    """A process that asks so many jobs of the fake slot."""
+@contextlib.contextmanager
+def asking(
+    settings: Settings,
+    fake: FakeSlot,
+    *,
+    count: int,
+    text: str = "Hello",
+    changes: Mapping[str, object] = MappingProxyType({}),
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that asks so many jobs of the fake slot; at the end it runs no more."""
     values = {"home": settings.home, "postgres_url": settings.require_postgres_url()}
-    values |= QUICK | changes
+    values |= QUICK | dict(changes)
     environment = {f"MODEL_FOUNDRY_{name.upper()}": str(value) for name, value in values.items()}
     slot = fake.slot().model_dump_json()
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "model_foundry_tests.job_process", str(count), slot, text],
         env=os.environ | environment,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -15,7 +15,7 @@ from model_foundry.store import postgres
 from model_foundry_tests.asking import QUICK, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
 from model_foundry_tests.faults.conftest import Moment
-from model_foundry_tests.faults.jobs_process import DEADLINE_S, landed, start, until
+from model_foundry_tests.faults.jobs_process import DEADLINE_S, asking, landed, until
 
 COUNT = 300
 DRILL_COUNT = 500
@@ -28,11 +28,12 @@ PARALLEL = 4
 def test_a_run_that_is_stopped_lands_what_has_finished(
     settings: Settings, how: signal.Signals, raised: str
 ) -> None:
-    with FakeSlot(parallel=PARALLEL, delay_ms=20) as fake:
-        # By itself it would land nothing before its end.
-        process = start(
-            settings, fake, count=COUNT, inference_land_s=60, inference_land_batch=10_000
-        )
+    # By itself it would land nothing before its end.
+    at_its_end = {"inference_land_s": 60, "inference_land_batch": 10_000}
+    with (
+        FakeSlot(parallel=PARALLEL, delay_ms=20) as fake,
+        asking(settings, fake, count=COUNT, changes=at_its_end) as process,
+    ):
         until(lambda: fake.stats()["requests"] >= 50)
         assert landed(settings) == 0
         process.send_signal(how)
@@ -47,8 +48,10 @@ def test_after_a_sigkill_only_what_did_not_land_is_asked_again(
     settings: Settings, moment: Moment, came_to: Counter[str]
 ) -> None:
     settings = settings.model_copy(update=QUICK)
-    with FakeSlot(parallel=PARALLEL, delay_ms=10) as fake:
-        process = start(settings, fake, count=DRILL_COUNT)
+    with (
+        FakeSlot(parallel=PARALLEL, delay_ms=10) as fake,
+        asking(settings, fake, count=DRILL_COUNT) as process,
+    ):
         until(lambda: fake.stats()["requests"] >= max(1, moment.share * DRILL_COUNT))
         time.sleep(moment.delay_s)
         process.kill()

@@ -21,7 +21,7 @@ from model_foundry_tests.supervisor import Supervisor, runs, wait_until
 
 ONE_SLOT = """
 name: one-slot
-profiles: { full: [naughty] }
+profiles: { standard: [naughty] }
 slots:
   - name: naughty
     roles: [orchestrator]

@@ -243,8 +243,8 @@ def test_json_in_a_fence_is_taken_where_the_recipe_says_so(
 @pytest.mark.parametrize(
     ("role", "told"),
     [
-        ("wroker", "did you mean 'worker'"),
-        ("poet", "served: orchestrator, translator, worker"),
+        ("wroker", " (did you mean worker?)"),
+        ("poet", "; served: orchestrator, translator, worker"),
     ],
 )
 def test_a_role_that_no_slot_has_fails_the_load(root: Path, role: str, told: str) -> None:
@@ -255,7 +255,7 @@ def test_a_role_that_no_slot_has_fails_the_load(root: Path, role: str, told: str
     error: BaseException | None = caught.value
     while error is not None:
         text, error = f"{text}\n{error}", error.__cause__ or error.__context__
-    assert f"role is '{role}', which no slot of the profile standard serves; {told}" in text
+    assert f"role is '{role}', which no slot of the profile standard serves{told}" in text
 
 
 def test_a_fleet_that_is_wrong_does_not_stop_the_load(

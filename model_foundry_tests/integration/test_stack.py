@@ -245,6 +245,17 @@ def test_nothing_is_written_into_a_home_that_is_refused(home: Path) -> None:
         assert list(home.iterdir()) == []
 
 
+def test_profile_that_the_fleet_lacks_is_told_before_anything_starts(home: Path) -> None:
+    environment = {"MODEL_FOUNDRY_HOME": str(home / "foundry"), "MODEL_FOUNDRY_PROFILE": "night"}
+    for command in ("dev", "demo"):
+        done = CliRunner().invoke(app, [command], env=environment)
+        assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.output
+        said = " ".join(done.stderr.split())
+        assert "fleet embedded has no profile 'night'; known: " in said
+        assert "MODEL_FOUNDRY_PROFILE chooses one" in said
+        assert list(home.iterdir()) == []
+
+
 def test_home_that_cannot_be_made_says_so(home: Path) -> None:
     (home / "file").touch()
     with pytest.raises(FoundryError, match="Not a directory"):

@@ -163,7 +163,7 @@ def file(path: str, text: str | bytes) -> Callable[[Path], Path]:
 PACKAGED = "model_foundry.components.GenerationRecipe"
 BROKEN = {
     "misspelt": (recipe("misspelt", descriptoin="x"), "descriptoin: Extra inputs"),
-    "nobody's role": (recipe("r1", role="wroker"), "did you mean 'worker'"),
+    "nobody's role": (recipe("r1", role="wroker"), "(did you mean worker?)"),
     "no samples": (recipe("r2", samples=0), "samples"),
     "batch's name": (recipe("batch"), "no recipe can be named batch"),
     "a packaged name": (recipe("follow_up"), "there is a recipe follow_up in the package"),
@@ -254,6 +254,42 @@ def test_a_new_recipe_asks_a_role_that_is_served(
     monkeypatch.setenv("MODEL_FOUNDRY_FLEET", str(path))
     assert new("recipe", "topic").exit_code == 0
     assert "role: orchestrator" in (folder / "recipes" / "topic" / "defs.yaml").read_text()
+
+
+def test_a_fleet_that_serves_not_every_role_leaves_out_what_needs_it(
+    shipped: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = {
+        "name": "only",
+        "roles": ["worker"],
+        "runtime": "vllm",
+        "endpoint": {"env": "MODEL_FOUNDRY_SLOT_ONLY_URL"},
+        "model": "mine",
+        "licence": "Apache-2.0",
+        "parallel": 4,
+        "context_tokens": 8192,
+    }
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(yaml.safe_dump({"name": "x", "profiles": {"day": ["only"]}, "slots": [slot]}))
+    monkeypatch.setenv("MODEL_FOUNDRY_FLEET", str(fleet))
+    monkeypatch.setenv("MODEL_FOUNDRY_PROFILE", "day")
+    location = build_defs()
+    found = assets(location)
+    assert set(found) == shipped
+    left_out = {name for name, spec in found.items() if spec.group_name == "left_out"}
+    assert left_out == {
+        "generation_better_answer",
+        "generation_judge",
+        "translation_en_ja",
+        "translation_ja_en",
+    }
+    assert (
+        "Nothing is asked: role is 'translator', which no slot of the profile day serves; served: "
+        "worker. Give a slot"
+    ) in str(found["translation_en_ja"].description)
+    asked = nodes(location, "run_day")
+    assert {"generation_follow_up", "generation_question_from_note"} <= asked
+    assert not left_out & asked
 
 
 def test_every_packaged_recipe_is_known_by_its_folder() -> None:
