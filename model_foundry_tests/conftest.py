@@ -19,6 +19,7 @@ import pytest
 from psycopg import sql
 from xdist.scheduler import LoadFileScheduling
 
+from model_foundry import postgres
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.devstack.processes import ServerProcess, kill_tree
@@ -26,7 +27,6 @@ from model_foundry.devstack.slots import SlotServer
 from model_foundry.fleet.file import Slot, load_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 TEMPLATE = "migrated"
 # Of a server that no test kills: what a crash of the machine would lose is of no use to anyone.

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
+from model_foundry import postgres
 from model_foundry.intake import configuration, jetstream
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -29,13 +29,13 @@ from benchmarks.dispatch.arms import (
 )
 from benchmarks.dispatch.server import ExactServer, Seen
 from benchmarks.harness import Outcome
+from model_foundry import postgres
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import load_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 NAME: Final = "dispatch"
 DISTRIBUTIONS: Final = ("openai", "httpx", "httpx2", "psycopg", "xllamacpp")

@@ -17,9 +17,10 @@ from benchmarks.intake import arms
 from benchmarks.intake.arms import ARMS, Arm
 from benchmarks.intake.events import START, Events, Ids
 from benchmarks.intake.line import Line, settings_of
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.intake.drain import drain
-from model_foundry.store import flat, postgres
+from model_foundry.postgres import flat
 
 NAME: Final = "intake"
 PROCESSES: Final = (1, 2, 4)

@@ -20,13 +20,13 @@ from psycopg import sql
 
 from benchmarks.intake.arms import DURABLE, Task
 from benchmarks.intake.events import START, Events, Ids
+from model_foundry import postgres
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.errors import FoundryError
 from model_foundry.events.subjects import CHAT
 from model_foundry.intake import configuration, jetstream
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 TEMPLATE: Final = "benchmark_template"
 BYTES_PER_ROW: Final = 2_000

@@ -171,7 +171,7 @@ def postgres_adbc(task: Task) -> Callable[[], object]:
 
 def ours(task: Task) -> Callable[[], object]:
     """PostgreSQL → lake → summary."""
-    from model_foundry.store.summaries import summarize_day  # noqa: PLC0415
+    from model_foundry.summaries.day import summarize_day  # noqa: PLC0415
 
     settings = task.settings()
 
@@ -187,7 +187,7 @@ def ours(task: Task) -> Callable[[], object]:
 
 def lake_alone(task: Task) -> Callable[[], object]:
     """The summary from the lake as it is."""
-    from model_foundry.store import lake  # noqa: PLC0415
+    from model_foundry import lake  # noqa: PLC0415
 
     settings = task.settings()
     files = tuple(lake.lake_of(settings).live(TABLE, task.day))
@@ -231,7 +231,7 @@ def _summarize(task: Task, rows: Any) -> None:
 
 def _check(task: Task, connection: Any) -> None:
     """Our summary's SQL, over the table that the connection has."""
-    from model_foundry.store.summary_sql import shipped, summary_of  # noqa: PLC0415
+    from model_foundry.summaries.compute import shipped, summary_of  # noqa: PLC0415
 
     rows = summary_of(connection, shipped(SUMMARY), task.day)
     task.check(*(rows[name].to_pylist() for name in _COUNTS))
@@ -250,9 +250,10 @@ def new_events(task: Task) -> Callable[[], object]:
 def _carried(task: Task, *, rebuild: bool) -> Callable[[], object]:
     import contextlib  # noqa: PLC0415
 
-    from model_foundry.store import flat, postgres  # noqa: PLC0415
-    from model_foundry.store.summaries import summarize_day  # noqa: PLC0415
-    from model_foundry.store.summary_sql import SUMMARIES, input_tables, shipped  # noqa: PLC0415
+    from model_foundry import postgres  # noqa: PLC0415
+    from model_foundry.postgres import flat  # noqa: PLC0415
+    from model_foundry.summaries.compute import SUMMARIES, input_tables, shipped  # noqa: PLC0415
+    from model_foundry.summaries.day import summarize_day  # noqa: PLC0415
 
     settings = task.settings()
     _warm()
@@ -313,7 +314,7 @@ def reader(task: tuple[Task, int]) -> Callable[[], object]:
     """Looks at foundry.duckdb until so many days are there, and accepts whole days only."""
     import time  # noqa: PLC0415
 
-    from model_foundry.store import views  # noqa: PLC0415
+    from model_foundry.summaries import views  # noqa: PLC0415
 
     one, wanted = task
 

@@ -15,8 +15,8 @@ from benchmarks.harness import Outcome
 from benchmarks.measured import Call
 from benchmarks.summaries import arms
 from benchmarks.summaries.arms import ARMS, PEERS, SQL, Task
+from model_foundry import postgres
 from model_foundry.devstack.postgres import PostgresServer
-from model_foundry.store import postgres
 
 DAYS: Final = 8
 FIRST_DAY: Final = date(2026, 3, 1)

@@ -10,10 +10,10 @@ from typing import Final
 import dagster as dg
 import psycopg
 
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
+from model_foundry.postgres import days as stored_days
 from model_foundry.settings import Settings
-from model_foundry.store import days as stored_days
-from model_foundry.store import postgres
 
 # The schedule begins half an hour after midnight UTC: by six, something must have been made.
 NIGHTLY: Final = dg.FreshnessPolicy.cron("0 6 * * *", lower_bound_delta=timedelta(hours=6))

@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 
+from model_foundry import postgres
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 
 class Foundry:

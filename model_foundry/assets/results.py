@@ -15,9 +15,9 @@ from model_foundry.assets.plots import plots
 from model_foundry.assets.resource import Foundry
 from model_foundry.dispatch.report import DispatchReport
 from model_foundry.looks import charts
+from model_foundry.postgres import flat
 from model_foundry.slot.jobs import Kind
-from model_foundry.store import flat
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _RESULT_COLUMNS: Final = [
     ("job_id", "text"),

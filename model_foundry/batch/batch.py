@@ -29,7 +29,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 from model_foundry.whole_file import whole_file
 
 RECIPE: Final = "batch"

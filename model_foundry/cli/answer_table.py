@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model_foundry.cli.plain import plain
-from model_foundry.store.query import Answer
+from model_foundry.summaries.query import Answer
 
 _TEXT_AT_LEAST: Final = 16
 _TEXT_AT_MOST: Final = 60

@@ -10,6 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from model_foundry import postgres
 from model_foundry.batch.batch import Batch, Stand, Survey, Written
 from model_foundry.batch.target import Targets
 from model_foundry.cli.console import console, errors
@@ -19,7 +20,6 @@ from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 
 def run_batch(

@@ -14,6 +14,7 @@ import duckdb
 from psycopg.rows import dict_row
 from rich.table import Table
 
+from model_foundry import postgres
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import fail_lost_runs, prepare_dagster_home
 from model_foundry.cli.line import Materialized, run_job
@@ -29,11 +30,10 @@ from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.publish import publish_lines
 from model_foundry.interrupts import run_interruptibly
+from model_foundry.postgres.flat import FLAT_TABLES
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.flat import FLAT_TABLES
-from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import SUMMARIES
+from model_foundry.sql import load_sql
+from model_foundry.summaries.compute import SUMMARIES
 
 _SPEEDS = (
     "SELECT origin, slot, requests, output_tokens, total_p50_ms, pp_tokens_per_s, "

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import httpx
 import psutil
 
+from model_foundry import postgres
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.dagster_home import fail_lost_runs, prepare_dagster_home
 from model_foundry.cli.plain import plain_lines
@@ -41,7 +42,6 @@ from model_foundry.intake.configuration import pending_count
 from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
 from model_foundry.settings.files import PREFIX, make_home
-from model_foundry.store import postgres
 
 _POLL_S: Final = 0.2
 # A `dev` that is ending has this long before another one is refused.

@@ -20,6 +20,7 @@ import psutil
 import psycopg
 from rich.text import Text
 
+from model_foundry import postgres
 from model_foundry.assets.partitions import first_day
 from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain
@@ -29,9 +30,9 @@ from model_foundry.devstack.processes import require_free_port
 from model_foundry.devstack.wheels import INSTALL
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.names import unknown_names
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
 from model_foundry.settings.files import PREFIX, embedded_stack_is_running
-from model_foundry.store import flat, postgres
 
 State = Literal["ok", "warning", "failed"]
 _STYLES: Final[dict[State, str]] = {"ok": "green", "warning": "yellow", "failed": "bold red"}

@@ -18,8 +18,8 @@ from model_foundry.cli.dagster_home import prepare_dagster_home
 from model_foundry.exporter.serve import serve, sources_of
 from model_foundry.exporter.source import Trouble, gauge
 from model_foundry.settings import Settings
-from model_foundry.store.own_summaries import summary_names
-from model_foundry.store.summary_sql import SUMMARIES
+from model_foundry.summaries.compute import SUMMARIES
+from model_foundry.summaries.own import summary_names
 
 JOBS: Final = 100
 RUNS: Final = 1_000

@@ -12,13 +12,13 @@ import psycopg
 import typer
 from rich.text import Text
 
+from model_foundry import postgres
 from model_foundry.cli.console import errors
 from model_foundry.cli.plain import plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.names import require_known_names
 from model_foundry.interrupts import Ending
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 # Told to end, a command has so long to put away what it has.
 END_S: Final = 2.5

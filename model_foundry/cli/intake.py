@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from model_foundry import postgres
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.plain import json_line, plain_lines
 from model_foundry.errors import FoundryError
@@ -13,7 +14,6 @@ from model_foundry.intake import archive, reconcile
 from model_foundry.intake import replay as stream
 from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 
 def replay(

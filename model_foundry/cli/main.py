@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from model_foundry import postgres
 from model_foundry.cli.console import console, people_on_stderr
 from model_foundry.cli.days import DAY, utc_day
 from model_foundry.cli.failing import errors_shown as _errors_shown
 from model_foundry.cli.failing import leave
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from model_foundry import postgres
 from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain, plain_lines
 from model_foundry.errors import FoundryError
@@ -19,15 +20,14 @@ from model_foundry.intake.quarantine import (
     replay_quarantined,
     show_quarantined,
 )
-from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.flat_refused import (
+from model_foundry.postgres.flat_refused import (
     FlatRefused,
     is_for_tables,
     list_refused,
     refused_event,
     replay_refused,
 )
+from model_foundry.settings import Settings
 
 
 def list_messages(

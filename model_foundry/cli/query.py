@@ -12,7 +12,7 @@ from model_foundry.cli.plain import plain, plain_lines
 from model_foundry.cli.rows import csv_line, json_document
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store.query import Answer, ask, question, questions
+from model_foundry.summaries.query import Answer, ask, question, questions
 
 Form = Literal["table", "wide", "json", "csv"]
 

@@ -17,6 +17,7 @@ from model_foundry.cli.plain import json_line, plain
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.names import unknown_names
 from model_foundry.intake import address as nats_address
+from model_foundry.postgres.address import address_of
 from model_foundry.settings import Settings
 from model_foundry.settings.files import (
     PREFIX,
@@ -25,7 +26,6 @@ from model_foundry.settings.files import (
     read_env,
     services_env,
 )
-from model_foundry.store.address import address_of
 
 Source = Literal["environment", ".env", "running stack", "default"]
 _UNSET: Final = "–"

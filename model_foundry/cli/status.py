@@ -13,18 +13,19 @@ import psycopg
 from rich.table import Table
 from rich.text import Text
 
+from model_foundry import postgres
 from model_foundry.cli.console import console
 from model_foundry.cli.plain import json_line, plain
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.intake import address as nats_address
 from model_foundry.intake.look import look
+from model_foundry.postgres import flat
+from model_foundry.postgres.address import address_of
+from model_foundry.postgres.days import days_before
 from model_foundry.settings import Settings
 from model_foundry.settings.files import embedded_stack_is_running
 from model_foundry.slot.liveness import look_at
-from model_foundry.store import flat, postgres
-from model_foundry.store.address import address_of
-from model_foundry.store.days import days_before
 
 State = Literal["up", "down"]
 

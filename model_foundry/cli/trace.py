@@ -17,7 +17,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.sessions.graph import Chat, Node, Search, Session, ToolCall, build
 from model_foundry.sessions.page import page
 from model_foundry.settings import Settings
-from model_foundry.store.session import SessionRows, read_session
+from model_foundry.summaries.session import SessionRows, read_session
 
 _SIBLINGS = 12  # shown of one parent, unless all are asked for
 _LANES = 16

@@ -10,12 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from model_foundry import postgres
 from model_foundry.cli.console import console, errors
 from model_foundry.cli.plain import plain
 from model_foundry.dispatch.report import Progress
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 from model_foundry.translation.article import Article
 from model_foundry.translation.languages import language_name
 from model_foundry.translation.publish import Outcome, Wanted, publish

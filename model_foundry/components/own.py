@@ -19,7 +19,7 @@ from model_foundry.components.names import packaged_recipes, require_recipe_name
 from model_foundry.components.tree import load_folder
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store.own_summaries import Broken, own_summaries
+from model_foundry.summaries.own import Broken, own_summaries
 
 COMPONENTS: Final = {
     f"model_foundry.components.{kind}Recipe": kind.lower() for kind in ("Generation", "Translation")

@@ -17,8 +17,8 @@ from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Kind
-from model_foundry.store import own_summaries
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
+from model_foundry.summaries import own as own_summaries
 from model_foundry.whole_file import whole_file
 
 TEMPLATES: Final = Path(__file__).with_name("templates")

@@ -20,9 +20,9 @@ from psycopg.rows import dict_row
 from psycopg.types import datetime as types
 
 from model_foundry.errors import FoundryError
+from model_foundry.postgres.row_errors import detail_of, is_of_a_row
 from model_foundry.results.left_out import LeftOutRow
-from model_foundry.store.row_errors import detail_of, is_of_a_row
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 # Queries over the day, to find what is to blame: some thirty events among ten thousand.
 MAX_TRIES: Final = 500

@@ -14,6 +14,7 @@ import dagster as dg
 from psycopg.rows import dict_row
 from pydantic import Field
 
+from model_foundry import lake
 from model_foundry.assets import metadata
 from model_foundry.assets.partitions import evaluated
 from model_foundry.assets.resource import Foundry
@@ -22,9 +23,8 @@ from model_foundry.assets.slots import SLOT
 from model_foundry.dispatch.report import Progress
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store import lake
-from model_foundry.store.sql import load_sql
-from model_foundry.store.views import publish_views
+from model_foundry.sql import load_sql
+from model_foundry.summaries.views import publish_views
 from model_foundry.translation.article import (
     Article,
     declared_language,

@@ -24,9 +24,9 @@ from model_foundry.assets.runs import (
     unfinished_partitions,
 )
 from model_foundry.intake.configuration import queue
+from model_foundry.postgres import changes, flat
 from model_foundry.settings import Settings
-from model_foundry.store import changes, flat
-from model_foundry.store.own_summaries import summary_names
+from model_foundry.summaries.own import summary_names
 
 SEEN_TAG: Final = "model_foundry/changes_seen"
 _CHANGES_EVERY: Final = timedelta(seconds=50)

@@ -10,10 +10,10 @@ from pydantic import Field
 from model_foundry.assets import metadata
 from model_foundry.assets.partitions import NIGHTLY, days, evaluated
 from model_foundry.assets.resource import Foundry
-from model_foundry.store import flat, shapes
-from model_foundry.store.flat_refused import FlatRefused, list_refused
-from model_foundry.store.flatten_sql import flatten_names
-from model_foundry.store.sql import sql_description, sql_digest
+from model_foundry.postgres import flat, shapes
+from model_foundry.postgres.flat_refused import FlatRefused, list_refused
+from model_foundry.postgres.flatten_sql import flatten_names
+from model_foundry.sql import sql_description, sql_digest
 
 CHECK = "inbox_accounted_for"
 REFUSED_CHECK = "nothing_refused"

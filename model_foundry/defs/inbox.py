@@ -11,8 +11,8 @@ from model_foundry.assets.resource import Foundry
 from model_foundry.intake.drain import Drained, drain
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, moment, replay
+from model_foundry.postgres import days, flat
 from model_foundry.settings import Settings
-from model_foundry.store import days, flat
 from model_foundry.telemetry import sender_of
 
 _PREVIEW_COLUMNS = [("event_id", "text"), ("subject", "text"), ("correlation_id", "text")]

@@ -11,10 +11,11 @@ import dagster as dg
 from model_foundry.assets import metadata
 from model_foundry.assets.resource import Foundry
 from model_foundry.fleet.rates import rates
+from model_foundry.lake import Checked
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
-from model_foundry.store import flat, tending
-from model_foundry.store.lake import Checked
-from model_foundry.store.own_summaries import summary_names
+from model_foundry.summaries import tending
+from model_foundry.summaries.own import summary_names
 
 CHECK: Final = "lake_is_whole"
 _COLUMNS: Final = [

@@ -10,7 +10,7 @@ import dagster as dg
 
 from model_foundry.components.own import own_recipes
 from model_foundry.settings import Settings
-from model_foundry.store.own_summaries import Broken, own_summaries
+from model_foundry.summaries.own import Broken, own_summaries
 
 
 @dg.definitions

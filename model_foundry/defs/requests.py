@@ -22,11 +22,11 @@ from model_foundry.assets.runs import (
 from model_foundry.assets.slots import SLOT
 from model_foundry.dispatch.report import Progress
 from model_foundry.interrupts import run_interruptibly
+from model_foundry.postgres import days as stored_days
 from model_foundry.requests.answering import answer
 from model_foundry.requests.event import RECIPE, Status
 from model_foundry.slot.jobs import Kind
-from model_foundry.store import days as stored_days
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _REPLY_COLUMNS = [

@@ -11,8 +11,9 @@ from pydantic import Field
 from model_foundry.assets import metadata
 from model_foundry.assets.resource import Foundry
 from model_foundry.errors import FoundryError
+from model_foundry.lake.retention import DroppedDay, drop_day
+from model_foundry.postgres import days, keys
 from model_foundry.settings import Settings
-from model_foundry.store import days, keys
 
 _COLUMNS = [("day", "date"), ("rows", "bigint"), ("status", "text")]
 
@@ -49,12 +50,12 @@ def drop_days(
     for day in old:
         try:
             with foundry.postgres() as connection:
-                done = days.drop_day(foundry.settings, connection, day)
+                done = drop_day(foundry.settings, connection, day)
         except Exception as error:  # whatever it is: it is this day's
             context.log.exception(f"{day} could not be dropped")
             failed.append(str(day))
             reason = " ".join(str(error).split()) or type(error).__name__
-            done = days.DroppedDay(day, {}, f"it failed: {reason}")
+            done = DroppedDay(day, {}, f"it failed: {reason}")
         rows = sum(done.rows.values())
         status = f"kept: {done.kept_because}" if done.kept_because else "dropped"
         context.log.info(f"{day}: {status}, {rows:,} rows")

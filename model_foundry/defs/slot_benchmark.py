@@ -13,7 +13,7 @@ from model_foundry.dispatch.speeds import Speed, Unmeasured, measure
 from model_foundry.fleet.file import Slot, settings_fleet
 from model_foundry.interrupts import run_interruptibly
 from model_foundry.looks import charts
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 CHECK = "speeds_as_expected"
 _TOLERANCE = 0.2

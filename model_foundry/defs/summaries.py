@@ -19,16 +19,16 @@ from model_foundry.fleet.rates import rates
 from model_foundry.requests.event import RECIPE
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Kind
-from model_foundry.store.own_summaries import all_summaries
-from model_foundry.store.sql import opening_comment
-from model_foundry.store.sql_columns import column_comments, column_sources
-from model_foundry.store.summaries import SummaryDay, later_days, summarize_day
-from model_foundry.store.summary_sql import (
+from model_foundry.sql import opening_comment
+from model_foundry.summaries.columns import column_comments, column_sources
+from model_foundry.summaries.compute import (
     Summary,
     asks_for_slots,
     code_version,
     input_tables,
 )
+from model_foundry.summaries.day import SummaryDay, later_days, summarize_day
+from model_foundry.summaries.own import all_summaries
 
 CHECK: Final = "every_row_counted"
 # Of a day's rows, as many as the UI's pane has room for.

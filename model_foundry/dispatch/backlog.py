@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import psycopg
 
-from model_foundry.store.postgres import lock_key
-from model_foundry.store.sql import load_sql
+from model_foundry.postgres import lock_key
+from model_foundry.sql import load_sql
 
 TELL_S: Final = 1.0
 

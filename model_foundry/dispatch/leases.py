@@ -28,13 +28,13 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from model_foundry import postgres
 from model_foundry.dispatch.backlog import Backlog
 from model_foundry.dispatch.presence import Presence
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 CHANNEL: Final = "model_foundry_slot_places"
 # Between two looks while nobody lacks a place: connection and neighbours are well.

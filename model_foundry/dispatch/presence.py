@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psycopg
 
-from model_foundry.store.postgres import lock_key
+from model_foundry.postgres import lock_key
 
 KEY: Final = lock_key("runs")
 

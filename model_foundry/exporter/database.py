@@ -16,14 +16,14 @@ import psycopg
 from prometheus_client.core import Metric
 from psycopg.rows import dict_row
 
+from model_foundry import postgres
 from model_foundry.dispatch.backlog import backlog_key
 from model_foundry.dispatch.leases import Lease
 from model_foundry.exporter.source import counter, gauge
 from model_foundry.fleet.file import Slot
 from model_foundry.settings import Settings
 from model_foundry.slot.outcome import Status
-from model_foundry.store import postgres
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 OVERLAP_S: Final = 60.0
 # A request that waits longer is no longer counted as waiting.

@@ -3,7 +3,7 @@
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.settings import Settings
-from model_foundry.store.summary_sql import Rate
+from model_foundry.summaries.compute import Rate
 
 
 def rates(settings: Settings) -> tuple[list[Rate], str | None]:

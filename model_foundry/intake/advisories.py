@@ -15,6 +15,7 @@ import msgspec
 import psycopg
 from nats.errors import Error as NatsError
 
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Message
 from model_foundry.events.refusal import Reason
@@ -25,8 +26,7 @@ from model_foundry.intake.life import Life
 from model_foundry.intake.pull import Delivery, Puller
 from model_foundry.intake.stored import stored_message
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _log = logging.getLogger(__name__)
 

@@ -14,14 +14,14 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import IMPORT_PREFIX, Message
 from model_foundry.intake.drain import Drained, Report, carry
 from model_foundry.intake.lines import PARQUET_MAGIC, body_of, chunks, lines, opened
 from model_foundry.intake.pull import Delivery
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _READ_ROWS: Final = 1_000
 _CHUNK_BYTES: Final = 1024 * 1024

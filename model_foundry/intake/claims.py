@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from model_foundry.events.envelope import IMPORT_PREFIX, Event, Message, renamed_by_time
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _KEY_COLUMNS: Final = ("event_id", "occurred_on", "stream", "stream_seq", "received_at", "digest")
 _COPY_KEYS: Final = sql.SQL(f"COPY {{}} ({', '.join(_KEY_COLUMNS)}) FROM STDIN (FORMAT BINARY)")

@@ -22,6 +22,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import (
     Event,
@@ -33,10 +34,9 @@ from model_foundry.events.envelope import (
 )
 from model_foundry.events.refusal import Reason, RefusalError
 from model_foundry.intake.claims import Claims, Known, place_of
+from model_foundry.postgres.row_errors import is_of_a_row
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.row_errors import is_of_a_row
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _INBOX_COLUMNS = (*Event.__struct_fields__[:14], "batch_id")
 _COPY_INBOX = sql.SQL(f"COPY {{}} ({', '.join(_INBOX_COLUMNS)}) FROM STDIN (FORMAT BINARY)")

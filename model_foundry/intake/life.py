@@ -22,13 +22,13 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.intake import configuration
 from model_foundry.intake.jetstream import Client
 from model_foundry.intake.stored import stored_message
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _T = TypeVar("_T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,13 +6,13 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Message
 from model_foundry.events.refusal import Reason
 from model_foundry.intake.landing import Lander
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _REPLAY_ROWS: Final = 500
 

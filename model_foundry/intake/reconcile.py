@@ -20,7 +20,7 @@ from model_foundry.intake.configuration import asked
 from model_foundry.intake.life import Life, current_life
 from model_foundry.interrupts import run_interruptibly
 from model_foundry.settings import Settings
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _SHOWN_RANGES: Final = 20
 # Looked at in one statement: bounds its memory, and the batches that an index is asked for.

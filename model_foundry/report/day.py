@@ -8,8 +8,8 @@ from model_foundry.looks import charts, units
 from model_foundry.report import markdown, page
 from model_foundry.report.parts import Cell, Parts, Table, Total
 from model_foundry.settings import Settings
-from model_foundry.store.query import Answer, answer, open_foundry, views
-from model_foundry.store.sql import load_sql, sql_description
+from model_foundry.sql import load_sql, sql_description
+from model_foundry.summaries.query import Answer, answer, open_foundry, views
 
 PICTURES: Final = ("events", "tokens")
 TABLES: Final = ("slots", "tools", "recipes", "sessions", "agreement")

@@ -24,6 +24,7 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from model_foundry import postgres
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import settings_fleet
@@ -33,8 +34,7 @@ from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, Kind, Priority
 from model_foundry.slot.outcome import Result
-from model_foundry.store import postgres
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 CHANNEL: Final = "model_foundry_requests"
 RANKS: Final[tuple[Priority, ...]] = ("interactive", "batch")

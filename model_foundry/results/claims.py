@@ -28,9 +28,9 @@ from model_foundry.dispatch.feeding import Jobs, one_by_one
 from model_foundry.dispatch.leases import REHOLD_S
 from model_foundry.dispatch.presence import Presence
 from model_foundry.fleet.file import Slot
+from model_foundry.postgres.patient import Patient
 from model_foundry.slot.jobs import Job
-from model_foundry.store.patient import Patient
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 # Jobs looked up in one query. The first are few, so that the slots begin soon.
 LOOKUP_JOBS: Final = 500

@@ -21,14 +21,14 @@ from model_foundry.dispatch.leases import Leases
 from model_foundry.dispatch.report import DispatchReport, Progress
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot, settings_fleet
+from model_foundry.postgres import row_errors
+from model_foundry.postgres.patient import Patient
 from model_foundry.results.claims import Claims, longest_contexts
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, storable
 from model_foundry.slot.outcome import Result
 from model_foundry.slot.timings import Timings
-from model_foundry.store import row_errors
-from model_foundry.store.patient import Patient
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 _ERROR_MAX_CHARS: Final = 500
 

@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 
 from model_foundry.slot.jobs import Kind, storable
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 
 
 class LeftOutRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from model_foundry.fleet.file import PromptFormat
 from model_foundry.slot.jobs import storable
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 from model_foundry.translation.prompts import PROMPT_VERSIONS
 
 

@@ -18,7 +18,7 @@ from model_foundry.dispatch.report import Progress
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Priority, storable
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 from model_foundry.translation.article import (
     Article,
     Stamp,

@@ -29,7 +29,7 @@ from model_foundry.interrupts import run_interruptibly
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
 from model_foundry.slot.jobs import Job, Priority, Request
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 from model_foundry.translation.document import Document, Segment
 from model_foundry.translation.glossary import Glossary, version_of
 from model_foundry.translation.languages import written_in

@@ -12,12 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from model_foundry import lake
 from model_foundry.components.names import packaged_recipes
 from model_foundry.devstack.stack import Stack
+from model_foundry.postgres.flat import FLAT_TABLES
 from model_foundry.settings import Settings
-from model_foundry.store import lake
-from model_foundry.store.flat import FLAT_TABLES
-from model_foundry.store.summary_sql import SUMMARIES
+from model_foundry.summaries.compute import SUMMARIES
 from model_foundry_tests.e2e.conftest import Ran
 from model_foundry_tests.line import event, rows, value
 

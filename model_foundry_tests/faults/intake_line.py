@@ -14,12 +14,12 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import sql
 
+from model_foundry import postgres
 from model_foundry.devstack.nats import NatsServer
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 from model_foundry_tests.faults.conftest import Moment
 from model_foundry_tests.line import Raw, connection_to, event, publish, value
 

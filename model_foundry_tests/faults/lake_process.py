@@ -11,11 +11,12 @@ from typing import Final
 
 import duckdb
 
+from model_foundry import lake, postgres
 from model_foundry.events.envelope import Message
 from model_foundry.intake.landing import Lander
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
-from model_foundry.store import flat, lake, postgres
-from model_foundry.store.summaries import summarize_day
+from model_foundry.summaries.day import summarize_day
 from model_foundry_tests.line import event
 
 TABLE: Final = "llm_tool_call"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from model_foundry import postgres
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.dispatch.leases import Lease
 from model_foundry.errors import FoundryError
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
 from model_foundry_tests.asking import QUICK, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
 from model_foundry_tests.faults.jobs_process import DEADLINE_S, asking, landed, until

@@ -13,10 +13,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from model_foundry import lake, postgres
 from model_foundry.intake.drain import drain
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
-from model_foundry.store import flat, lake, postgres
-from model_foundry.store.summaries import SummaryDay, later_days, summarize_day
+from model_foundry.summaries.day import SummaryDay, later_days, summarize_day
 from model_foundry_tests.foundry import materialize, metadata_of
 from model_foundry_tests.line import Raw, event, publish
 from model_foundry_tests.sessions import made_session

@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from model_foundry.intake.drain import drain
+from model_foundry.postgres import flat
+from model_foundry.postgres.flatten_sql import flatten_names, flatten_sql
 from model_foundry.settings import Settings
-from model_foundry.store import flat
-from model_foundry.store.flatten_sql import flatten_names, flatten_sql
-from model_foundry.store.views import open_views
+from model_foundry.summaries.views import open_views
 from model_foundry_tests.corpora import cases, columns_said
 from model_foundry_tests.foundry import checks_of, materialize
 from model_foundry_tests.line import connection_to, event, execute, publish, rows, value

@@ -12,15 +12,16 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
+from model_foundry import lake, postgres
 from model_foundry.devstack.postgres import PostgresServer
 from model_foundry.errors import FoundryError
 from model_foundry.exporter.database import Database
 from model_foundry.intake.drain import drain
 from model_foundry.intake.replay import Stretch, replay
+from model_foundry.postgres import days, flat
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
-from model_foundry.store import days, flat, lake, postgres
-from model_foundry.store.session import read_session
+from model_foundry.summaries.session import read_session
 from model_foundry_tests.asking import QUICK, jobs
 from model_foundry_tests.conftest import FORGETFUL, until_killed
 from model_foundry_tests.fake_slot import FakeSlot

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from psycopg.errors import UndefinedColumn
 
+from model_foundry import postgres
 from model_foundry.devstack.slots import SlotServer
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.file import Slot
@@ -20,7 +21,6 @@ from model_foundry.slot.answers import Completion
 from model_foundry.slot.jobs import Job, Request
 from model_foundry.slot.outcome import Result, Status
 from model_foundry.slot.timings import Timings
-from model_foundry.store import postgres
 from model_foundry_tests.asking import DAY, QUICK, job, jobs, quick
 from model_foundry_tests.fake_slot import FakeSlot
 from model_foundry_tests.line import execute, rows

@@ -31,10 +31,9 @@ from model_foundry.exporter.stream import Stream
 from model_foundry.fleet.file import Slot
 from model_foundry.intake.configuration import pending_count
 from model_foundry.intake.drain import drain
+from model_foundry.postgres import flat, migrate
 from model_foundry.results.landed import run_jobs
 from model_foundry.settings import Settings
-from model_foundry.store import flat
-from model_foundry.store.postgres import migrate
 from model_foundry_tests.asking import QUICK, jobs
 from model_foundry_tests.fake_slot import FakeSlot
 from model_foundry_tests.line import connection_to, event, execute, publish

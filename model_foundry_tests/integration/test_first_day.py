@@ -10,9 +10,9 @@ import pytest
 from model_foundry.assets.partitions import EARLIEST, first_day
 from model_foundry.definitions import build_defs
 from model_foundry.intake.drain import drain
+from model_foundry.lake.retention import drop_day
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
-from model_foundry.store import flat
-from model_foundry.store.days import drop_day
 from model_foundry_tests.integration.test_sensors import Daemon
 from model_foundry_tests.line import connection_to, event, publish
 

@@ -12,13 +12,15 @@ import pytest
 from psycopg import errors
 from typer.testing import CliRunner
 
+from model_foundry import lake
 from model_foundry.cli.main import app
 from model_foundry.defs.flat_tables import CHECK, REFUSED_CHECK
 from model_foundry.intake.drain import drain
+from model_foundry.lake.retention import drop_day
+from model_foundry.postgres import flat
+from model_foundry.postgres.flat_refused import list_refused, replay_refused
+from model_foundry.postgres.row_errors import is_of_a_row
 from model_foundry.settings import Settings
-from model_foundry.store import days, flat, lake
-from model_foundry.store.flat_refused import list_refused, replay_refused
-from model_foundry.store.row_errors import is_of_a_row
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import Raw, connection_to, event, execute, publish, rows, value
 
@@ -250,7 +252,7 @@ def test_replay_tries_again_and_lands_once(poisoned: Settings) -> None:
 def test_a_dropped_day_keeps_what_it_refused(poisoned: Settings) -> None:
     come(poisoned, call("good"), call("bad"))
     with connection_to(poisoned) as connection:
-        dropped = days.drop_day(poisoned, connection, DAY)
+        dropped = drop_day(poisoned, connection, DAY)
     assert (dropped.kept_because, dropped.rows[TABLE], dropped.rows["event_inbox"]) == (None, 1, 2)
     mend(poisoned)
     assert replay_refused(poisoned) == (0, 0, 1)
@@ -473,7 +475,7 @@ def test_both_kinds_are_listed_shown_and_replayed(poisoned: Settings, cli: CliRu
 def test_replay_says_what_is_gone(poisoned: Settings, cli: CliRunner) -> None:
     come(poisoned, call("bad"))
     with connection_to(poisoned) as connection:
-        days.drop_day(poisoned, connection, DAY)
+        drop_day(poisoned, connection, DAY)
         assert [each.event_id for each in list_refused(connection, day=DAY)] == ["bad"]
     told = " ".join(said(cli, "replay", "--table", TABLE).split())
     assert "1 are of days that PostgreSQL has dropped: the lake's event_inbox has" in told

@@ -10,8 +10,8 @@ import pytest
 
 from model_foundry.defs.flat_tables import CHECK
 from model_foundry.intake.drain import drain
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
-from model_foundry.store import flat
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of, undescribed
 from model_foundry_tests.line import NOON, connection_to, event, execute, publish, rows, value
 

@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
+from model_foundry import postgres
 from model_foundry.events.envelope import Message
 from model_foundry.intake.landing import Lander
+from model_foundry.postgres import flat
+from model_foundry.postgres.flat_refused import list_refused
+from model_foundry.postgres.flatten_sql import flatten_sql
 from model_foundry.settings import Settings
-from model_foundry.store import flat, postgres
-from model_foundry.store.flat_refused import list_refused
-from model_foundry.store.flatten_sql import flatten_sql
-from model_foundry.store.sql import load_sql, sql_names
+from model_foundry.sql import load_sql, sql_names
 from model_foundry_tests.anything import altered, any_json
 from model_foundry_tests.corpora import cases
 from model_foundry_tests.line import NOON, event, execute

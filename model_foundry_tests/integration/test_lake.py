@@ -9,12 +9,13 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from model_foundry import lake
 from model_foundry.errors import FoundryError
+from model_foundry.lake import source
+from model_foundry.lake.place import LakeFile, live
 from model_foundry.settings import Settings
-from model_foundry.store import lake, views
-from model_foundry.store.lake import source
-from model_foundry.store.lake.place import LakeFile, live
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
+from model_foundry.summaries import views
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import execute, rows, value

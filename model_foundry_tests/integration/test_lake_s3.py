@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from model_foundry import lake
 from model_foundry.settings import Settings
-from model_foundry.store import lake, views
+from model_foundry.summaries import views
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current
 
 s3fs = pytest.importorskip("s3fs")

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from model_foundry import lake, postgres
 from model_foundry.cli import app
 from model_foundry.errors import FoundryError
 from model_foundry.intake.drain import drain
 from model_foundry.intake.reconcile import reconcile
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
-from model_foundry.store import flat, lake, postgres
 from model_foundry_tests.foundry import materialize
 from model_foundry_tests.line import connection_to, event, execute, publish, rows, value
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from model_foundry.cli import app
 from model_foundry.intake.drain import drain
 from model_foundry.settings import Settings
-from model_foundry.store import tending
+from model_foundry.summaries import tending
 from model_foundry_tests.conftest import EmbeddedSlots
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import event, publish, rows

@@ -13,12 +13,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from typer.testing import CliRunner
 
+from model_foundry import lake, postgres
 from model_foundry.cli import app
 from model_foundry.definitions import build_defs
 from model_foundry.errors import FoundryError
 from model_foundry.intake import jetstream
 from model_foundry.settings import Settings
-from model_foundry.store import lake, postgres
 from model_foundry.telemetry.events import event
 from model_foundry.telemetry.sender import Sender
 

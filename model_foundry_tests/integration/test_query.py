@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from model_foundry.cli import app
 from model_foundry.settings import Settings
-from model_foundry.store.query import QUESTIONS, ask
+from model_foundry.summaries.query import QUESTIONS, ask
 from model_foundry_tests.integration.test_summaries import land
 from model_foundry_tests.integration.test_trace import summarize, summarized
 from model_foundry_tests.line import NOON, event

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
+from model_foundry import lake
+from model_foundry.postgres.flat import FLAT_TABLES, flatten_day
 from model_foundry.settings import Settings
-from model_foundry.store import lake
-from model_foundry.store.flat import FLAT_TABLES, flatten_day
-from model_foundry.store.query import QUESTIONS, ask, question
-from model_foundry.store.summaries import summarize_day
+from model_foundry.summaries.day import summarize_day
+from model_foundry.summaries.query import QUESTIONS, ask, question
 from model_foundry_tests.integration.test_summaries import land, query
 from model_foundry_tests.line import NOON, Raw, connection_to, event, execute
 from model_foundry_tests.sessions import made_session

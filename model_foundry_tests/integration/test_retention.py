@@ -16,15 +16,17 @@ import duckdb
 import psycopg
 import pytest
 
+from model_foundry import lake
 from model_foundry.errors import FoundryError
 from model_foundry.events.envelope import Message
 from model_foundry.intake.drain import drain
 from model_foundry.intake.landing import Lander
 from model_foundry.intake.reconcile import reconcile
 from model_foundry.intake.replay import Stretch, replay
+from model_foundry.lake import retention
+from model_foundry.postgres import days, flat
 from model_foundry.settings import Settings
-from model_foundry.store import days, flat, lake
-from model_foundry.store.sql import load_sql
+from model_foundry.sql import load_sql
 from model_foundry_tests.foundry import lent, location, materialize
 from model_foundry_tests.line import connection_to, event, execute, publish, rows, value
 
@@ -280,7 +282,7 @@ def test_dropping_days_deadlocks_with_nobody(settings: Settings) -> None:
             with connection_to(settings) as connection:
                 while dropped != set(old) and time.monotonic() < until:
                     for day in days.days_before(connection, recent.date()):
-                        if not days.drop_day(settings, connection, day).kept_because:
+                        if not retention.drop_day(settings, connection, day).kept_because:
                             dropped.add(day)
         finally:
             ended.set()

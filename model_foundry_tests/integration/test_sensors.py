@@ -18,8 +18,8 @@ from model_foundry.intake import configuration, jetstream
 from model_foundry.intake.drain import drain
 from model_foundry.intake.pull import Puller
 from model_foundry.intake.quarantine import replay_quarantined
+from model_foundry.postgres import flat
 from model_foundry.settings import Settings
-from model_foundry.store import flat
 from model_foundry_tests.foundry import materialize
 from model_foundry_tests.line import connection_to, event, execute, publish, value
 

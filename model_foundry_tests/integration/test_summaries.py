@@ -10,12 +10,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from model_foundry import lake
 from model_foundry.intake.drain import drain
+from model_foundry.postgres.flat import FLAT_TABLES
 from model_foundry.settings import Settings
-from model_foundry.store import lake, summary_sql
-from model_foundry.store.flat import FLAT_TABLES
-from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import ROLLUPS, SUMMARIES
+from model_foundry.sql import load_sql
+from model_foundry.summaries import compute as summary_sql
+from model_foundry.summaries.compute import ROLLUPS, SUMMARIES
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.line import Raw, event, execute, publish
 

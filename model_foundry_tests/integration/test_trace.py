@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model_foundry.cli import app
+from model_foundry.postgres.flat import FLAT_TABLES, flatten_day
 from model_foundry.settings import Settings
-from model_foundry.store.flat import FLAT_TABLES, flatten_day
-from model_foundry.store.summaries import summarize_day
+from model_foundry.summaries.day import summarize_day
 from model_foundry_tests.foundry import materialize
 from model_foundry_tests.integration.test_summaries import land, query
 from model_foundry_tests.line import connection_to, event, execute

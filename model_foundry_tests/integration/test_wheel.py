@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from model_foundry.store.flat import FLAT_TABLES
-from model_foundry.store.postgres import known_migrations
-from model_foundry.store.summary_sql import SUMMARIES
+from model_foundry.postgres import known_migrations
+from model_foundry.postgres.flat import FLAT_TABLES
+from model_foundry.summaries.compute import SUMMARIES
 from model_foundry_tests.wheelhouse import UV, built
 
 PROBE = """
@@ -19,7 +19,7 @@ from model_foundry.definitions import defs
 from model_foundry.fleet.file import settings_fleet
 from model_foundry.paths import data_path
 from model_foundry.settings import Settings
-from model_foundry.store.postgres import known_migrations
+from model_foundry.postgres import known_migrations
 assert pathlib.Path(model_foundry.__file__).is_relative_to(sys.argv[1]), model_foundry.__file__
 assert data_path("dagster.yaml").is_relative_to(sys.argv[1])
 assert settings_fleet(Settings()).name == "embedded"

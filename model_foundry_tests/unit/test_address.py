@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from model_foundry import postgres
 from model_foundry.errors import FoundryError
+from model_foundry.postgres.address import Address, address_of
 from model_foundry.settings import Settings
-from model_foundry.store import postgres
-from model_foundry.store.address import Address, address_of
 
 SECRET = "s3cr3t"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from model_foundry import lake, postgres
 from model_foundry.cli import app
 from model_foundry.cli.settings import effective
 from model_foundry.definitions import build_defs
 from model_foundry.errors import FoundryError
 from model_foundry.intake import jetstream
 from model_foundry.settings import Settings
-from model_foundry.store import lake, postgres
 from model_foundry.telemetry import sender_of
 
 ROOT = Path(__file__).parents[2]

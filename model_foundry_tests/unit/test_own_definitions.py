@@ -9,15 +9,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from model_foundry import lake
 from model_foundry.cli import app
 from model_foundry.components.names import packaged_recipes
 from model_foundry.components.own import broken_definitions
 from model_foundry.definitions import build_defs
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.store import lake
-from model_foundry.store.own_summaries import Broken, require_summary_name
-from model_foundry.store.summary_sql import SUMMARIES, rollup_views
+from model_foundry.summaries.compute import SUMMARIES, rollup_views
+from model_foundry.summaries.own import Broken, require_summary_name
 from model_foundry_tests.recipes import SOURCE, attributes, load, write
 from model_foundry_tests.unit.test_recipe_errors import causes
 

@@ -208,8 +208,8 @@ _DOUBLING = {f"d{depth}": {"anyOf": [{"$ref": f"#/$defs/d{depth + 1}"}] * 2} for
     ("value", "schema"),
     [
         (1, {"$defs": {**_DOUBLING, "d40": {"type": "string"}}, "$ref": "#/$defs/d0"}),
-        ([{"a": n} for n in range(50_000)], {"uniqueItems": True}),
-        ([n * (2**61 - 1) for n in range(50_000)], {"uniqueItems": True}),
+        ([{"a": n} for n in range(400_000)], {"uniqueItems": True}),
+        ([n * (2**61 - 1) for n in range(400_000)], {"uniqueItems": True}),
         ([[n] for n in range(1_000)], {"items": {"enum": [[n] for n in range(9_000)]}}),
         ([{"a": "x" * 1_000}] * 1_000, {"anyOf": [{"type": "string"}] * 1_500}),
         ([1] * 100_000, {"allOf": [{"items": {}}] * 1_000}),

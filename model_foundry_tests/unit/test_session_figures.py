@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from model_foundry.sessions.graph import Session, build
 from model_foundry.sessions.owners import Mention, Place, Span, owners
-from model_foundry.store.session import TABLES
-from model_foundry.store.summary_sql import shipped, summary_of
+from model_foundry.summaries.compute import shipped, summary_of
+from model_foundry.summaries.session import TABLES
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from model_foundry.store.sql import sql_description
-from model_foundry.store.summary_sql import ROLLUPS, SUMMARIES
+from model_foundry.sql import sql_description
+from model_foundry.summaries.compute import ROLLUPS, SUMMARIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "summaries.md").read_text(encoding="utf-8")
 

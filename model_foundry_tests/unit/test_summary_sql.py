@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model_foundry.store import functions
-from model_foundry.store.sql import load_sql
-from model_foundry.store.summary_sql import (
+from model_foundry.sql import load_sql
+from model_foundry.summaries import functions
+from model_foundry.summaries.compute import (
     ROLLUPS,
     SUMMARIES,
     Outside,

@@ -5,9 +5,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from model_foundry import lake
+from model_foundry.lake.keep import keep_schema
 from model_foundry.settings import Settings
-from model_foundry.store import lake, views
-from model_foundry.store.lake.keep import keep_schema
+from model_foundry.summaries import views
 from model_foundry_tests.unit.test_summary_sql import computed
 
 FIRST = ("daily_chats", "daily_tool_calls")

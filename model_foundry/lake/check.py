@@ -1,0 +1,159 @@
+"""Finding files that are lost or damaged, and having them made again where that is possible."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from model_foundry import postgres
+from model_foundry.errors import FoundryError
+from model_foundry.lake.place import Lake, LakeFile, lake_of
+from model_foundry.lake.refresh import compact_day, known_file, refresh_day
+from model_foundry.settings import Settings
+from model_foundry.sql import load_sql
+
+Remake = Callable[[Settings, str, date], object]
+"""Makes a day of a table or summary again, from what it is made from."""
+
+
+class Held(NamedTuple):
+    """What the lake's copy of PostgreSQL's rows of a day says: its version, its rows."""
+
+    version: str | None
+    rows: int
+
+
+class Damage(NamedTuple):
+    """What was wrong with a day. `mended`: it was made again."""
+
+    name: str
+    day: date
+    what: str
+    mended: bool
+
+
+class Checked(NamedTuple):
+    """What a check came to: all live files and bytes, those of them that were read, damages."""
+
+    files: int
+    bytes: int
+    files_read: int
+    bytes_read: int
+    damages: list[Damage]
+
+
+class _Expected(NamedTuple):
+    """What PostgreSQL says of a day: of which layer it has rows, and rows of those before."""
+
+    layer: int | None
+    dropped_rows: list[int]
+
+
+_NOTHING = _Expected(None, [])
+
+
+def proven_day(settings: Settings, table: str, day: date) -> Held:
+    """What the lake's copy of PostgreSQL's rows holds, refreshed, in one file, every byte read.
+
+    A damaged copy is made anew.
+    """
+    lake = lake_of(settings)
+    for _ in range(2):
+        refresh_day(settings, table, day)
+        layer = _expected(settings, table).get(day, _NOTHING).layer
+        if layer is None:
+            return Held(None, 0)
+        files = [file for file in lake.live(table, day) if file.layer == layer]
+        damaged = [file for file in files if not lake.is_intact(file)]
+        if not damaged:
+            break
+        for file in damaged:
+            lake.remove(file)
+    else:
+        raise FoundryError(f"{damaged[0].path} was damaged twice: look at the disk it lies on")
+    compact_day(settings, table, day)
+    footers = [
+        known_file(lake, file).footer for file in lake.live(table, day) if file.layer == layer
+    ]
+    version = footers[-1].state.version if footers and footers[-1].state else None
+    return Held(version, sum(footer.rows for footer in footers))
+
+
+def whole(
+    settings: Settings, remakes: Mapping[str, Remake], *, limit_bytes: int | None = None
+) -> Checked:
+    """Look for lost files everywhere, and read files, in an order drawn anew, up to a limit.
+
+    What PostgreSQL can give again is made again at once, and a summary from the lake.
+    """
+    lake = lake_of(settings)
+    files: list[tuple[str, date, LakeFile]] = []
+    damages: list[Damage] = []
+    expected = {name: _expected(settings, name) for name in remakes}
+    for name, remake in remakes.items():
+        for day in sorted({*lake.days(name), *expected[name]}):
+            listed = lake.live(name, day)
+            if not listed and day >= datetime.now(UTC).date():
+                continue  # nobody has asked for it yet
+            known_rows = expected[name].get(day, _NOTHING)
+            for what, layer in _losses(lake, listed, known_rows):
+                mended = _can_be_made(expected[name], day, layer)
+                mended = mended and _remade(settings, name, day, remake)
+                damages.append(Damage(name, day, what, mended))
+            files += [(name, day, file) for file in lake.live(name, day)]
+    limit = limit_bytes or settings.lake_check_bytes
+    files_read = bytes_read = 0
+    for name, day, file in random.sample(files, len(files)):
+        if bytes_read >= limit:
+            break
+        files_read += 1
+        bytes_read += file.bytes
+        if lake.is_intact(file) or file not in lake.live(name, day):
+            continue
+        mended = _can_be_made(expected[name], day, file.layer)
+        if mended:
+            lake.remove(file)
+            mended = _remade(settings, name, day, remakes[name])
+        damages.append(Damage(name, day, f"{file.path} is damaged", mended))
+    total = sum(file.bytes for _, _, file in files)
+    return Checked(len(files), total, files_read, bytes_read, damages)
+
+
+def _expected(settings: Settings, name: str) -> dict[date, _Expected]:
+    """What PostgreSQL says of each day of a table; of a summary it knows none."""
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        rows = connection.execute(load_sql("postgres/lake/days"), {"table": name}).fetchall()
+    return {
+        day: _Expected(layer if version != dropped_version else None, dropped_rows)
+        for day, version, layer, dropped_version, dropped_rows in rows
+    }
+
+
+def _can_be_made(expected: Mapping[date, _Expected], day: date, layer: int) -> bool:
+    return not expected or expected.get(day, _NOTHING).layer == layer
+
+
+def _losses(lake: Lake, listed: list[LakeFile], expected: _Expected) -> Iterator[tuple[str, int]]:
+    """What is missing of a day, and of which layer."""
+    for layer, rows in enumerate(expected.dropped_rows):
+        held = [file for file in listed if file.layer == layer]
+        with contextlib.suppress(FoundryError):  # a damaged file: found when it is read
+            found = sum(known_file(lake, file).footer.rows for file in held)
+            if found != rows:
+                yield f"{found} of {rows} rows that PostgreSQL has dropped are there", layer
+    if expected.layer is not None and expected.layer not in {file.layer for file in listed}:
+        yield "its files are missing", expected.layer
+    for layer in {file.layer for file in listed}:
+        files = [file for file in listed if file.layer == layer]
+        follows = [-1, *(file.last for file in files)]
+        if any(file.first != last + 1 for file, last in zip(files, follows, strict=False)):
+            yield "a file in its midst is missing", layer
+
+
+def _remade(settings: Settings, name: str, day: date, remake: Remake) -> bool:
+    try:
+        remake(settings, name, day)
+    except FoundryError:
+        return False
+    return True

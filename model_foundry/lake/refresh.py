@@ -1,0 +1,238 @@
+"""Bringing a day of the lake up to PostgreSQL: append what is new, replace what changed, merge.
+
+Rows are streamed: memory does not grow with the day.
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model_foundry import postgres
+from model_foundry.errors import FoundryError
+from model_foundry.lake.keep import keep_schema, schema_is_for
+from model_foundry.lake.parquet import Footer, State, read_footer, write_rows
+from model_foundry.lake.place import Lake, LakeFile, lake_of
+from model_foundry.lake.source import Source, source_of
+from model_foundry.settings import Settings
+
+_READ_ROWS: Final = 8_192
+
+
+class LakeDay(NamedTuple):
+    """One day of one table in the lake.
+
+    Attributes:
+        refreshed: something was written now.
+        files: of which the day consists, in order; they stay for the time of a query
+            (`lake_grace_s`), whatever comes after.
+    """
+
+    table: str
+    day: date
+    rows: int
+    bytes: int
+    refreshed: bool
+    files: tuple[LakeFile, ...]
+
+
+class Known(NamedTuple):
+    """A file, and what it says of itself."""
+
+    file: LakeFile
+    footer: Footer
+
+
+@contextlib.contextmanager
+def locked(
+    settings: Settings, name: str, day: date, held: psycopg.Connection[Any] | None = None
+) -> Iterator[psycopg.Connection[Any]]:
+    """Nobody else writes this day of this table or summary; the connection is in autocommit.
+
+    `held` is the connection of another lock, to be used for this one too.
+    """
+    key = (f"lake {name} {day}",)
+    if held is not None:
+        held.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", key)
+        try:
+            yield held
+        finally:
+            if not held.closed:
+                held.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
+        return
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        connection.autocommit = True
+        with locked(settings, name, day, connection):
+            yield connection
+
+
+def refresh_day(
+    settings: Settings, table: str, day: date, held: psycopg.Connection[Any] | None = None
+) -> LakeDay:
+    """Make the lake's copy of a day equal to PostgreSQL's, if it is not already.
+
+    Batches that it lacks are appended; a day whose batches changed, or whose files are lost or
+    damaged, is written anew. What PostgreSQL has dropped, or does not know, is left as it is.
+    `held` is the connection of a lock that the caller has.
+
+    Raises:
+        FoundryError: a file is damaged that PostgreSQL cannot give again.
+    """
+    lake = lake_of(settings)
+    with (
+        locked(settings, table, day, held) as connection,
+        source_of(connection, table, day) as source,
+    ):
+        if not schema_is_for(lake, table, source.columns):
+            keep_schema(lake, table, source.schema(settings), source.columns)
+        files = lake.live(table, day)
+        written = False
+        if source.has_rows:
+            current = [file for file in files if file.layer == source.layer]
+            written = _bring_up(settings, lake, source, current)
+        if written:
+            _merge_tail(settings, lake, table, day, source.layer)
+            lake.tidy(table, day, settings.lake_grace_s)
+            files = lake.live(table, day)
+        return _day(lake, table, day, files, refreshed=written)
+
+
+def compact_day(settings: Settings, table: str, day: date) -> int:
+    """Merge each layer of a day into one file, tidy up, and return how many were merged."""
+    lake = lake_of(settings)
+    merged = 0
+    with locked(settings, table, day):
+        files = lake.live(table, day)
+        for layer in {file.layer for file in files}:
+            parts = [known_file(lake, file) for file in files if file.layer == layer]
+            if len(parts) > 1:
+                _merge(lake, table, day, parts)
+                merged += len(parts)
+        lake.tidy(table, day, settings.lake_grace_s)
+    return merged
+
+
+def _bring_up(settings: Settings, lake: Lake, source: Source, current: Sequence[LakeFile]) -> bool:
+    """Append to, or replace, the files of PostgreSQL's layer; whether anything was written."""
+    states = _states(lake, source, current)
+    if states and states[-1].version == source.version:
+        return False
+    batches = source.batches()
+    known = {batch: mark for state in states for batch, mark in state.batches.items()}
+    if states and known.items() <= batches.items():
+        new = batches.keys() - known.keys()
+        first = current[-1].last + 1
+        return bool(new) and _write(settings, lake, source, (first, first), batches, only=new)
+    table, day = source.table, source.day
+    taken = [file.last for file in lake.files(table, day) if file.layer == source.layer]
+    return _write(settings, lake, source, (0, max(taken, default=-1) + 1), batches)
+
+
+def _states(lake: Lake, source: Source, current: Sequence[LakeFile]) -> list[State]:
+    """What the files of PostgreSQL's layer hold; nothing if one is lost, damaged or outdated."""
+    states = []
+    expected = 0
+    for file in current:
+        try:
+            state = known_file(lake, file).footer.state
+        except FoundryError:
+            lake.remove(file)
+            return []
+        if state is None or state.columns != source.columns or file.first != expected:
+            return []
+        states.append(state)
+        expected = file.last + 1
+    return states
+
+
+def _write(
+    settings: Settings,
+    lake: Lake,
+    source: Source,
+    numbers: tuple[int, int],
+    batches: dict[str, int],
+    *,
+    only: set[str] | None = None,
+) -> bool:
+    table, day = source.table, source.day
+    wanted = batches if only is None else {batch: batches[batch] for batch in sorted(only)}
+    state = State(str(source.version), source.columns, wanted)
+    with (
+        lake.written(table, day) as path,
+        source.streams(settings, only) as readers,
+    ):
+        rows = write_rows(path, readers[0].schema, state, *readers)
+        if only is not None and not rows:
+            return False  # its batches have rows in other tables only
+        first, last = numbers
+        lake.publish_part(path, table, day, layer=source.layer, first=first, last=last)
+        return True
+
+
+def _merge_tail(settings: Settings, lake: Lake, table: str, day: date, layer: int) -> None:
+    """Once there are too many files, merge the last ones: never one larger than those after it.
+
+    So a row is merged about as often as the day doubles, and the large file is left alone.
+    """
+    files = [file for file in lake.live(table, day) if file.layer == layer]
+    if len(files) <= settings.lake_max_parts:
+        return
+    tail = [files.pop(), files.pop()]
+    while files and files[-1].bytes <= sum(file.bytes for file in tail):
+        tail.append(files.pop())
+    _merge(lake, table, day, [known_file(lake, file) for file in reversed(tail)])
+
+
+def _merge(lake: Lake, table: str, day: date, parts: Sequence[Known]) -> None:
+    states = [part.footer.state for part in parts if part.footer.state is not None]
+    batches = {batch: mark for state in states for batch, mark in state.batches.items()}
+    state = State(states[-1].version, states[-1].columns, batches)
+    first, last = parts[0].file, parts[-1].file
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(lake.written(table, day))
+        opened = [stack.enter_context(lake.fs.open(part.file.path, "rb")) for part in parts]
+        readers = [pq.ParquetFile(file, pre_buffer=False) for file in opened]
+        rows = (batch for reader in readers for batch in reader.iter_batches(_READ_ROWS))
+        write_rows(path, readers[-1].schema_arrow, state, rows)
+        lake.publish_part(path, table, day, layer=first.layer, first=first.first, last=last.last)
+
+
+def _day(
+    lake: Lake, table: str, day: date, files: Sequence[LakeFile], *, refreshed: bool
+) -> LakeDay:
+    return LakeDay(
+        table,
+        day,
+        rows=sum(known_file(lake, file).footer.rows for file in files),
+        bytes=sum(file.bytes for file in files),
+        refreshed=refreshed,
+        files=tuple(files),
+    )
+
+
+def known_file(lake: Lake, file: LakeFile) -> Known:
+    """Read a file's footer.
+
+    Raises:
+        FoundryError: it is damaged.
+    """
+    try:
+        return Known(file, _footer(lake, file))
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise FoundryError(
+            f"{file.path} is damaged ({reason}). If PostgreSQL still has the day, materialize "
+            "`lake`; otherwise restore the file from a backup, or delete it to go on without it."
+        ) from None
+
+
+@functools.lru_cache(maxsize=128)
+def _footer(lake: Lake, file: LakeFile) -> Footer:
+    """Read once: a file is never written again."""
+    with lake.fs.open(file.path, "rb") as opened:
+        return read_footer(opened)

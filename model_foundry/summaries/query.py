@@ -1,0 +1,154 @@
+"""Asking `foundry.duckdb`: read-only, with nothing but the lake in reach, and with limits.
+
+A statement may come from anyone: it is one SELECT, the file is open read-only, and DuckDB itself
+refuses every path outside the lake, extensions, other databases and changes of its configuration.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import duckdb
+
+from model_foundry import lake
+from model_foundry.errors import FoundryError
+from model_foundry.settings import Settings
+from model_foundry.sql import load_sql, sql_description, sql_names
+from model_foundry.summaries.views import open_views
+from model_foundry.summaries.zone import zone_name
+
+QUESTIONS: Final = sql_names("duckdb/questions")
+
+
+class Answer(NamedTuple):
+    """What a statement gave. `cut`: there were more rows than `query_max_rows`."""
+
+    columns: list[tuple[str, str]]
+    rows: list[tuple[Any, ...]]
+    cut: bool
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Each row by column name; a second column `a` is `a_2`."""
+        names: list[str] = []
+        for name, _ in self.columns:
+            number = sum(1 for other, _ in self.columns[: len(names)] if other == name) + 1
+            names.append(name if number == 1 else f"{name}_{number}")
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+
+@contextlib.contextmanager
+def open_foundry(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`foundry.duckdb`, read-only and locked down.
+
+    Raises:
+        FoundryError: it does not exist yet, or cannot be opened.
+    """
+    with open_views(settings) as connection:
+        place = lake.lake_of(settings)
+        for name, value in {
+            "TimeZone": "UTC",
+            "memory_limit": settings.duckdb_memory_limit,
+            "threads": settings.duckdb_threads,
+            "temp_directory": "",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "python_enable_replacements": False,
+            "allowed_directories": [f"{place.address(place.root)}/"],
+            "enable_external_access": False,
+            "lock_configuration": True,
+        }.items():
+            connection.execute(f"SET {name} = ?", [value])
+        # (For questions: sessions stay in UTC, as what they print says.)
+        connection.execute("SET VARIABLE timezone = ?", [zone_name(settings)])
+        yield connection
+
+
+def ask(
+    settings: Settings, statement: str, parameters: Mapping[str, Any] | Sequence[Any] = ()
+) -> Answer:
+    """The answer to one SELECT.
+
+    Raises:
+        FoundryError: it is none, it is wrong, it took too long or too much memory.
+    """
+    with open_foundry(settings) as connection:
+        return answer(settings, connection, statement, parameters)
+
+
+def answer(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    statement: str,
+    parameters: Mapping[str, Any] | Sequence[Any] = (),
+) -> Answer:
+    """As `ask`, on a connection of `open_foundry`."""
+    try:
+        _require_select(connection, statement)
+        with _stopped_after(settings.query_max_s, connection):
+            result = connection.execute(statement, parameters or None)
+            columns = [(name, str(kind)) for name, kind, *_ in result.description or []]
+            rows = result.fetchmany(settings.query_max_rows + 1)
+    except duckdb.InterruptException:
+        raise FoundryError(
+            f"stopped after {settings.query_max_s:g} s (MODEL_FOUNDRY_QUERY_MAX_S): ask for fewer "
+            "days, or raise the limit"
+        ) from None
+    except duckdb.OutOfMemoryException:
+        raise FoundryError(
+            f"it needs more than {settings.duckdb_memory_limit} "
+            "(MODEL_FOUNDRY_DUCKDB_MEMORY_LIMIT): ask for less, or raise the limit"
+        ) from None
+    except duckdb.CatalogException as error:
+        raise FoundryError(f"{_first(error)} There are: {', '.join(views(connection))}.") from None
+    except duckdb.Error as error:
+        raise FoundryError(_first(error)) from None
+    except RuntimeError as error:  # a text that is no UTF-8, or a query stopped within a fetch
+        raise FoundryError(_first(error)) from None
+    cut = len(rows) > settings.query_max_rows
+    return Answer(columns, rows[: settings.query_max_rows], cut)
+
+
+def question(name: str) -> str:
+    """The SQL of a named question.
+
+    Raises:
+        FoundryError: there is none of this name; it lists those that there are.
+    """
+    if name not in QUESTIONS:
+        raise FoundryError(f"there is no question {name!r}; there are: {', '.join(QUESTIONS)}")
+    return load_sql(f"duckdb/questions/{name}")
+
+
+def questions() -> dict[str, str]:
+    """Every named question, and what it asks."""
+    return {name: sql_description(f"duckdb/questions/{name}") for name in QUESTIONS}
+
+
+def _require_select(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    found = connection.extract_statements(statement)
+    if len(found) != 1 or found[0].type != duckdb.StatementType.SELECT:
+        raise FoundryError("one SELECT, please: nothing else is done here")
+
+
+@contextlib.contextmanager
+def _stopped_after(seconds: float, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What can be asked: tables, summaries, rollups."""
+    found = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    return sorted(str(name) for (name,) in found)
+
+
+def _first(error: Exception) -> str:
+    """An error's own words, without the picture of the statement below them."""
+    return " ".join(str(error).split("\n\n")[0].split())

@@ -1,0 +1,67 @@
+"""Looking after the whole lake: every table and summary, checked, mended, merged, counted."""
+
+import functools
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+import duckdb
+
+from model_foundry import lake
+from model_foundry.errors import FoundryError
+from model_foundry.settings import Settings
+from model_foundry.summaries.compute import Rate
+from model_foundry.summaries.day import summarize_day
+from model_foundry.summaries.own import summary_names
+
+
+class Size(NamedTuple):
+    """What the lake holds of a table or summary."""
+
+    table: str
+    days: int
+    files: int
+    bytes: int
+
+
+def mend(settings: Settings, slots: Sequence[Rate] = ()) -> lake.Checked:
+    """Find what is lost or damaged; make again what PostgreSQL, or the lake, can give.
+
+    `slots` are the fleet's, of which a summary may ask what they cost.
+    """
+    remakes: dict[str, lake.Remake] = dict.fromkeys(lake.LAKE_TABLES, lake.refresh_day)
+    remakes |= dict.fromkeys(summary_names(settings), functools.partial(_summarize, slots=slots))
+    return lake.whole(settings, remakes)
+
+
+def merge_closed_days(settings: Settings) -> int:
+    """One file (of each layer) for every day that has ended; how many were merged."""
+    place = lake.lake_of(settings)
+    today = datetime.now(UTC).date()
+    return sum(
+        lake.compact_day(settings, name, day)
+        for name in lake.LAKE_TABLES
+        for day in place.days(name)
+        if day < today and len(place.files(name, day)) > 1
+    )
+
+
+def sizes(settings: Settings) -> list[Size]:
+    """By table and summary, what is live."""
+    place = lake.lake_of(settings)
+    found = []
+    for name in (*lake.LAKE_TABLES, *summary_names(settings)):
+        days = place.days(name)
+        files = [file for day in days for file in place.live(name, day)]
+        found.append(Size(name, len(days), len(files), sum(file.bytes for file in files)))
+    return found
+
+
+def _summarize(settings: Settings, name: str, day: date, *, slots: Sequence[Rate]) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("SET memory_limit = ?", [settings.duckdb_memory_limit])
+        connection.execute("SET threads = ?", [settings.duckdb_threads])
+        try:
+            summarize_day(settings, connection, name, day, slots=slots)
+        except duckdb.Error as error:
+            raise FoundryError(f"{name} {day} cannot be computed: {error}") from error
