@@ -4,7 +4,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"log"
 	"os"
@@ -13,7 +12,11 @@ import (
 )
 
 func main() {
-	client, err := nats.Connect(cmp.Or(os.Getenv("NATS_URL"), nats.DefaultURL))
+	url, found := os.LookupEnv("NATS_URL")
+	if !found {
+		url = nats.DefaultURL
+	}
+	client, err := nats.Connect(url)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -28,6 +28,8 @@ from model_foundry_tests.line import rows
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+# Of the package golang-github-nats-io-go-nats-dev: no module proxy is asked.
+DEBIAN_GO = Path("/usr/share/gocode")
 EVENTS = [json.loads(line) for line in (EXAMPLES / "events.ndjson").read_text().splitlines()]
 SECTION = re.compile(r"^### `(?P<subject>[\w.]+)`\n(?P<text>.*?)(?=^##)", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"row of `(?P<table>\w+)`[^\n]*:\n\n(?P<rows>(?:\|[^\n]*\n)+)")
@@ -154,8 +156,12 @@ def test_the_producers_publish_an_event(
     if shutil.which(tool) is None:
         pytest.skip(f"LOUD: no {tool} here, its producer is not run")
     asyncio.run(pending_count(settings))  # makes the stream
+    environment = {**os.environ, "NATS_URL": settings.require_nats_url()}
     if tool == "go":
         shutil.copy(EXAMPLES / "producer.go", tmp_path)
+    if tool == "go" and (DEBIAN_GO / "src/github.com/nats-io/nats.go").exists():
+        environment |= {"GO111MODULE": "off", "GOPATH": str(DEBIAN_GO)}
+    elif tool == "go":
         get = "go mod init producer && go get github.com/nats-io/nats.go"
         got = subprocess.run(["sh", "-c", get], cwd=tmp_path, capture_output=True, check=False)
         if got.returncode:
@@ -163,7 +169,7 @@ def test_the_producers_publish_an_event(
     done = subprocess.run(
         command,
         cwd=tmp_path,
-        env={**os.environ, "NATS_URL": settings.require_nats_url()},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
