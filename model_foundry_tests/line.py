@@ -5,7 +5,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -24,6 +24,11 @@ class Raw(NamedTuple):
     subject: str
     body: bytes
     headers: Mapping[str, str] | None = None
+
+
+def today() -> date:
+    """Of UTC, now: a run of the tests may go past midnight."""
+    return datetime.now(UTC).date()
 
 
 def event(

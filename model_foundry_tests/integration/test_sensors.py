@@ -5,7 +5,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 import dagster as dg
@@ -21,13 +21,14 @@ from model_foundry.intake.quarantine import replay_quarantined
 from model_foundry.postgres import flat
 from model_foundry.settings import Settings
 from model_foundry_tests.foundry import materialize
-from model_foundry_tests.line import connection_to, event, execute, publish, value
+from model_foundry_tests.line import connection_to, event, execute, publish, today, value
 
-NOW = datetime.now(UTC)
-TODAY = NOW.date()
-TOMORROW = TODAY + timedelta(days=1)
 BEFORE = EARLIEST - timedelta(days=1)
 LONG_S = 60.0
+
+
+def tomorrow() -> date:
+    return today() + timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -136,30 +137,30 @@ def test_days_that_have_no_partition_are_held_back(
     settings: Settings, daemon: Daemon, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One event dated tomorrow used to fail the tick, and with it the refresh of every day."""
-    come(settings, TOMORROW, BEFORE)
+    come(settings, tomorrow(), BEFORE)
     tick = daemon.tick("days_touched")
     assert tick.asked == []
-    for told in (f"begun in UTC hold events ({TOMORROW})", f"hold events ({BEFORE})"):
+    for told in (f"begun in UTC hold events ({tomorrow()})", f"hold events ({BEFORE})"):
         assert told in tick.skipped
-    come(settings, TODAY, TODAY - timedelta(days=3))
-    assert daemon.tick("days_touched").asked == [str(TODAY - timedelta(days=3)), str(TODAY)]
+    come(settings, today(), today() - timedelta(days=3))
+    assert daemon.tick("days_touched").asked == [str(today() - timedelta(days=3)), str(today())]
     with connection_to(settings) as connection:
-        for day in (TODAY, TODAY - timedelta(days=3)):
+        for day in (today(), today() - timedelta(days=3)):
             for table in flat.FLAT_TABLES:
                 flat.flatten_day(connection, table, day, rebuild=False)
-        assert set(flat.stale_days(connection)) == {TOMORROW, BEFORE}  # they wait for their day
+        assert set(flat.stale_days(connection)) == {tomorrow(), BEFORE}  # they wait for their day
     assert daemon.tick("days_touched").asked == []
 
 
 def test_requests_are_asked_for_on_days_that_there_are(settings: Settings, daemon: Daemon) -> None:
     assert daemon.tick("requests_waiting").skipped == "0 requests wait."
-    come(settings, TOMORROW, BEFORE, TODAY, subject="llm.generation.request")
+    come(settings, tomorrow(), BEFORE, today(), subject="llm.generation.request")
     with connection_to(settings) as connection:
-        for day in (TOMORROW, BEFORE, TODAY):
+        for day in (tomorrow(), BEFORE, today()):
             flat.flatten_day(connection, "llm_request", day, rebuild=False)
-    assert daemon.tick("requests_waiting").asked == [str(TODAY)]
-    execute(settings, "DELETE FROM llm_request WHERE occurred_on = %s", TODAY)
-    assert str(TOMORROW) in daemon.tick("requests_waiting").skipped
+    assert daemon.tick("requests_waiting").asked == [str(today())]
+    execute(settings, "DELETE FROM llm_request WHERE occurred_on = %s", today())
+    assert str(tomorrow()) in daemon.tick("requests_waiting").skipped
 
 
 def result(job: str, day: object) -> str:
@@ -177,7 +178,7 @@ def test_a_day_that_changed_without_an_event_is_asked_for_until_it_is_summarized
     settings: Settings, daemon: Daemon
 ) -> None:
     """It used to wait for the next event of that day, which an earlier day has none of."""
-    day = TODAY - timedelta(days=3)
+    day = today() - timedelta(days=3)
     left = "SELECT count(*) FROM day_change"
     done, minutes = dg.DagsterRunStatus.SUCCESS, timedelta(minutes=2)
     assert daemon.tick("days_touched").asked == []
@@ -218,26 +219,20 @@ def test_articles_need_no_day(settings: Settings, daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("finished_day", [str(TODAY - timedelta(days=1))]),
-        ("lake_nightly", [None]),
-        ("old_days", [None]),
-        ("slots_hourly", [None]),
-    ],
+    ("name", "of_yesterday"),
+    [("finished_day", True), ("lake_nightly", False), ("old_days", False), ("slots_hourly", False)],
 )
-def test_each_schedule_asks_for_a_run(
-    daemon: Daemon, name: str, expected: list[str | None]
-) -> None:
-    assert daemon.on_schedule(name, NOW).asked == expected
+def test_each_schedule_asks_for_a_run(daemon: Daemon, name: str, of_yesterday: bool) -> None:
+    expected = str(today() - timedelta(days=1)) if of_yesterday else None
+    assert daemon.on_schedule(name, datetime.now(UTC)).asked == [expected]
 
 
 def test_before_the_first_day_has_ended_the_schedule_skips(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MODEL_FOUNDRY_FIRST_DAY", str(TODAY))
+    monkeypatch.setenv("MODEL_FOUNDRY_FIRST_DAY", str(today()))
     with dg.DagsterInstance.ephemeral() as instance:
-        tick = Daemon(loaded(), instance).on_schedule("finished_day", NOW)
+        tick = Daemon(loaded(), instance).on_schedule("finished_day", datetime.now(UTC))
     assert tick.asked == []
     assert "is not a day of ours" in tick.skipped
 
@@ -305,12 +300,12 @@ def until(what: object) -> None:
 
 def test_an_event_of_tomorrow_does_not_stop_today(settings: Settings) -> None:
     """Through the assets: today is whole, tomorrow's event waits in the inbox."""
-    come(settings, TODAY, TOMORROW)
+    come(settings, today(), tomorrow())
     with contextlib.closing(connection_to(settings)) as connection:
-        assert set(flat.stale_days(connection)) == {TODAY, TOMORROW}
-    assert materialize(settings, *flat.FLAT_TABLES, "daily_events", day=str(TODAY)).success
+        assert set(flat.stale_days(connection)) == {today(), tomorrow()}
+    assert materialize(settings, *flat.FLAT_TABLES, "daily_events", day=str(today())).success
     with contextlib.closing(connection_to(settings)) as connection:
-        assert set(flat.stale_days(connection)) == {TOMORROW}
+        assert set(flat.stale_days(connection)) == {tomorrow()}
 
 
 def test_alerts_begin_when_a_receiver_is_named(
