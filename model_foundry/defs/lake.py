@@ -18,6 +18,8 @@ from model_foundry.summaries import tending
 from model_foundry.summaries.own import summary_names
 
 CHECK: Final = "lake_is_whole"
+# Of what lies among the lake's files and is none of them.
+_NAMED: Final = 20
 _COLUMNS: Final = [
     ("table", "text"),
     ("days", "bigint"),
@@ -71,6 +73,7 @@ def _tend(context: dg.AssetExecutionContext, foundry: Foundry) -> dg.Materialize
             "files_read": checked.files_read,
             "bytes_read": checked.bytes_read,
             "merged": merged,
+            "strange_files": checked.strange[:_NAMED],
             "tables": metadata.table([one._asdict() for one in tables], _COLUMNS),
         },
         check_results=[_check(checked, settings)],

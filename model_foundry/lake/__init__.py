@@ -9,7 +9,8 @@ files are live can be read from one listing of one folder. A covered file is del
 later, so that a reader that has listed it can still read it. A layer is what PostgreSQL held
 between two drops of the day; only the last one is still written to.
 
-Belongs here: where the files lie (`place`), what a file says (`parquet`), where rows come from
+Belongs here: where the files lie (`place`), which there should be (`catalog`),
+what a file says (`parquet`), where rows come from
 (`source`, and `keep` for a summary's), bringing a day up to PostgreSQL (`refresh`), what a summary
 has read (`made`), showing days to DuckDB (`show`), finding and mending damage (`check`),
 dropping PostgreSQL's days that are here (`retention`).
@@ -18,11 +19,12 @@ Does not: what is computed from the lake (`summaries`), how others see it (`view
 
 from typing import Final
 
+from model_foundry.lake.catalog import Catalog
 from model_foundry.lake.check import Checked, Damage, Held, Remake, proven_day, whole
 from model_foundry.lake.keep import Kept, keep_day, kept_day, schema_of
 from model_foundry.lake.made import Unread, made_of, unread
 from model_foundry.lake.place import Lake, LakeFile, lake_of, live
-from model_foundry.lake.refresh import LakeDay, compact_day, locked, refresh_day
+from model_foundry.lake.refresh import LakeDay, compact_day, locked, refresh_day, tidy, tidy_day
 from model_foundry.lake.show import show
 from model_foundry.postgres import flat
 
@@ -37,6 +39,7 @@ LAKE_TABLES: Final = (
 
 __all__ = [
     "LAKE_TABLES",
+    "Catalog",
     "Checked",
     "Damage",
     "Held",
@@ -57,6 +60,8 @@ __all__ = [
     "refresh_day",
     "schema_of",
     "show",
+    "tidy",
+    "tidy_day",
     "unread",
     "whole",
 ]

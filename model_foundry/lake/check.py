@@ -4,12 +4,15 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import psycopg
 
 from model_foundry import postgres
 from model_foundry.errors import FoundryError
-from model_foundry.lake.place import Lake, LakeFile, lake_of
-from model_foundry.lake.refresh import compact_day, known_file, refresh_day
+from model_foundry.lake.catalog import Catalog, known_days, lost
+from model_foundry.lake.place import Lake, LakeFile, lake_of, live
+from model_foundry.lake.refresh import adopt, compact_day, known_file, refresh_day
 from model_foundry.settings import Settings
 from model_foundry.sql import load_sql
 
@@ -34,13 +37,17 @@ class Damage(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a check came to: all live files and bytes, those of them that were read, damages."""
+    """What a check came to: all live files and bytes, those of them that were read, damages.
+
+    `strange` are paths of what lies among the files and is none of the lake's.
+    """
 
     files: int
     bytes: int
     files_read: int
     bytes_read: int
     damages: list[Damage]
+    strange: list[str]
 
 
 class _Expected(NamedTuple):
@@ -61,7 +68,8 @@ def proven_day(settings: Settings, table: str, day: date) -> Held:
     lake = lake_of(settings)
     for _ in range(2):
         refresh_day(settings, table, day)
-        layer = _expected(settings, table).get(day, _NOTHING).layer
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            layer = _expected(connection, table).get(day, _NOTHING).layer
         if layer is None:
             return Held(None, 0)
         files = [file for file in lake.live(table, day) if file.layer == layer]
@@ -85,23 +93,36 @@ def whole(
 ) -> Checked:
     """Look for lost files everywhere, and read files, in an order drawn anew, up to a limit.
 
-    What PostgreSQL can give again is made again at once, and a summary from the lake.
+    What PostgreSQL can give again is made again at once, and a summary from the lake. Each folder
+    is listed once, and again for a day that was made again.
     """
     lake = lake_of(settings)
     files: list[tuple[str, date, LakeFile]] = []
     damages: list[Damage] = []
-    expected = {name: _expected(settings, name) for name in remakes}
-    for name, remake in remakes.items():
-        for day in sorted({*lake.days(name), *expected[name]}):
-            listed = lake.live(name, day)
-            if not listed and day >= datetime.now(UTC).date():
-                continue  # nobody has asked for it yet
-            known_rows = expected[name].get(day, _NOTHING)
-            for what, layer in _losses(lake, listed, known_rows):
-                mended = _can_be_made(expected[name], day, layer)
-                mended = mended and _remade(settings, name, day, remake)
-                damages.append(Damage(name, day, what, mended))
-            files += [(name, day, file) for file in lake.live(name, day)]
+    strange: list[str] = []
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        connection.autocommit = True
+        expected = {name: _expected(connection, name) for name in remakes}
+        for name, remake in remakes.items():
+            listing, known = lake.listing(name), known_days(connection, lake, name)
+            strange += listing.strange
+            for day in sorted({*listing.files, *known, *expected[name]}):
+                listed = listing.files.get(day, [])
+                lost_layers = _lost_layers(lake, listed, known.get(day, []), expected[name], day)
+                catalog = Catalog(connection, lake, name, day)
+                if not lost_layers:
+                    if len(known.get(day, [])) < len(listed):
+                        adopt(catalog, listed)
+                    files += [(name, day, file) for file in live(listed)]
+                    continue
+                made = [_can_be_made(expected[name], day, layer) for layer in lost_layers]
+                remade = any(made) and _remade(settings, name, day, remake)
+                listed = lake.files(name, day)
+                still = {file.layer for file in catalog.lost(listed)}
+                for can_be_made, (layer, what) in zip(made, lost_layers.items(), strict=True):
+                    mended = can_be_made and remade and layer not in still
+                    damages.append(Damage(name, day, what, mended))
+                files += [(name, day, file) for file in live(listed)]
     limit = limit_bytes or settings.lake_check_bytes
     files_read = bytes_read = 0
     for name, day, file in random.sample(files, len(files)):
@@ -117,13 +138,12 @@ def whole(
             mended = _remade(settings, name, day, remakes[name])
         damages.append(Damage(name, day, f"{file.path} is damaged", mended))
     total = sum(file.bytes for _, _, file in files)
-    return Checked(len(files), total, files_read, bytes_read, damages)
+    return Checked(len(files), total, files_read, bytes_read, damages, strange)
 
 
-def _expected(settings: Settings, name: str) -> dict[date, _Expected]:
+def _expected(connection: psycopg.Connection[Any], name: str) -> dict[date, _Expected]:
     """What PostgreSQL says of each day of a table; of a summary it knows none."""
-    with contextlib.closing(postgres.connect(settings)) as connection:
-        rows = connection.execute(load_sql("postgres/lake/days"), {"table": name}).fetchall()
+    rows = connection.execute(load_sql("postgres/lake/days"), {"table": name}).fetchall()
     return {
         day: _Expected(layer if version != dropped_version else None, dropped_rows)
         for day, version, layer, dropped_version, dropped_rows in rows
@@ -132,6 +152,24 @@ def _expected(settings: Settings, name: str) -> dict[date, _Expected]:
 
 def _can_be_made(expected: Mapping[date, _Expected], day: date, layer: int) -> bool:
     return not expected or expected.get(day, _NOTHING).layer == layer
+
+
+def _lost_layers(
+    lake: Lake,
+    listed: list[LakeFile],
+    known: list[LakeFile],
+    expected: Mapping[date, _Expected],
+    day: date,
+) -> dict[int, str]:
+    """What is missing of each layer of a day."""
+    if not listed and not known and day >= datetime.now(UTC).date():
+        return {}  # nobody has asked for it yet
+    found: dict[int, str] = {}
+    for file in lost(known, listed):
+        found.setdefault(file.layer, f"{file.path} is missing")
+    for what, layer in _losses(lake, live(listed), expected.get(day, _NOTHING)):
+        found[layer] = f"{found[layer]}, {what}" if layer in found else what
+    return found
 
 
 def _losses(lake: Lake, listed: list[LakeFile], expected: _Expected) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_foundry.lake.parquet import Made, State, read_footer, write_rows
+from model_foundry.lake.catalog import Catalog
+from model_foundry.lake.parquet import Footer, Made, State, read_footer, write_rows
 from model_foundry.lake.place import Lake
 
 
@@ -19,14 +20,16 @@ class Kept(NamedTuple):
     made: Made | None
 
 
-def keep_day(lake: Lake, name: str, day: date, rows: pa.Table, made: Made) -> Kept:
+def keep_day(catalog: Catalog, rows: pa.Table, made: Made) -> Kept:
     """Make these rows what a day holds, in place of what it held; under the day's lock."""
+    lake, name, day = catalog.lake, catalog.name, catalog.day
     if schema_of(lake, name) != rows.schema.remove_metadata():
         keep_schema(lake, name, rows.schema)
-    last = max((file.last for file in lake.files(name, day)), default=-1) + 1
+    last = catalog.next_no(0, lake.files(name, day))
     with lake.written(name, day) as path:
-        write_rows(path, rows.schema, made, rows.to_batches())
-        file = lake.publish_part(path, name, day, layer=0, first=0, last=last)
+        written = write_rows(path, rows.schema, made, rows.to_batches())
+        file = lake.part(path, name, day, layer=0, first=0, last=last)
+        catalog.publish(path, file, Footer(written, None, made))
     return Kept(rows, file.bytes, made)
 
 

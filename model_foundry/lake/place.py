@@ -5,7 +5,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,7 +20,10 @@ from model_foundry.settings.files import make_home
 from model_foundry.whole_file import new_file
 
 _NAME: Final = re.compile(r"day=(\d{4}-\d\d-\d\d)\.(\d+)-(\d+)-(\d+)-([0-9a-f]{8})\.parquet")
+# What a pattern would not take literally.
+_MAGIC: Final = re.compile(r"[*?[]")
 _CHUNK: Final = 1 << 20
+_OLD_S: Final = 3600.0
 # A path, or a URL that tells no secret wherever it is shown: in views, and in errors of others.
 _SHOWN: Final = re.compile(r"(?!.*://).*|\w[\w+.:-]*://(?!.*:.*@)[^?#]*", re.DOTALL)
 
@@ -51,6 +54,20 @@ class LakeFile(NamedTuple):
             and self.last >= other.last
             and (self.last - self.first, self.path) > (other.last - other.first, other.path)
         )
+
+
+class Listing(NamedTuple):
+    """A table's folder.
+
+    Attributes:
+        files: complete ones of each day, live or dead.
+        buried: days with files that no reader is shown any more.
+        strange: paths of what is none of the lake's.
+    """
+
+    files: dict[date, list[LakeFile]]
+    buried: set[date]
+    strange: list[str]
 
 
 def live(files: Iterable[LakeFile]) -> list[LakeFile]:
@@ -116,28 +133,36 @@ class Lake:
         return path if self.is_local else str(self.fs.unstrip_protocol(path))
 
     def pattern(self, name: str) -> str:
-        """What matches every listed file of a table, as DuckDB is given it.
+        """What matches every listed file of a table, and others, as DuckDB is given it.
 
         In a local lake buried files are symbolic links, which `**` leaves out.
         """
-        return f"{self.address(self.folder(name))}/{'**' if self.is_local else '*.parquet'}"
+        folder = _MAGIC.sub(r"[\g<0>]", self.address(self.folder(name)))
+        return f"{folder}/{'**' if self.is_local else '*.parquet'}"
 
     def days(self, name: str) -> list[date]:
         """The days of a table that have files, ascending."""
-        paths = (Path(entry["name"]).name for entry in self._entries(self.folder(name)))
-        found = (_NAME.fullmatch(name) for name in paths)
-        return sorted({date.fromisoformat(match[1]) for match in found if match})
+        return sorted(self.listing(name).files)
 
     def files(self, name: str, day: date) -> list[LakeFile]:
         """Every complete file of a day, live or dead."""
-        prefix = f"{self.folder(name)}/day={day.isoformat()}."
-        return [
-            file
-            for entry in self._entries(self.folder(name))
-            if entry["name"].startswith(prefix)
-            and not entry.get("islink")
-            and (file := _file(entry)) is not None
-        ]
+        return self.listing(name).files.get(day, [])
+
+    def listing(self, name: str) -> "Listing":
+        """What lies in a table's folder, from one look at it."""
+        found = Listing({}, set(), [])
+        for entry in self._entries(self.folder(name)):
+            path = str(entry["name"])
+            match = _NAME.fullmatch(Path(path).name)
+            day = _date(match[1]) if match else None
+            if match is None or day is None:
+                if entry["type"] != "directory" or Path(path).name[0] != ".":
+                    found.strange.append(path)
+            elif entry.get("islink"):
+                found.buried.add(day)
+            elif entry["type"] == "file":
+                found.files.setdefault(day, []).append(_file(entry, match))
+        return found
 
     def live(self, name: str, day: date) -> list[LakeFile]:
         """A day's live files, in order."""
@@ -177,16 +202,21 @@ class Lake:
         finally:
             os.close(handle)
 
-    def publish_part(
+    def file(
+        self, name: str, day: date, numbers: Sequence[int], size: int, changed_at: float
+    ) -> LakeFile:
+        """The file of this layer, first, last and CRC, whether it is there or not."""
+        layer, first, last, crc = numbers
+        told = f"{layer}-{first:06d}-{last:06d}-{crc:08x}"
+        path = f"{self.folder(name)}/day={day.isoformat()}.{told}.parquet"
+        return LakeFile(path, layer, first, last, crc, size, changed_at)
+
+    def part(
         self, written: Path, name: str, day: date, *, layer: int, first: int, last: int
     ) -> LakeFile:
-        """Publish a written file as what these numbers say."""
-        crc = _crc_of(written.open("rb"))
-        numbers = f"{layer}-{first:06d}-{last:06d}-{crc:08x}"
-        target = f"{self.folder(name)}/day={day.isoformat()}.{numbers}.parquet"
-        size = written.stat().st_size
-        self.publish(written, target)
-        return LakeFile(target, layer, first, last, crc, size, time.time())
+        """What a written file will be once it is published under these numbers."""
+        crc, size = _crc_of(written.open("rb")), written.stat().st_size
+        return self.file(name, day, (layer, first, last, crc), size, time.time())
 
     def is_intact(self, file: LakeFile) -> bool:
         """Whether the bytes are those that were written; read from end to end."""
@@ -200,8 +230,8 @@ class Lake:
         with contextlib.suppress(FileNotFoundError):
             self.fs.rm_file(file.path)
 
-    def tidy(self, name: str, day: date, grace_s: float) -> None:
-        """Remove what no reader can still need; under the day's lock.
+    def tidy(self, name: str, day: date, grace_s: float) -> list[LakeFile]:
+        """Remove what no reader can still need; under the day's lock. Returns what is listed then.
 
         A file that was covered `grace_s` ago is unlisted; when it has been so for as long, whoever
         listed it before has ended, and it is deleted. A listing and the opening of what it names
@@ -213,10 +243,30 @@ class Lake:
         if self.is_local:
             self._delete_buried(Path(self.folder(name)), day, before)
         files = self.files(name, day)
+        listed = []
         for file in files:
             covered_at = [other.changed_at for other in files if other.covers(file)]
             if covered_at and min(covered_at) < before:
                 self._bury(file)
+            else:
+                listed.append(file)
+        return listed
+
+    def unfinished(self) -> set[tuple[str, date]]:
+        """Of which tables and days there is a file that is being written, or never will be.
+
+        (Those of no day are written in a moment, and removed here once they are old.)
+        """
+        found = set()
+        for path in self._scratch.glob("*.*.*.tmp"):
+            name, text, _ = path.name.split(".", 2)
+            if (day := _date(text)) is not None:
+                found.add((name, day))
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_mtime < time.time() - _OLD_S:
+                    path.unlink()
+        return found
 
     def _bury(self, file: LakeFile) -> None:
         if not self.is_local:
@@ -249,15 +299,17 @@ def lake_of(settings: Settings) -> Lake:
     return Lake(settings.lake_url or str(settings.home / "lake"), settings.home)
 
 
-def _file(entry: dict[str, Any]) -> LakeFile | None:
-    path = str(entry["name"])
-    name = Path(path).name
-    changed_at = _changed_at(entry)
-    match = _NAME.fullmatch(name)
-    if match is None:
-        return None
+def _file(entry: dict[str, Any], match: re.Match[str]) -> LakeFile:
     layer, first, last = (int(number) for number in match.groups()[1:4])
-    return LakeFile(path, layer, first, last, int(match[5], 16), entry["size"], changed_at)
+    changed_at, crc = _changed_at(entry), int(match[5], 16)
+    return LakeFile(str(entry["name"]), layer, first, last, crc, entry["size"], changed_at)
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None  # 2026-02-31
 
 
 def _changed_at(entry: dict[str, Any]) -> float:

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from model_foundry import postgres
 from model_foundry.errors import FoundryError
+from model_foundry.lake.catalog import Catalog, name_of
 from model_foundry.lake.keep import keep_schema, schema_is_for
 from model_foundry.lake.parquet import Footer, State, read_footer, write_rows
-from model_foundry.lake.place import Lake, LakeFile, lake_of
+from model_foundry.lake.place import Lake, LakeFile, lake_of, live
 from model_foundry.lake.source import Source, source_of
 from model_foundry.settings import Settings
 
@@ -90,36 +91,67 @@ def refresh_day(
     ):
         if not schema_is_for(lake, table, source.columns):
             keep_schema(lake, table, source.schema(settings), source.columns)
-        files = lake.live(table, day)
+        catalog = Catalog(connection, lake, table, day)
+        listed = lake.files(table, day)
+        adopt(catalog, listed)
         written = False
         if source.has_rows:
-            current = [file for file in files if file.layer == source.layer]
-            written = _bring_up(settings, lake, source, current)
+            written = _bring_up(settings, source, catalog, listed)
         if written:
-            _merge_tail(settings, lake, table, day, source.layer)
-            lake.tidy(table, day, settings.lake_grace_s)
-            files = lake.live(table, day)
-        return _day(lake, table, day, files, refreshed=written)
+            _merge_tail(settings, catalog, source.layer)
+            listed = tidy(settings, catalog)
+        return _day(lake, table, day, live(listed), refreshed=written)
 
 
 def compact_day(settings: Settings, table: str, day: date) -> int:
     """Merge each layer of a day into one file, tidy up, and return how many were merged."""
     lake = lake_of(settings)
     merged = 0
-    with locked(settings, table, day):
-        files = lake.live(table, day)
+    with locked(settings, table, day) as connection:
+        catalog = Catalog(connection, lake, table, day)
+        files = live(lake.files(table, day))
         for layer in {file.layer for file in files}:
             parts = [known_file(lake, file) for file in files if file.layer == layer]
             if len(parts) > 1:
-                _merge(lake, table, day, parts)
+                _merge(catalog, parts)
                 merged += len(parts)
-        lake.tidy(table, day, settings.lake_grace_s)
+        tidy(settings, catalog)
     return merged
 
 
-def _bring_up(settings: Settings, lake: Lake, source: Source, current: Sequence[LakeFile]) -> bool:
+def tidy_day(settings: Settings, name: str, day: date) -> None:
+    """Remove what no reader can still need of a day, of a summary's too."""
+    lake = lake_of(settings)
+    with locked(settings, name, day) as connection:
+        tidy(settings, Catalog(connection, lake, name, day))
+
+
+def tidy(settings: Settings, catalog: Catalog) -> list[LakeFile]:
+    """Likewise, of whoever has the day's lock. Returns what is listed then."""
+    listed = catalog.lake.tidy(catalog.name, catalog.day, settings.lake_grace_s)
+    catalog.settle(listed, settings.lake_grace_s)
+    return listed
+
+
+def adopt(catalog: Catalog, listed: Sequence[LakeFile]) -> None:
+    """Have files known that lie there and are not: of an older home, or of a death."""
+    known = {name_of(each.file) for each in catalog.known()}
+    found = {}
+    for file in listed:
+        if name_of(file) not in known:
+            with contextlib.suppress(FoundryError):  # damaged: found when it is read
+                found[file] = known_file(catalog.lake, file).footer
+    catalog.add(found)
+
+
+def _bring_up(
+    settings: Settings, source: Source, catalog: Catalog, listed: Sequence[LakeFile]
+) -> bool:
     """Append to, or replace, the files of PostgreSQL's layer; whether anything was written."""
-    states = _states(lake, source, current)
+    of_layer = [file for file in listed if file.layer == source.layer]
+    current = live(of_layer)
+    lost = [file for file in catalog.lost(listed) if file.layer == source.layer]
+    states = [] if lost else _states(catalog.lake, source, current)
     if states and states[-1].version == source.version:
         return False
     batches = source.batches()
@@ -127,10 +159,9 @@ def _bring_up(settings: Settings, lake: Lake, source: Source, current: Sequence[
     if states and known.items() <= batches.items():
         new = batches.keys() - known.keys()
         first = current[-1].last + 1
-        return bool(new) and _write(settings, lake, source, (first, first), batches, only=new)
-    table, day = source.table, source.day
-    taken = [file.last for file in lake.files(table, day) if file.layer == source.layer]
-    return _write(settings, lake, source, (0, max(taken, default=-1) + 1), batches)
+        return bool(new) and _write(settings, source, catalog, (first, first), batches, only=new)
+    last = catalog.next_no(source.layer, listed)
+    return _write(settings, source, catalog, (0, last), batches)
 
 
 def _states(lake: Lake, source: Source, current: Sequence[LakeFile]) -> list[State]:
@@ -152,14 +183,14 @@ def _states(lake: Lake, source: Source, current: Sequence[LakeFile]) -> list[Sta
 
 def _write(
     settings: Settings,
-    lake: Lake,
     source: Source,
+    catalog: Catalog,
     numbers: tuple[int, int],
     batches: dict[str, int],
     *,
     only: set[str] | None = None,
 ) -> bool:
-    table, day = source.table, source.day
+    lake, table, day = catalog.lake, source.table, source.day
     wanted = batches if only is None else {batch: batches[batch] for batch in sorted(only)}
     state = State(str(source.version), source.columns, wanted)
     with (
@@ -170,25 +201,28 @@ def _write(
         if only is not None and not rows:
             return False  # its batches have rows in other tables only
         first, last = numbers
-        lake.publish_part(path, table, day, layer=source.layer, first=first, last=last)
+        part = lake.part(path, table, day, layer=source.layer, first=first, last=last)
+        catalog.publish(path, part, Footer(rows, state, None))
         return True
 
 
-def _merge_tail(settings: Settings, lake: Lake, table: str, day: date, layer: int) -> None:
+def _merge_tail(settings: Settings, catalog: Catalog, layer: int) -> None:
     """Once there are too many files, merge the last ones: never one larger than those after it.
 
     So a row is merged about as often as the day doubles, and the large file is left alone.
     """
-    files = [file for file in lake.live(table, day) if file.layer == layer]
+    lake = catalog.lake
+    files = [file for file in lake.live(catalog.name, catalog.day) if file.layer == layer]
     if len(files) <= settings.lake_max_parts:
         return
     tail = [files.pop(), files.pop()]
     while files and files[-1].bytes <= sum(file.bytes for file in tail):
         tail.append(files.pop())
-    _merge(lake, table, day, [known_file(lake, file) for file in reversed(tail)])
+    _merge(catalog, [known_file(lake, file) for file in reversed(tail)])
 
 
-def _merge(lake: Lake, table: str, day: date, parts: Sequence[Known]) -> None:
+def _merge(catalog: Catalog, parts: Sequence[Known]) -> None:
+    lake, table, day = catalog.lake, catalog.name, catalog.day
     states = [part.footer.state for part in parts if part.footer.state is not None]
     batches = {batch: mark for state in states for batch, mark in state.batches.items()}
     state = State(states[-1].version, states[-1].columns, batches)
@@ -198,8 +232,9 @@ def _merge(lake: Lake, table: str, day: date, parts: Sequence[Known]) -> None:
         opened = [stack.enter_context(lake.fs.open(part.file.path, "rb")) for part in parts]
         readers = [pq.ParquetFile(file, pre_buffer=False) for file in opened]
         rows = (batch for reader in readers for batch in reader.iter_batches(_READ_ROWS))
-        write_rows(path, readers[-1].schema_arrow, state, rows)
-        lake.publish_part(path, table, day, layer=first.layer, first=first.first, last=last.last)
+        written = write_rows(path, readers[-1].schema_arrow, state, rows)
+        part = lake.part(path, table, day, layer=first.layer, first=first.first, last=last.last)
+        catalog.publish(path, part, Footer(written, state, None))
 
 
 def _day(

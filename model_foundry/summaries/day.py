@@ -85,14 +85,15 @@ def summarize_day(
         ]
         made = lake.made_of(version, inputs)
         columns = lake.show(settings, connection, inputs)
-        kept = None if rebuild else lake.kept_day(place, name, day)
+        catalog, listed = lake.Catalog(held, place, name, day), place.files(name, day)
+        kept = None if rebuild or catalog.lost(listed) else lake.kept_day(place, name, day)
         if kept and kept.made == made:
             done = Computed(kept.rows, 0, kept.rows.slice(0, 0))
         else:
             unread = lake.unread(kept, version, inputs)
             done = _computed(settings, connection, summary, inputs, unread, outside=outside)
-            kept = lake.keep_day(place, name, day, done.rows, made)
-        place.tidy(name, day, settings.lake_grace_s)
+            kept = lake.keep_day(catalog, done.rows, made)
+        lake.tidy(settings, catalog)
     publish_views(settings)
     return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, done.new, done.sessions)
 

@@ -1,6 +1,7 @@
 """Looking after the whole lake: every table and summary, checked, mended, merged, counted."""
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from model_foundry.settings import Settings
 from model_foundry.summaries.compute import Rate
 from model_foundry.summaries.day import summarize_day
 from model_foundry.summaries.own import summary_names
+from model_foundry.summaries.views import remove_unfinished
 
 
 class Size(NamedTuple):
@@ -35,15 +37,26 @@ def mend(settings: Settings, slots: Sequence[Rate] = ()) -> lake.Checked:
 
 
 def merge_closed_days(settings: Settings) -> int:
-    """One file (of each layer) for every day that has ended; how many were merged."""
+    """One file (of each layer) for every day that has ended; how many were merged.
+
+    What no reader can still need is removed, of summaries too, and of processes that were killed.
+    """
     place = lake.lake_of(settings)
     today = datetime.now(UTC).date()
-    return sum(
-        lake.compact_day(settings, name, day)
-        for name in lake.LAKE_TABLES
-        for day in place.days(name)
-        if day < today and len(place.files(name, day)) > 1
-    )
+    merged = 0
+    for name in (*lake.LAKE_TABLES, *summary_names(settings)):
+        listing = place.listing(name)
+        for day in sorted(each for each in {*listing.files, *listing.buried} if each < today):
+            files = listing.files.get(day, [])
+            layers = Counter(file.layer for file in lake.live(files))
+            if name in lake.LAKE_TABLES and any(count > 1 for count in layers.values()):
+                merged += lake.compact_day(settings, name, day)
+            elif len(files) > layers.total() or day in listing.buried:
+                lake.tidy_day(settings, name, day)
+    for name, day in place.unfinished():
+        lake.tidy_day(settings, name, day)
+    remove_unfinished(settings)
+    return merged
 
 
 def sizes(settings: Settings) -> list[Size]:
@@ -51,8 +64,8 @@ def sizes(settings: Settings) -> list[Size]:
     place = lake.lake_of(settings)
     found = []
     for name in (*lake.LAKE_TABLES, *summary_names(settings)):
-        days = place.days(name)
-        files = [file for day in days for file in place.live(name, day)]
+        days = place.listing(name).files
+        files = [file for listed in days.values() for file in lake.live(listed)]
         found.append(Size(name, len(days), len(files), sum(file.bytes for file in files)))
     return found
 

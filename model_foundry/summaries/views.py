@@ -23,11 +23,14 @@ from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.settings.files import make_home
 from model_foundry.sql import load_sql
-from model_foundry.summaries.compute import macros, rollups
+from model_foundry.summaries.compute import SUMMARIES, macros, rollups
 from model_foundry.summaries.own import summary_names
 
 # More files than a table will have, and any number but a guess of one: the small side is hashed.
 _ROWS: Final = 10_000_000
+_MACROS: Final = ("lake_day", "is_lake_file", "live_files")
+# What names the day of each row where a file holds one day, and says so in its name.
+_DAY_COLUMNS: Final = ("occurred_on", "day")
 
 
 class _Made(NamedTuple):
@@ -85,7 +88,7 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
         if made is not None and made.asked == asked:
             return target
         views = dict(_views(place, names))
-        functions = [load_sql("views/live_files"), *macros()]
+        functions = [*(load_sql(f"views/{name}") for name in _MACROS), *macros()]
         whole = [*functions, *views.values(), *chain(*rollups(views))]
         digest = hashlib.sha256("\n".join(whole).encode()).hexdigest()
         if made is None and _digest_of(target) == digest:
@@ -111,6 +114,13 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
             written.replace(target)
             _made[target] = _Made(_changed_ns(target), asked, views, complete)
     return target
+
+
+def remove_unfinished(settings: Settings) -> None:
+    """What a process that was killed has left of a `foundry.duckdb` it was writing."""
+    with _locked(settings.home / ".views.lock"):
+        for left in settings.home.glob(".views-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _still_made(target: Path) -> _Made | None:
@@ -145,14 +155,18 @@ def _views(place: lake.Lake, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     the other does not. With `schema`, DuckDB opens no file to find out the columns, and a file
     from before a column was added has NULL in it.
 
+    The day of a row is that of its file's name, so a condition on it opens that day's files alone.
+    What only lies there is never opened, by the condition on its name.
+
     The join is by an expression: of a plain `filename = filename`, DuckDB prunes the list of files
     where one is live, in one of the two scans that it makes of a wide `QUALIFY row_number() … = 1`,
     and then finds no row of the other (docs/duckdb-qualify.md).
     """
+    dated = {*lake.LAKE_TABLES, *SUMMARIES}
     for name in names:
         if (schema := lake.schema_of(place, name)) is None:
             continue
-        files = _literal(place.pattern(name))
+        files, folder = _literal(place.pattern(name)), _literal(place.address(place.folder(name)))
         columns_only = _literal(place.address(place.schema_path(name)))  # a table may have no files
         columns = duckdb.from_arrow(schema.empty_table())
         typed = ", ".join(
@@ -164,12 +178,18 @@ def _views(place: lake.Lake, names: Sequence[str]) -> Iterator[tuple[str, str]]:
             f"schema = MAP {{{typed}}}, filename = true, allow_empty = true, "
             f"explicit_cardinality = {_ROWS}"
         )
+        day = "".join(
+            f" REPLACE (lake_day(rows.filename) AS {column})"
+            for column, kind in zip(columns.columns, columns.types, strict=True)
+            if column in _DAY_COLUMNS and str(kind) == "DATE" and name in dated
+        )
         yield (
             name,
-            f'CREATE VIEW "{name}" AS SELECT rows.* EXCLUDE (filename) '  # noqa: S608
-            f"FROM live_files({files}) AS live RIGHT JOIN "
+            f'CREATE VIEW "{name}" AS SELECT rows.* EXCLUDE (filename){day} '  # noqa: S608
+            f"FROM live_files({files}, {folder}) AS live RIGHT JOIN "
             f"read_parquet([{columns_only}, {files}], {options}) AS rows "
-            "ON live.name = parse_filename(rows.filename) WHERE live.name IS NOT NULL",
+            "ON live.name = parse_filename(rows.filename) "
+            f"WHERE live.name IS NOT NULL AND is_lake_file(rows.filename, {folder})",
         )
 
 

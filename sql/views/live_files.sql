@@ -1,6 +1,7 @@
 -- The files of a table that are worth reading, from one listing: those that no other of the same
--- day and layer covers, by their names in the folder. store/lake/place.py does the same in Python.
-CREATE MACRO live_files(path_pattern) AS TABLE -- noqa: CP05
+-- day and layer covers, by their names in the folder. lake/place.py does the same in Python.
+-- What is no file of the lake is ignored, whatever it holds.
+CREATE MACRO live_files(path_pattern, folder) AS TABLE -- noqa: CP05
     WITH listed AS MATERIALIZED (
         SELECT
             parse_filename(file) AS name,
@@ -12,6 +13,7 @@ CREATE MACRO live_files(path_pattern) AS TABLE -- noqa: CP05
             string_split(string_split(parse_filename(file, TRUE), '.')[2], '-')[3]::INTEGER
                 AS last_no
         FROM glob(path_pattern)
+        WHERE is_lake_file(file, folder)
     )
 
     SELECT listed.name

@@ -1,0 +1,2 @@
+-- The day that a file's name says; NULL: it says none.
+CREATE MACRO lake_day(path) AS (try_cast(substr(parse_filename(path), 5, 10) AS DATE)); -- noqa: CP05
