@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from model_foundry.errors import FoundryError
+
+WRITING: Final = ".writing-"
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def whole_file(path: Path, *, like: Path | None = None) -> Iterator[IO[bytes]]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = new_file(path.parent, ".writing-")
+        temporary = new_file(path.parent, WRITING)
         try:
             with temporary.open("wb") as file:
                 yield file

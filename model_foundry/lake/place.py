@@ -137,8 +137,13 @@ class Lake:
 
         In a local lake buried files are symbolic links, which `**` leaves out.
         """
-        folder = _MAGIC.sub(r"[\g<0>]", self.address(self.folder(name)))
+        folder = _literally(self.address(self.folder(name)))
         return f"{folder}/{'**' if self.is_local else '*.parquet'}"
+
+    def within_reach(self) -> list[str]:
+        """Folders that DuckDB has to reach to read this lake; it takes a pattern for a path."""
+        root = self.address(self.root)
+        return sorted({f"{root}/", f"{_literally(root)}/"})
 
     def days(self, name: str) -> list[date]:
         """The days of a table that have files, ascending."""
@@ -297,6 +302,10 @@ def lake_of(settings: Settings) -> Lake:
         FoundryError: no filesystem is installed for its URL.
     """
     return Lake(settings.lake_url or str(settings.home / "lake"), settings.home)
+
+
+def _literally(path: str) -> str:
+    return _MAGIC.sub(r"[\g<0>]", path)
 
 
 def _file(entry: dict[str, Any], match: re.Match[str]) -> LakeFile:

@@ -55,7 +55,7 @@ def open_foundry(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
-            "allowed_directories": [f"{place.address(place.root)}/"],
+            "allowed_directories": place.within_reach(),
             "enable_external_access": False,
             "lock_configuration": True,
         }.items():

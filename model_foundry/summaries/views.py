@@ -8,9 +8,9 @@ lists the lake's files when a query begins, takes the live ones, and reads nothi
 import contextlib
 import fcntl
 import hashlib
-import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -25,9 +25,11 @@ from model_foundry.settings.files import make_home
 from model_foundry.sql import load_sql
 from model_foundry.summaries.compute import SUMMARIES, macros, rollups
 from model_foundry.summaries.own import summary_names
+from model_foundry.whole_file import WRITING, whole_file
 
 # More files than a table will have, and any number but a guess of one: the small side is hashed.
 _ROWS: Final = 10_000_000
+_OLD_S: Final = 3600.0
 _MACROS: Final = ("lake_day", "is_lake_file", "live_files")
 # What names the day of each row where a file holds one day, and says so in its name.
 _DAY_COLUMNS: Final = ("occurred_on", "day")
@@ -55,10 +57,19 @@ _made: Final[dict[Path, _Made]] = {}
 def open_views(settings: Settings) -> duckdb.DuckDBPyConnection:
     """`foundry.duckdb`, read-only, able to read the lake wherever it lies.
 
+    In a home that was moved or copied it is made anew first: its views name another folder.
+
     Raises:
         FoundryError: there is none yet, or it cannot be opened.
     """
     path = settings.home / "foundry.duckdb"
+    if path.exists() and _root_of(path) != _root(lake.lake_of(settings)):
+        try:
+            publish_views(settings)
+        except OSError as error:
+            raise FoundryError(
+                f"{path} is of another folder, and cannot be made anew: {error.strerror}"
+            ) from None
     if not path.exists():
         raise FoundryError(
             f"there is no {path} yet: materialize a summary (`make run` does), or set "
@@ -94,7 +105,8 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
         if made is None and _digest_of(target) == digest:
             _made[target] = _Made(_changed_ns(target), asked, views, complete=True)
             return target
-        with tempfile.TemporaryDirectory(dir=settings.home, prefix=".views-") as folder:
+        # Not in the home: DuckDB takes a ? in a path for the end of it when it names its log.
+        with tempfile.TemporaryDirectory(prefix="model-foundry-views-") as folder:
             written = Path(folder) / target.name
             if made is not None and made.complete and made.views.items() <= views.items():
                 shutil.copyfile(target, written)  # what it lacks is added
@@ -109,9 +121,10 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
                 complete = _roll_up(connection, rollups(new))
                 told = f"'{digest}'" if complete else "NULL"
                 connection.execute(f"COMMENT ON MACRO TABLE live_files IS {told}")
-            with written.open("rb") as file:
-                os.fsync(file.fileno())
-            written.replace(target)
+                root = _literal(_root(place))
+                connection.execute(f"COMMENT ON MACRO is_lake_file IS {root}")
+            with written.open("rb") as made_file, whole_file(target) as file:
+                shutil.copyfileobj(made_file, file)
             _made[target] = _Made(_changed_ns(target), asked, views, complete)
     return target
 
@@ -121,6 +134,9 @@ def remove_unfinished(settings: Settings) -> None:
     with _locked(settings.home / ".views.lock"):
         for left in settings.home.glob(".views-*"):
             shutil.rmtree(left, ignore_errors=True)
+        for left in settings.home.glob(f"{WRITING}*"):
+            if left.lstat().st_mtime < time.time() - _OLD_S:  # another file's, perhaps
+                left.unlink(missing_ok=True)
 
 
 def _still_made(target: Path) -> _Made | None:
@@ -197,11 +213,24 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _root(place: lake.Lake) -> str:
+    return place.address(place.root)
+
+
+def _root_of(path: Path) -> str | None:
+    """Of which lake the views are."""
+    return _comment(path, "is_lake_file")
+
+
 def _digest_of(path: Path) -> str | None:
+    return _comment(path, "live_files")
+
+
+def _comment(path: Path, macro: str) -> str | None:
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             [(comment,)] = connection.execute(
-                "SELECT comment FROM duckdb_functions() WHERE function_name = 'live_files'"
+                "SELECT comment FROM duckdb_functions() WHERE function_name = ?", [macro]
             ).fetchall()
     except (duckdb.Error, ValueError):
         return None  # of another version, or damaged: made anew

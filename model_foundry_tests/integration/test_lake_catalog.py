@@ -2,18 +2,24 @@
 
 import asyncio
 import contextlib
+import json
+import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
 from model_foundry import lake, postgres
+from model_foundry.cli import app
 from model_foundry.intake.drain import drain
 from model_foundry.lake.catalog import name_of
 from model_foundry.lake.place import LakeFile
 from model_foundry.postgres import flat
 from model_foundry.settings import Settings
+from model_foundry.summaries import views
 from model_foundry.summaries.day import summarize_day
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current
 from model_foundry_tests.foundry import checks_of, materialize, metadata_of
@@ -211,3 +217,52 @@ def test_what_commits_late_is_not_missed(settings: Settings, change: str) -> Non
         lake.show(settings, memory, [lake.refresh_day(settings, "inference_result", DAY)])
         query = "SELECT status FROM inference_result WHERE job_id = 'a'"
         assert memory.execute(query).fetchall() == [("ok",)]
+
+
+@pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
+def test_a_home_may_be_moved_into_any_folder(
+    settings: Settings, tmp_path: Path, how: Callable[[Path, Path], object]
+) -> None:
+    come(settings, 2, "a")
+    target = tmp_path / "モデル [1] a*b?c]" / "home"
+    target.parent.mkdir()
+    (tmp_path / "モデル 1 axbxc]").mkdir()  # what the path would match as a pattern
+    how(settings.home, target)
+    moved = settings.model_copy(update={"home": target})
+    said = CliRunner().invoke(
+        app,
+        ["query", "--json", f"SELECT count(*) AS n FROM {TABLE}"],
+        env={"MODEL_FOUNDRY_HOME": str(target)},
+    )
+    assert json.loads(said.stdout) == [{"n": 2}], said.output
+    come(moved, 1, "b")
+    with views.open_views(moved) as reader:
+        assert reader.execute(f"SELECT count(*) FROM {TABLE}").fetchone() == (3,)
+        assert reader.execute(f"SELECT sum(calls) FROM {SUMMARY}").fetchone() == (3,)
+    if how is shutil.copytree:
+        with views.open_views(settings) as reader:
+            assert reader.execute(f"SELECT count(*) FROM {TABLE}").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("table", "condition"),
+    [
+        (TABLE, "occurred_on = '2026-11-20'"),
+        (TABLE, "occurred_on BETWEEN DATE '2026-11-20' AND DATE '2026-11-20'"),
+        (SUMMARY, "day >= '2026-11-20' AND day < '2026-11-21'"),
+    ],
+)
+def test_a_condition_on_the_day_opens_the_files_of_that_day(
+    settings: Settings, table: str, condition: str
+) -> None:
+    come(settings, 2, "a")
+    place = lake.lake_of(settings)
+    [file] = place.live(table, DAY)
+    for day in range(1, 20):  # of which a reader would see that they cannot be opened
+        other = place.file(table, date(2026, 10, day), (0, 0, 0, file.crc), 0, 0.0)
+        Path(other.path).write_bytes(b"damaged")
+    with views.open_views(settings) as reader:
+        query = f"SELECT count(*) FROM {table}"
+        assert reader.execute(f"{query} WHERE {condition}").fetchone() != (0,)
+        with pytest.raises(duckdb.Error):
+            reader.execute(query).fetchall()
