@@ -26,13 +26,15 @@ class Quirk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One behaviour. Exactly one of `events`, `body` and `sent` is given, and of answer and error.
 
     An event is JSON, or the data of an event as it stands; a piece of `sent` is a text, or bytes in
-    hex. Fields that an answer does not name have the values of `UNNAMED`.
+    hex. Fields that an answer does not name have the values of `UNNAMED`. With `tools`, tools were
+    offered.
     """
 
     report: str
     sends: str
     becomes: str
     endpoint: Endpoint = "chat"
+    tools: bool = False
     events: list[dict[str, Any] | str] | None = None
     body: Any = None
     sent: list[str | dict[str, str]] | None = None

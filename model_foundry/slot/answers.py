@@ -21,6 +21,7 @@ from model_foundry.slot.refusals import by_words
 from model_foundry.slot.text import paired
 from model_foundry.slot.thinking import told, without_notice
 from model_foundry.slot.timings import Timings, timings_of
+from model_foundry.slot.written_calls import written_calls
 
 RAW_MAX_BYTES: Final = 64 * 1024
 QUOTE_MAX_CHARS: Final = 300
@@ -59,10 +60,11 @@ class Reading:
 
     Whether it is a stream or one document is seen from the bytes, not from what was asked for.
     A chat's thinking between marks at the start of its text is taken for reasoning; a raw
-    completion goes on with a text whose marks are its writer's, and stays as it is.
+    completion goes on with a text whose marks are its writer's, and stays as it is. Where it was
+    asked with `tools`, calls between marks in its text are its calls, if it has no others.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, tools: bool = False) -> None:
         self.first_token_ms: float | None = None
         """When the first event with a part of the answer came; None for a single document."""
         self.last_token_ms: float | None = None
@@ -72,6 +74,7 @@ class Reading:
         self.failed = False
         """Whether they say that there will be no answer."""
         self._endpoint = endpoint
+        self._tools = tools
         self._raw = _Raw()
         self._frames = Frames()
         self._text: list[str] = []
@@ -139,17 +142,21 @@ class Reading:
             raise _unreadable(error) from None
 
     def _completion(self, total_ms: float) -> Completion:
-        calls = self._calls.made() or None
         reason = self._finish_reason
         if reason is None:
             self._check_whole()
-            reason = "tool_calls" if calls else "stop"
         text, reasoning = paired(self._text), paired(self._reasoning) or None
         if self._endpoint == "chat":
             text, reasoning = self._without_notices(text, reasoning)
             split = told(text, thought_elsewhere=reasoning is not None)
             text = without_end(split.text)
             reasoning = "\n".join(filter(None, (reasoning, split.thinking))) or None
+        if self._tools and not self._calls.made() and (written := written_calls(text)):
+            text, reason = written.text, None if reason == "stop" else reason
+            self._calls.add(written.calls, whole=True)
+        calls = self._calls.made() or None
+        if reason is None:
+            reason = "tool_calls" if calls else "stop"
         if self._refusal and not text:
             text, reason = paired(self._refusal), "content_filter"
         model = self._figures.get("model")

@@ -108,7 +108,7 @@ class SlotClient:
         self, job: Job, request: Request, body: Mapping[str, Any]
     ) -> Completion | Refused:
         content = _encoded(body)
-        reading = Reading(request.endpoint)
+        reading = Reading(request.endpoint, tools=bool(request.tools))
 
         def take(data: bytes, elapsed_ms: float) -> float | None:
             reading.feed(data, elapsed_ms)

@@ -26,6 +26,7 @@ ASKED = {
     "chat": job(request=Request(messages=[{"role": "user", "content": "Hi"}])),
     "completion": job(request=Request(endpoint="completion", prompt="Hi")),
 }
+WITH_TOOLS = calling("Hi")
 
 
 # A content type says nothing, and neither does what was asked for.
@@ -40,7 +41,9 @@ async def test_each_behaviour_ends_as_its_file_says(
             for name, quirk in quirks().items():
                 fake.send_bytes({"": quirk.pieces()}, content_type)
                 try:
-                    ended[name] = shown(await client.ask(ASKED[quirk.endpoint]))
+                    ended[name] = shown(
+                        await client.ask(WITH_TOOLS if quirk.tools else ASKED[quirk.endpoint])
+                    )
                 except SlotError as error:
                     ended[name] = error.kind
     assert ended == {

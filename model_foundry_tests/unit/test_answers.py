@@ -20,9 +20,11 @@ DOCUMENTS = [
 ]
 
 
-def read(pieces: Iterable[bytes], endpoint: Endpoint = "chat") -> Completion:
+def read(
+    pieces: Iterable[bytes], endpoint: Endpoint = "chat", *, tools: bool = False
+) -> Completion:
     """Each piece comes a millisecond after the other."""
-    reading = Reading(endpoint)
+    reading = Reading(endpoint, tools=tools)
     for number, piece in enumerate(pieces, 1):
         reading.feed(piece, float(number))
     return reading.completion(100.0)
@@ -32,11 +34,11 @@ def check(quirk: Quirk, pieces: list[bytes]) -> None:
     """What the pieces are read as is what the file says."""
     if quirk.error is not None:
         with pytest.raises(SlotError) as caught:
-            read(pieces, quirk.endpoint)
+            read(pieces, quirk.endpoint, tools=quirk.tools)
         assert caught.value.kind == quirk.error
         return
     assert quirk.answer is not None
-    completion = read(pieces, quirk.endpoint)
+    completion = read(pieces, quirk.endpoint, tools=quirk.tools)
     assert shown(completion) == UNNAMED | quirk.answer
     assert completion.raw == b"".join(pieces).decode("utf-8", "replace")
 

@@ -102,7 +102,7 @@ async def test_a_prompt_that_is_too_long_fails_alone(limits: Settings) -> None:
         ],
         settings=limits,
     )
-    assert (report.failed, report.error_kinds.get("bad_request")) == (5, 5)
+    assert (report.failed, report.error_kinds.get("too_long")) == (5, 5)
     assert report.ok + report.rejected == 12
     found = {row["source_event_id"]: row for row in answers(limits)}
     assert "HTTP 400" in found["long-1"]["error"]
@@ -178,7 +178,7 @@ async def test_a_wrong_key_leaves_the_work_to_the_other(
     found = answers(limits)
     [lost] = [row for row in found if row["source_event_id"] == "o"]
     assert (lost["status"], lost["error_kind"]) == ("failed", "no_slot")
-    assert "naughty: refused: HTTP 401: Unauthorized" in lost["error"]
+    assert "naughty: unauthorized: HTTP 401: Unauthorized" in lost["error"]
     assert {row["slot"] for row in found if row is not lost} == {"kindergarten"}
     assert (report.failed, report.ok + report.rejected) == (1, 6)
     assert "sk-of" not in str(found)
