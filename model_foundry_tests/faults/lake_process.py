@@ -26,6 +26,15 @@ EVENTS: Final = 40
 
 def keep_current(settings: Settings, day: date, number: int, *, rebuild: bool) -> None:
     """One round of one day: land, flatten, refresh, summarize."""
+    land_round(settings, day, number, rebuild=rebuild)
+    with duckdb.connect() as memory:
+        summarize_day(settings, memory, SUMMARY, day)
+    lake.refresh_day(settings, "event_inbox", day)
+    lake.compact_day(settings, "event_inbox", day)
+
+
+def land_round(settings: Settings, day: date, number: int, *, rebuild: bool) -> None:
+    """Events of a day, into the inbox and the flat table."""
     at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     messages = [
         Message(
@@ -42,10 +51,6 @@ def keep_current(settings: Settings, day: date, number: int, *, rebuild: bool) -
         lander.land(messages)
     with contextlib.closing(postgres.connect(settings)) as connection:
         flat.flatten_day(connection, TABLE, day, rebuild=rebuild)
-    with duckdb.connect() as memory:
-        summarize_day(settings, memory, SUMMARY, day)
-    lake.refresh_day(settings, "event_inbox", day)
-    lake.compact_day(settings, "event_inbox", day)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The lake under SIGKILL, beside readers, and written by two processes at once."""
 
+import contextlib
 import os
 import random
 import subprocess
@@ -8,18 +9,23 @@ import time
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from model_foundry import lake
+from model_foundry import lake, postgres
+from model_foundry.errors import FoundryError
+from model_foundry.lake.catalog import name_of
 from model_foundry.settings import Settings
-from model_foundry.summaries import views
+from model_foundry.summaries import tending, views
+from model_foundry.summaries.day import summarize_day
 from model_foundry_tests.faults.conftest import Moment
-from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current
+from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current, land_round
 from model_foundry_tests.line import value
 
 DAY = date(2026, 11, 20)
 DEADLINE_S = 60.0
+SUMMARIES = (SUMMARY, "daily_events", "session_summary")
 
 
 def start(settings: Settings, first: int, rounds: int, *days: date) -> subprocess.Popen[str]:
@@ -76,6 +82,14 @@ def test_a_kill_during_a_write_leaves_the_old_day_or_the_new_one(
         rows = value(settings, f"SELECT count(*) FROM {name}")
         assert held(settings, name) == (rows, rows)
     assert list((settings.home / "lake" / ".writing").iterdir()) == []
+    place = lake.lake_of(settings)
+    with contextlib.closing(postgres.connect(settings)) as connection:
+        for name in (TABLE, "event_inbox", SUMMARY):
+            known = lake.Catalog(connection, place, name, DAY).known()
+            listed = place.files(name, DAY)
+            assert {name_of(each.file) for each in known} >= {name_of(file) for file in listed}
+            live = [name_of(file) for file in lake.live(each.file for each in known)]
+            assert live == [name_of(file) for file in lake.live(listed)]
     came_to["kills"] += 1
     came_to["leftovers, cleaned up"] += leftovers
 
@@ -131,3 +145,56 @@ def test_what_nobody_can_be_reading_is_deleted_and_nothing_before(settings: Sett
     assert not old.is_symlink()
     assert not [path for path in (settings.home / "lake" / ".dead").rglob("*.parquet")
                 if old.name == path.name]  # fmt: skip
+
+
+def test_whatever_happens_to_files_appending_comes_to_what_a_rebuild_does(
+    settings: Settings, moment: Moment, came_to: Counter[str]
+) -> None:
+    """A random history: events come, files are lost, damaged, put back, merged, days rebuilt."""
+    settings = settings.model_copy(update={"lake_max_parts": 3})
+    dice = random.Random(moment.number)
+    backup: dict[Path, bytes] = {}
+    for step in range(10):
+        files = [
+            Path(file.path)
+            for name in (TABLE, "event_inbox", *SUMMARIES)
+            for file in lake.lake_of(settings).live(name, DAY)
+        ]
+        backup |= {path: path.read_bytes() for path in files}
+        match what := dice.choice(["come", "come", "lose", "damage", "put back", "merge"]):
+            case "come":
+                land_round(settings, DAY, step, rebuild=dice.random() < 0.2)
+                summarized(settings, rebuild=False)
+            case "lose" if files:
+                dice.choice(files).unlink()
+            case "damage" if files:
+                path = dice.choice(files)
+                path.write_bytes(path.read_bytes()[: dice.randrange(200)])
+            case "put back" if backup:
+                path = dice.choice(sorted(backup))
+                path.unlink(missing_ok=True)  # it may be a link to a grave
+                path.write_bytes(backup[path])
+            case "merge":
+                with contextlib.suppress(FoundryError):  # of damaged parts
+                    lake.compact_day(settings, dice.choice([TABLE, "event_inbox"]), DAY)
+            case _:
+                continue
+        came_to[what] += 1
+    land_round(settings, DAY, 99, rebuild=False)
+    # What was damaged and not read since is found by the night, which reads all of it.
+    tending.mend(settings)
+    appended = summarized(settings, rebuild=False)
+    assert appended == summarized(settings, rebuild=True)
+    rows = value(settings, f"SELECT count(*) FROM {TABLE}")
+    assert sum(row["calls"] for row in appended[SUMMARY]) == rows
+    assert held(settings, TABLE) == (rows, rows)
+    assert tending.mend(settings).damages == []
+
+
+def summarized(settings: Settings, *, rebuild: bool) -> dict[str, list[dict[str, Any]]]:
+    """Rows of each summary."""
+    with duckdb.connect() as memory:
+        return {
+            name: summarize_day(settings, memory, name, DAY, rebuild=rebuild).table.to_pylist()
+            for name in SUMMARIES
+        }
