@@ -98,7 +98,7 @@ def test_a_published_event_becomes_a_row(engine: Engine, secrets: dict[str, str]
     asked = "{ runsOrError { ... on Runs { results { jobName status } } } }"
     answer = engine.inside(sys.executable, "-c", ASK, asked)
     runs = json.loads(answer.stdout)["data"]["runsOrError"]["results"]
-    assert {"pipeline_event_inbox_record", "refresh_day"} <= {run["jobName"] for run in runs}
+    assert {"drain_inbox", "refresh_day"} <= {run["jobName"] for run in runs}
 
 
 def test_no_secret_is_in_what_the_engine_shows(engine: Engine, secrets: dict[str, str]) -> None:
