@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -33,6 +34,7 @@ from model_foundry.fleet.names import unknown_names
 from model_foundry.postgres import flat
 from model_foundry.settings import Settings
 from model_foundry.settings.files import PREFIX, embedded_stack_is_running
+from model_foundry.summaries.older import older_days
 
 State = Literal["ok", "warning", "failed"]
 _STYLES: Final[dict[State, str]] = {"ok": "green", "warning": "yellow", "failed": "bold red"}
@@ -101,6 +103,7 @@ def examine(port: int) -> Iterator[Finding]:
         for part in all_parts(settings):
             yield _server(part)
         yield _days(settings)
+        yield _older_code(settings)
     else:
         yield Finding(
             "stack",
@@ -260,6 +263,19 @@ def _days(settings: Settings) -> Finding:
         remedy = "`make dev` brings them up by itself, within a minute; see its runs."
         return Finding("days", "warning", told, remedy)
     return Finding("days", "ok", f"from {first} on, and every event is in its flat table")
+
+
+def _older_code(settings: Settings) -> Finding:
+    try:
+        days = older_days(settings)
+    except (FoundryError, psycopg.Error):
+        return Finding("summaries", "warning", "PostgreSQL cannot be asked for them", "See above.")
+    if not days:
+        return Finding("summaries", "ok", "every day was computed by the code of this version")
+    counts = sorted(Counter(each.name for each in days).items())
+    told = ", ".join(f"{name} {count:,}" for name, count in counts)
+    remedy = "`model-foundry summarize` computes them again, the last days first."
+    return Finding("summaries", "warning", f"days computed by older code: {told}", remedy)
 
 
 def _definitions(settings: Settings) -> Finding:

@@ -474,6 +474,22 @@ def query(  # noqa: PLR0917 - typer names them
 
 
 @app.command()
+def summarize(
+    *,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Only say how many there are of each summary.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Compute days again that an earlier version has summarized; exit code 1: some failed."""
+    from model_foundry.cli.summarize import run_summarize
+
+    with _errors_shown():
+        code = run_summarize(Settings(), only_list=only_list, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@app.command()
 def report(
     day: Annotated[date, typer.Option(parser=utc_day, metavar="DAY", help=f"A UTC day. {DAY}")],
     out: Annotated[

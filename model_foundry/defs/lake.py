@@ -3,6 +3,7 @@
 tend_lake    (schedule: nightly)
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,6 +16,7 @@ from model_foundry.lake import Checked
 from model_foundry.postgres import flat
 from model_foundry.settings import Settings
 from model_foundry.summaries import tending
+from model_foundry.summaries.older import older_days
 from model_foundry.summaries.own import summary_names
 
 CHECK: Final = "lake_is_whole"
@@ -25,6 +27,7 @@ _COLUMNS: Final = [
     ("days", "bigint"),
     ("files", "bigint"),
     ("bytes", "bigint"),
+    ("days_by_older_code", "bigint"),
 ]
 
 
@@ -66,6 +69,7 @@ def _tend(context: dg.AssetExecutionContext, foundry: Foundry) -> dg.Materialize
             context.log.warning(f"{damage.name} {damage.day}: {damage.what}")
         merged = tending.merge_closed_days(settings)
     tables = tending.sizes(settings)
+    older = Counter(each.name for each in older_days(settings))
     return dg.MaterializeResult(
         metadata={
             "files": checked.files,
@@ -74,7 +78,11 @@ def _tend(context: dg.AssetExecutionContext, foundry: Foundry) -> dg.Materialize
             "bytes_read": checked.bytes_read,
             "merged": merged,
             "strange_files": checked.strange[:_NAMED],
-            "tables": metadata.table([one._asdict() for one in tables], _COLUMNS),
+            "days_by_older_code": older.total(),
+            "tables": metadata.table(
+                [one._asdict() | {"days_by_older_code": older[one.table]} for one in tables],
+                _COLUMNS,
+            ),
         },
         check_results=[_check(checked, settings)],
     )
