@@ -99,6 +99,13 @@ def _recipes(rows: Rows, _: Day) -> list[Chart]:
     ]
 
 
+def _lost_output(rows: Rows, _: Day) -> list[Chart]:
+    by_kind: dict[str, Counter[str]] = {}
+    for row in rows:
+        by_kind.setdefault(row["lost"], Counter())[str(row["slot"])] += row["output_tokens"]
+    return [charts.bars("Tokens that nobody got, by slot", Scale("tokens"), by_kind)]
+
+
 def _quarantine(rows: Rows, _: Day) -> list[Chart]:
     refused: dict[str, Counter[str]] = {}
     for row in rows:
@@ -142,6 +149,7 @@ _PLOTS: Final[Mapping[str, Callable[[Rows, Day], list[Chart]]]] = {
     "daily_chats": _chats,
     "daily_semantic_search": _semantic_search,
     "daily_recipes": _recipes,
+    "daily_lost_output": _lost_output,
     "daily_quarantine": _quarantine,
     "daily_requests": _requests,
 }

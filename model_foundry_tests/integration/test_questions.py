@@ -91,7 +91,7 @@ def laid(settings: Settings, layout: Layout) -> None:
         if layout.portions == 1:
             answered(settings, "ok", "ok")
         summarize(settings, days, "session_summary")
-    summarize(settings, days, "session_agreement", "daily_chats")
+    summarize(settings, days, "session_agreement", "daily_chats", "daily_lost_output")
     place = lake.lake_of(settings)
     for name in ("llm_chat", "event_inbox"):
         assert {len(place.live(name, day)) for day in days} == {layout.portions}
@@ -128,6 +128,10 @@ def expected(layout: Layout) -> dict[str, list[Row]]:
         ],
         "ignored-plans": [{**one, **plan}, {**other, **plan}],
         "long-sessions": [{**one, **session}, {**other, **session}, cut],
+        "lost-output": [
+            {"slot": None, "model": None, "lost": "nothing", "finish_reason": None,
+             "error_kind": "timeout", "answers": 1, "output_tokens": 30, "decode_s": None},
+        ],
         "recipe-yield": [
             {"recipe": "ask", "jobs": 2, "ok": 1, "rejected": 0, "failed": 1,
              "usual_error": "timeout", "output_tokens": 60, "tokens_per_kept_row": 60.0,
@@ -217,7 +221,7 @@ def test_every_question_gives_its_rows(settings: Settings, layout: Layout) -> No
 
 
 def test_an_empty_lake_has_an_answer_to_every_question(settings: Settings) -> None:
-    summarize(settings, [DAY], "session_summary", "session_agreement")
+    summarize(settings, [DAY], "session_summary", "session_agreement", "daily_lost_output")
     for name in QUESTIONS:
         assert ask(settings, question(name)).rows == [], name
 

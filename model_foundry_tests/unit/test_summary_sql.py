@@ -66,7 +66,7 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
         "finish_reason": TEXT, "input_tokens": INT, "output_tokens": INT, "cached_tokens": INT,
         "ttft_ms": FLOAT, "total_ms": FLOAT, "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT,
         "occurred_at": TIME, "status": TEXT, "error_kind": TEXT, "choice_no": INT,
-        "reasoning_tokens": INT,
+        "reasoning_tokens": INT, "shape": TEXT, "refusal_text": TEXT,
     },
     "llm_tool_call": {
         "event_id": TEXT, "correlation_id": TEXT, "tool_name": TEXT, "is_error": pa.bool_(),
@@ -83,7 +83,8 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
         "slot_watts": FLOAT, "sent_back_text": TEXT, "input_tokens": INT, "output_tokens": INT,
         "cached_tokens": INT, "queue_ms": FLOAT, "ttft_ms": FLOAT, "total_ms": FLOAT,
         "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT, "timing_source": TEXT,
-        "completed_at": TIME,
+        "completed_at": TIME, "response_text": TEXT, "reasoning_text": TEXT, "tool_calls": TEXT,
+        "finish_reason": TEXT, "raw_answer": TEXT,
     },
     "llm_request": {"event_id": TEXT, "kind": TEXT},
 }  # fmt: skip
@@ -118,6 +119,10 @@ _special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "user_text": st.sampled_from(list(TEXTS)),
     "response_text": st.sampled_from(list(TEXTS)),
     "reasoning_text": st.sampled_from([None, "", "Hm."]),
+    "refusal_text": st.sampled_from([None, None, "No."]),
+    "tool_calls": st.sampled_from([None, "[]"]),
+    "raw_answer": st.sampled_from([None, "{"]),
+    "shape": st.sampled_from([None, "openai", "ollama"]),
     "message_count": st.integers(0, 9),
     "tool_call_count": st.integers(0, 3),
     "result_count": st.integers(0, 3),
@@ -601,6 +606,55 @@ def test_recipes(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     assert_agree(computed(connection, "daily_recipes", tables), keys, expected)
 
 
+@property_of("daily_lost_output")
+def test_lost_output(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    def blank(row: Row, name: str) -> bool:
+        return not (row[name] or "").strip(" ")
+
+    found: list[Row] = []
+    for origin, table in (("traffic", "llm_chat"), ("jobs", "inference_result")):
+        for row in tables[table]:
+            if origin == "traffic":
+                delivered = not blank(row, "response_text") or row["tool_call_count"] > 0
+                delivered = delivered or bool(row["refusal_text"])
+                unfit = False
+            else:
+                delivered = row["status"] == "ok"
+                unfit = not blank(row, "response_text") or row["tool_calls"] is not None
+            if (row["output_tokens"] or 0) <= 0 or delivered:
+                continue
+            thought = "nothing" if blank(row, "reasoning_text") else "reasoning"
+            speed = row["tg_tokens_per_s"]
+            found.append(
+                row
+                | {
+                    "origin": origin,
+                    "model": row["request_model"]
+                    if row["response_model"] is None
+                    else row["response_model"],
+                    "read_as": row.get("shape"),
+                    "lost": "unfit" if unfit else thought,
+                    "raw": origin == "jobs" and row["raw_answer"] is not None,
+                    "counted_reasoning": row.get("reasoning_tokens"),
+                    "seconds": row["output_tokens"] / speed
+                    if speed is not None and 1e-9 <= speed <= 5e4
+                    else None,
+                }
+            )
+    keys = ("origin", "slot", "model", "read_as", "lost", "finish_reason", "error_kind")
+    expected = {
+        key: {
+            "answers": len(part),
+            "output_tokens": total(part.output_tokens),
+            "reasoning_tokens": total(part.counted_reasoning),
+            "raw_kept": int(part.raw.sum()),
+            "decode_s": added(part.seconds),
+        }
+        for key, part in grouped(found, *keys)
+    }
+    assert_agree(computed(connection, "daily_lost_output", tables), keys, expected)
+
+
 @property_of("daily_quarantine")
 def test_quarantine(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     keys = ("reason", "subject")
@@ -688,6 +742,7 @@ def test_a_roll_up_is_what_the_days_together_would_be(week: list[list[float]]) -
 def test_every_roll_up_gives_the_columns_of_its_days_and_their_sums() -> None:
     """Over one day, a roll-up says what the day says; over an empty lake, nothing."""
     row = {"tool_name": "t", "kind": "generation", "recipe": "request", "status": "ok"}
+    row |= {"response_text": None, "tool_call_count": 0, "refusal_text": None}
     full = {
         table: [
             {
