@@ -11,7 +11,7 @@ import psycopg
 from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.lake.catalog import Catalog, known_days, lost
-from model_foundry.lake.place import Lake, LakeFile, lake_of, live
+from model_foundry.lake.place import Lake, LakeFile, has_gap, lake_of, live
 from model_foundry.lake.refresh import adopt, compact_day, known_file, refresh_day
 from model_foundry.settings import Settings
 from model_foundry.sql import load_sql
@@ -104,7 +104,8 @@ def whole(
         connection.autocommit = True
         expected = {name: _expected(connection, name) for name in remakes}
         for name, remake in remakes.items():
-            listing, known = lake.listing(name), known_days(connection, lake, name)
+            # In this order: a file is there before it is known.
+            known, listing = known_days(connection, lake, name), lake.listing(name)
             strange += listing.strange
             for day in sorted({*listing.files, *known, *expected[name]}):
                 listed = listing.files.get(day, [])
@@ -115,7 +116,7 @@ def whole(
                         adopt(catalog, listed)
                     files += [(name, day, file) for file in live(listed)]
                     continue
-                made = [_can_be_made(expected[name], day, layer) for layer in lost_layers]
+                made = [_can_be_made(remake, expected[name], day, layer) for layer in lost_layers]
                 remade = any(made) and _remade(settings, name, day, remake)
                 listed = lake.files(name, day)
                 still = {file.layer for file in catalog.lost(listed)}
@@ -132,7 +133,7 @@ def whole(
         bytes_read += file.bytes
         if lake.is_intact(file) or file not in lake.live(name, day):
             continue
-        mended = _can_be_made(expected[name], day, file.layer)
+        mended = _can_be_made(remakes[name], expected[name], day, file.layer)
         if mended:
             lake.remove(file)
             mended = _remade(settings, name, day, remakes[name])
@@ -150,8 +151,9 @@ def _expected(connection: psycopg.Connection[Any], name: str) -> dict[date, _Exp
     }
 
 
-def _can_be_made(expected: Mapping[date, _Expected], day: date, layer: int) -> bool:
-    return not expected or expected.get(day, _NOTHING).layer == layer
+def _can_be_made(remake: Remake, expected: Mapping[date, _Expected], day: date, layer: int) -> bool:
+    """A summary can; a table's layer, if PostgreSQL has it."""
+    return remake is not refresh_day or expected.get(day, _NOTHING).layer == layer
 
 
 def _lost_layers(
@@ -183,9 +185,7 @@ def _losses(lake: Lake, listed: list[LakeFile], expected: _Expected) -> Iterator
     if expected.layer is not None and expected.layer not in {file.layer for file in listed}:
         yield "its files are missing", expected.layer
     for layer in {file.layer for file in listed}:
-        files = [file for file in listed if file.layer == layer]
-        follows = [-1, *(file.last for file in files)]
-        if any(file.first != last + 1 for file, last in zip(files, follows, strict=False)):
+        if has_gap(file for file in listed if file.layer == layer):
             yield "a file in its midst is missing", layer
 
 

@@ -79,6 +79,16 @@ def live(files: Iterable[LakeFile]) -> list[LakeFile]:
     )
 
 
+def has_gap(files: Iterable[LakeFile]) -> bool:
+    """Whether a part between these live files of one layer, or before them, is missing."""
+    last = -1
+    for file in sorted(files, key=lambda each: each.first):
+        if file.first != last + 1:
+            return True
+        last = file.last
+    return False
+
+
 class Lake:
     """A folder in some filesystem, as fsspec knows them."""
 

@@ -18,7 +18,7 @@ from model_foundry.errors import FoundryError
 from model_foundry.lake.catalog import Catalog, name_of
 from model_foundry.lake.keep import keep_schema, schema_is_for
 from model_foundry.lake.parquet import Footer, State, read_footer, write_rows
-from model_foundry.lake.place import Lake, LakeFile, lake_of, live
+from model_foundry.lake.place import Lake, LakeFile, has_gap, lake_of, live
 from model_foundry.lake.source import Source, source_of
 from model_foundry.settings import Settings
 
@@ -104,16 +104,22 @@ def refresh_day(
 
 
 def compact_day(settings: Settings, table: str, day: date) -> int:
-    """Merge each layer of a day into one file, tidy up, and return how many were merged."""
+    """Merge each layer of a day into one file, tidy up, and return how many were merged.
+
+    One that lacks a part, or has a damaged one, stays as it is: merged, it would cover the part
+    that is restored, and look whole.
+    """
     lake = lake_of(settings)
     merged = 0
     with locked(settings, table, day) as connection:
         catalog = Catalog(connection, lake, table, day)
-        files = live(lake.files(table, day))
-        for layer in {file.layer for file in files}:
-            parts = [known_file(lake, file) for file in files if file.layer == layer]
-            if len(parts) > 1:
-                _merge(catalog, parts)
+        listed = lake.files(table, day)
+        files = live(listed)
+        torn = {file.layer for file in catalog.lost(listed)}
+        for layer in {file.layer for file in files} - torn:
+            parts = [file for file in files if file.layer == layer]
+            if len(parts) > 1 and not has_gap(parts) and all(map(lake.is_intact, parts)):
+                _merge(catalog, [known_file(lake, part) for part in parts])
                 merged += len(parts)
         tidy(settings, catalog)
     return merged

@@ -16,7 +16,7 @@ from model_foundry import lake, postgres
 from model_foundry.cli import app
 from model_foundry.intake.drain import drain
 from model_foundry.lake.catalog import name_of
-from model_foundry.lake.place import LakeFile
+from model_foundry.lake.place import Lake, LakeFile, Listing
 from model_foundry.postgres import flat
 from model_foundry.settings import Settings
 from model_foundry.summaries import views
@@ -266,3 +266,52 @@ def test_a_condition_on_the_day_opens_the_files_of_that_day(
         assert reader.execute(f"{query} WHERE {condition}").fetchone() != (0,)
         with pytest.raises(duckdb.Error):
             reader.execute(query).fetchall()
+
+
+def three_parts_that_postgres_knows_nothing_of(settings: Settings) -> list[Path]:
+    """The lake of before, and a PostgreSQL that was set up anew."""
+    for number in range(3):
+        keep_current(settings, DAY, number, rebuild=False)
+    execute(settings, f"DELETE FROM flat_day WHERE table_name = '{TABLE}'")
+    execute(settings, f"DELETE FROM {TABLE}")
+    return [Path(file.path) for file in live_files(settings)]
+
+
+def test_what_postgres_cannot_give_again_is_not_deleted(settings: Settings) -> None:
+    _, damaged, _ = three_parts_that_postgres_knows_nothing_of(settings)
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:500] + bytes([whole[500] ^ 4]) + whole[501:])
+    passed, told = tend(settings)
+    assert not passed
+    assert "made again" not in told
+    assert "PostgreSQL has it no more" in told
+    assert damaged.is_file()
+
+
+def test_a_part_that_is_put_back_counts_again(settings: Settings) -> None:
+    _, lost, _ = three_parts_that_postgres_knows_nothing_of(settings)
+    whole = lost.read_bytes()
+    lost.unlink()
+    assert not tend(settings)[0]
+    assert not tend(settings)[0]
+    lost.write_bytes(whole)
+    assert tend(settings) == (True, "")
+    with views.open_views(settings) as reader:
+        assert reader.execute(f"SELECT count(*) FROM {TABLE}").fetchall() == [(3 * EVENTS,)]
+
+
+def test_what_is_written_while_the_check_looks_is_not_lost(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_current(settings, DAY, 0, rebuild=False)
+    look = Lake.listing
+
+    def look_and_write(place: Lake, name: str) -> Listing:
+        monkeypatch.setattr(Lake, "listing", look)
+        found = look(place, name)
+        keep_current(settings, DAY, 1, rebuild=False)
+        return found
+
+    monkeypatch.setattr(Lake, "listing", look_and_write)
+    assert lake.whole(settings, {TABLE: lake.refresh_day}).damages == []
+    assert len(live_files(settings)) == 2
