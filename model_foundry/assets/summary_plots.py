@@ -100,10 +100,20 @@ def _recipes(rows: Rows, _: Day) -> list[Chart]:
 
 
 def _lost_output(rows: Rows, _: Day) -> list[Chart]:
-    by_kind: dict[str, Counter[str]] = {}
+    lost: dict[str, Counter[str]] = {}
     for row in rows:
-        by_kind.setdefault(row["lost"], Counter())[str(row["slot"])] += row["output_tokens"]
-    return [charts.bars("Tokens that nobody got, by slot", Scale("tokens"), by_kind)]
+        why = str(row["error_kind"] or row["finish_reason"])
+        lost.setdefault(str(row["slot"]), Counter())[why] += row["output_tokens"] or 0
+    shown = charts.largest(lost, lambda reasons: reasons.total())
+    return [charts.bars("Output that nobody got, by reason and slot", Scale("tokens"), shown)]
+
+
+def _cache_misses(rows: Rows, _: Day) -> list[Chart]:
+    again: dict[str, Counter[str]] = {}
+    for row in rows:
+        again.setdefault(str(row["slot"]), Counter())[row["cause"]] += row["reread_tokens"] or 0
+    shown = charts.largest(again, lambda causes: causes.total())
+    return [charts.bars("Prompts read again, by cause and slot", Scale("tokens"), shown)]
 
 
 def _quarantine(rows: Rows, _: Day) -> list[Chart]:
@@ -150,6 +160,7 @@ _PLOTS: Final[Mapping[str, Callable[[Rows, Day], list[Chart]]]] = {
     "daily_semantic_search": _semantic_search,
     "daily_recipes": _recipes,
     "daily_lost_output": _lost_output,
+    "daily_cache_misses": _cache_misses,
     "daily_quarantine": _quarantine,
     "daily_requests": _requests,
 }

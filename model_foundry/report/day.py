@@ -14,6 +14,12 @@ from model_foundry.summaries.query import Answer, answer, open_foundry, views
 PICTURES: Final = ("events", "tokens")
 TABLES: Final = ("slots", "tools", "recipes", "sessions", "agreement")
 
+IF_THERE: Final = {
+    "quarantined": "event_quarantine",
+    "lost": "daily_lost_output",
+    "reread": "daily_cache_misses",
+}
+
 
 class Report(NamedTuple):
     """A day."""
@@ -47,7 +53,8 @@ def day_report(settings: Settings, day: date) -> Report:
                 "(`model-foundry query --name busy-hours` shows what there is)"
             )
         # The lake has no such table before one of its days was summarized.
-        failed = ["failed", *(["quarantined"] if "event_quarantine" in views(connection) else [])]
+        there = views(connection)
+        failed = ["failed", *(name for name, view in IF_THERE.items() if view in there)]
         had_a_day_before = any(total.before is not None for total in totals)
         return Report(
             Parts(

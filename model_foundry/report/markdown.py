@@ -24,7 +24,7 @@ def _blocks(parts: Parts) -> Iterator[str]:
     yield _rows(
         ["", "", "against the day before"],
         [False, True, False],
-        [[one.name, units.number(one.value), one.change or units.NONE] for one in parts.totals],
+        [[one.name, one.shown, one.change or units.NONE] for one in parts.totals],
     )
     for table in (*([parts.changed] if parts.changed else []), *parts.failed):
         yield from _table(table)

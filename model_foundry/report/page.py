@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 from typing import Final
 
-from model_foundry.looks import fonts, units
+from model_foundry.looks import fonts
 from model_foundry.looks.charts import Chart
 from model_foundry.looks.colours import colour
 from model_foundry.looks.style import STYLE, swatch
@@ -42,8 +42,7 @@ def _body(parts: Parts) -> Iterator[str]:
 def _card(total: Total) -> str:
     change = f'<dd class="small">{html.escape(total.change)}</dd>' if total.change else ""
     return (
-        f"<div><dt>{html.escape(total.name)}</dt>"
-        f'<dd class="large">{units.number(total.value)}</dd>{change}</div>'
+        f'<div><dt>{html.escape(total.name)}</dt><dd class="large">{total.shown}</dd>{change}</div>'
     )
 
 

@@ -8,16 +8,24 @@ from model_foundry.looks.charts import Chart
 
 
 class Total(NamedTuple):
-    """A figure of the day, and what it was the day before, if there was one with events."""
+    """A figure of the day, and what it was the day before, if there was one with events.
+
+    None: nobody said.
+    """
 
     name: str
-    value: int
+    value: int | None
     before: int | None
+
+    @property
+    def shown(self) -> str:
+        """The figure, as people read it."""
+        return units.NONE if self.value is None else units.number(self.value)
 
     @property
     def change(self) -> str:
         """Against the day before; nothing where there was none."""
-        if self.before is None:
+        if self.before is None or self.value is None:
             return ""
         if self.before == self.value:
             return "as the day before"

@@ -7,6 +7,7 @@ that lie outside the package (`own_summaries`).
 
 import functools
 import json
+import math
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,7 @@ from model_foundry.summaries import functions
 SUMMARIES: Final = sql_names("duckdb")
 _MACROS: Final = sql_names("duckdb/macros")
 ROLLUPS: Final = sql_names("duckdb/rollups")
+_PORTION_ROWS: Final = 20_000
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _PERIODS: Final = {"weekly": "week", "monthly": "month"}
 
@@ -139,6 +141,14 @@ def asks_for_slots(summary: Summary) -> bool:
     return "$slots" in summary.statement
 
 
+def is_in_portions(summary: Summary) -> bool:
+    """Whether a summary is computed in portions (`$portion` of `$portions`), since a day is large.
+
+    They are of rows that belong together, so that none is in two portions' results.
+    """
+    return "$portions" in summary.statement
+
+
 def summary_of(
     connection: duckdb.DuckDBPyConnection,
     summary: Summary,
@@ -166,7 +176,18 @@ def summary_of(
         parameters["timezone"] = outside.timezone
     if asks_for_slots(summary):
         parameters["slots"] = json.dumps([rate._asdict() for rate in outside.slots])
-    return connection.sql(summary.statement, params=parameters).to_arrow_table()
+    if not is_in_portions(summary):
+        return connection.sql(summary.statement, params=parameters).to_arrow_table()
+    rows = sum(len(connection.table(table)) for table in input_tables(summary))
+    parameters["portions"] = max(1, math.ceil(rows / _PORTION_ROWS))
+    return pa.concat_tables(
+        [
+            connection.sql(
+                summary.statement, params=parameters | {"portion": number}
+            ).to_arrow_table()
+            for number in range(parameters["portions"])
+        ]
+    )
 
 
 def macros() -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model_foundry.cli import app
+from model_foundry.report import day_report
 from model_foundry.settings import Settings
 from model_foundry.summaries.query import QUESTIONS, ask
 from model_foundry_tests.integration.test_summaries import land
@@ -87,7 +88,7 @@ def test_questions_and_limits(
         assert done.exit_code == 1, statement
         assert done.stderr.startswith("Error: "), (statement, done.output)
     assert sorted(lake.rglob("*")) == before
-    assert "There are: event_inbox" in run("SELECT * FROM nothing_of_the_kind").stderr
+    assert "There are: daily_cache_misses" in run("SELECT * FROM nothing_of_the_kind").stderr
 
     # Rows, time and memory end where the settings say.
     few = summarized.model_copy(update={"query_max_rows": 2})
@@ -142,6 +143,44 @@ def test_a_report_of_the_day(
     assert shown.stdout.startswith(f"# {DAY}")
     done = CliRunner().invoke(app, ["report", "--day", str(date(2020, 1, 1))])
     assert (done.exit_code, "no event" in done.stderr) == (1, True)
+
+
+def test_a_report_says_what_was_lost_and_read_again(settings: Settings) -> None:
+    asked = [{"role": "user", "content": "?"}]
+    turns = [
+        {"slot": slot, "model": "m", "status": "cancelled", "messages": asked,
+         "response": {"content": ""}, "timings": {"duration_ms": 1000},
+         "usage": {"prompt_tokens": 900, "completion_tokens": 70, "cached_tokens": 0}}
+        for slot in ("naughty", "kindergarten")
+    ]  # fmt: skip
+    land(
+        settings,
+        *(
+            event("llm.chat.persist", turn, correlation_id="one",
+                  occurred_at=NOON + timedelta(seconds=10 * number))
+            for number, turn in enumerate(turns)
+        ),
+    )  # fmt: skip
+    summarize(settings, DAY)
+    text = day_report(settings, date.fromisoformat(DAY)).markdown()
+    lines = text.splitlines()
+    assert "| chat, failed or cut at its length | naughty | 1 | 1 | 100 % | – |" in lines
+    assert "| traffic | naughty | m | failed | – | 1 | 70 | 0 | 0 |" in lines
+    assert "| kindergarten | m | slot | 1 | 900 | – | – |" in lines
+
+
+def test_a_report_tells_what_nobody_said_from_nothing(settings: Settings) -> None:
+    untold = {"slot": "naughty", "response": {"content": "Yes."}}
+    huge = {**untold, "usage": {"completion_tokens": 9 * 10**18}}
+    land(settings, event("llm.chat.persist", untold))
+    summarize(settings, DAY)
+    lines = day_report(settings, date.fromisoformat(DAY)).markdown().splitlines()
+    assert "| input tokens | – | – |" in lines
+    assert "| output tokens | – | – |" in lines
+    land(settings, *(event("llm.chat.persist", huge) for _ in range(2)))  # beyond BIGINT
+    summarize(settings, DAY)
+    lines = day_report(settings, date.fromisoformat(DAY)).markdown().splitlines()
+    assert "| output tokens | 9,223,372,036,854,775,807 | – |" in lines
 
 
 def _pictures(page: str) -> list[str]:

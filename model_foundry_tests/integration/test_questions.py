@@ -19,6 +19,7 @@ from model_foundry_tests.sessions import made_session
 
 DAY = NOON.date()
 NEXT = DAY + timedelta(days=1)
+SUMMARIES = ("daily_cache_misses", "daily_lost_output")
 Row = Mapping[str, Any]
 
 
@@ -91,7 +92,7 @@ def laid(settings: Settings, layout: Layout) -> None:
         if layout.portions == 1:
             answered(settings, "ok", "ok")
         summarize(settings, days, "session_summary")
-    summarize(settings, days, "session_agreement", "daily_chats", "daily_lost_output")
+    summarize(settings, days, "session_agreement", "daily_chats", *SUMMARIES)
     place = lake.lake_of(settings)
     for name in ("llm_chat", "event_inbox"):
         assert {len(place.live(name, day)) for day in days} == {layout.portions}
@@ -114,6 +115,12 @@ def expected(layout: Layout) -> dict[str, list[Row]]:
         "differing_settings": 1, "ignored": ["day = 30", "event_inbox"],
     }  # fmt: skip
     return {
+        "cache-misses": [],
+        "lost-output": [  # of jobs without a text
+            {"origin": "jobs", "status": status, "error_kind": error, "requests": 1,
+             "output_tokens": 30, "reasoning_only": 0, "kept": 0, "nothing_kept": 1}
+            for status, error in (("failed", "timeout"), ("ok", None))
+        ],
         "cut-answers": [
             {"slot": "naughty", "role": "worker", "max_tokens": 8, "chats": 1, "cut": 1,
              "cut_share": 1.0},
@@ -128,10 +135,6 @@ def expected(layout: Layout) -> dict[str, list[Row]]:
         ],
         "ignored-plans": [{**one, **plan}, {**other, **plan}],
         "long-sessions": [{**one, **session}, {**other, **session}, cut],
-        "lost-output": [
-            {"slot": None, "model": None, "lost": "nothing", "finish_reason": None,
-             "error_kind": "timeout", "answers": 1, "output_tokens": 30, "decode_s": None},
-        ],
         "recipe-yield": [
             {"recipe": "ask", "jobs": 2, "ok": 1, "rejected": 0, "failed": 1,
              "usual_error": "timeout", "output_tokens": 60, "tokens_per_kept_row": 60.0,
@@ -221,7 +224,7 @@ def test_every_question_gives_its_rows(settings: Settings, layout: Layout) -> No
 
 
 def test_an_empty_lake_has_an_answer_to_every_question(settings: Settings) -> None:
-    summarize(settings, [DAY], "session_summary", "session_agreement", "daily_lost_output")
+    summarize(settings, [DAY], "session_summary", "session_agreement", *SUMMARIES)
     for name in QUESTIONS:
         assert ask(settings, question(name)).rows == [], name
 
@@ -238,3 +241,44 @@ def _no_row_is_lost_to_a_stranger(settings: Settings) -> None:
         assert len(found) == counted["groups"], view["name"]
         filled |= {view["name"] for _ in found}
     assert {"llm_chat", "session_summary", "inference_result", "daily_chats"} <= filled
+
+
+def test_what_was_read_again_and_what_was_lost(settings: Settings) -> None:
+    """Two turns on two slots, the second of which gives thoughts alone."""
+    said = [{"role": "user", "content": "Count."}]
+    more = [*said, {"role": "assistant", "content": "One"}, {"role": "user", "content": "On."}]
+    answers = [{"content": "One", "finish_reason": "stop"},
+               {"content": "", "reasoning": "Hm.", "finish_reason": "length"}]  # fmt: skip
+    turns = [
+        {"slot": slot, "role": "worker", "model": "m", "messages": messages, "response": answer,
+         "usage": {"prompt_tokens": tokens, "completion_tokens": 100, "cached_tokens": 0},
+         "timings": {"duration_ms": 1000, "prompt_per_second": 500.0}}
+        for slot, messages, answer, tokens in (
+            ("naughty", said, answers[0], 900), ("kindergarten", more, answers[1], 1200)
+        )
+    ]  # fmt: skip
+    land(
+        settings,
+        *(
+            event("llm.chat.persist", turn, correlation_id="one", event_id=f"turn-{number}",
+                  occurred_at=NOON + timedelta(seconds=10 * number))
+            for number, turn in enumerate(turns)
+        ),
+    )  # fmt: skip
+    summarize(settings, [DAY], *SUMMARIES)
+    [missed] = ask(settings, question("cache-misses")).as_dicts()
+    assert missed == {
+        "day": DAY, "conversation": "one", "slot": "kindergarten", "model": "m", "cause": "slot",
+        "misses": 1, "reread_tokens": 1000, "reread_s": 2.0, "cost": None,
+        "worst_event_id": "turn-1", "worst_reread_tokens": 1000, "worst_broken_at": None,
+        "worst_broken_role": None, "worst_since_last_s": 9.0,
+    }  # fmt: skip
+    [lost] = ask(settings, question("lost-output")).as_dicts()
+    assert lost == {
+        "origin": "traffic", "slot": "kindergarten", "model": "m", "status": "ok",
+        "finish_reason": "length", "error_kind": None, "requests": 1, "output_tokens": 100,
+        "reasoning_only": 1, "kept": 0, "nothing_kept": 0,
+    }  # fmt: skip
+    assert query(settings, "SELECT reread_tokens FROM weekly_cache_misses") == [
+        {"reread_tokens": 1000}
+    ]

@@ -25,6 +25,10 @@ HOSTILE = (
 )
 
 
+# What pages, named questions and the report read.
+SUMMARIES = ("session_summary", "session_agreement", "daily_cache_misses", "daily_lost_output")
+
+
 @pytest.fixture
 def summarized(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings that the command line finds too."""
@@ -44,7 +48,7 @@ def flatten(settings: Settings, *days: str) -> None:
 def summarize(settings: Settings, *days: str) -> None:
     flatten(settings, *days)
     for day in days:
-        for name in ("session_summary", "session_agreement"):
+        for name in SUMMARIES:
             with duckdb.connect(":memory:") as connection:
                 summarize_day(settings, connection, name, date.fromisoformat(day))
 

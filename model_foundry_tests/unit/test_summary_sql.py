@@ -1,11 +1,12 @@
 """Each summary of random days against an independent computation in pandas over the same rows."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -33,6 +34,8 @@ DAY: Final = date(2026, 11, 20)
 MIDNIGHT: Final = datetime(2026, 11, 20, tzinfo=UTC)
 BOUND: Final = 0.01
 BIGINT: Final = 2**63 - 1
+SYSTEM: Final = {"role": "system", "content": "You are a clerk."}
+FIRST: Final = {"role": "user", "content": "Begin."}
 TEXTS: Final = {
     None: None,
     "": "und",
@@ -60,13 +63,14 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
         "replayed_at": TIME,
     },
     "llm_chat": {
-        "event_id": TEXT, "conversation_id": TEXT, "slot": TEXT, "role": TEXT,
+        "event_id": TEXT, "correlation_id": TEXT, "conversation_id": TEXT, "slot": TEXT,
+        "role": TEXT, "messages": TEXT, "tools": TEXT, "refusal_text": TEXT,
         "request_model": TEXT, "response_model": TEXT, "message_count": INT, "user_text": TEXT,
         "response_text": TEXT, "reasoning_text": TEXT, "tool_call_count": INT,
         "finish_reason": TEXT, "input_tokens": INT, "output_tokens": INT, "cached_tokens": INT,
         "ttft_ms": FLOAT, "total_ms": FLOAT, "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT,
         "occurred_at": TIME, "status": TEXT, "error_kind": TEXT, "choice_no": INT,
-        "reasoning_tokens": INT, "shape": TEXT, "refusal_text": TEXT,
+        "reasoning_tokens": INT,
     },
     "llm_tool_call": {
         "event_id": TEXT, "correlation_id": TEXT, "tool_name": TEXT, "is_error": pa.bool_(),
@@ -84,7 +88,7 @@ SCHEMAS: Final[Mapping[str, Mapping[str, pa.DataType]]] = {
         "cached_tokens": INT, "queue_ms": FLOAT, "ttft_ms": FLOAT, "total_ms": FLOAT,
         "pp_tokens_per_s": FLOAT, "tg_tokens_per_s": FLOAT, "timing_source": TEXT,
         "completed_at": TIME, "response_text": TEXT, "reasoning_text": TEXT, "tool_calls": TEXT,
-        "finish_reason": TEXT, "raw_answer": TEXT,
+        "finish_reason": TEXT,
     },
     "llm_request": {"event_id": TEXT, "kind": TEXT},
 }  # fmt: skip
@@ -111,7 +115,26 @@ _ms = st.one_of(
     st.floats(0, 1e8, allow_nan=False),
 )
 _score = st.one_of(st.none(), st.floats(-1, 1, allow_nan=False))
+_message = st.sampled_from(
+    [
+        {"role": "system", "content": "Be short."},
+        {"role": "developer", "content": "Be long."},
+        {"role": "user", "content": "Where?"},
+        {"role": "user", "content": [{"type": "text", "text": "When?"}]},
+        {"role": "assistant", "content": "Grüße aus Köln\n"},
+        {"role": "assistant", "content": None, "tool_calls": []},
+        {"role": "tool", "content": "42"},
+    ]
+)
+# Of few messages, so that many begin alike.
+_messages = st.lists(_message, max_size=5).map(lambda sent: [SYSTEM, FIRST, *sent])
 _special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
+    "messages": st.none()
+    | _messages.map(json.dumps)
+    | _messages.map(lambda sent: json.dumps(sent[1:])),
+    "tools": st.sampled_from([None, None, "[]"]),
+    "tool_calls": st.sampled_from([None, "[]", '[{"id": "1"}]']),
+    "refusal_text": st.sampled_from([None, None, "No."]),
     "received_at": st.integers(-(10**9), 10**12).map(
         lambda us: MIDNIGHT + timedelta(hours=12, microseconds=us)
     ),
@@ -119,10 +142,6 @@ _special: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "user_text": st.sampled_from(list(TEXTS)),
     "response_text": st.sampled_from(list(TEXTS)),
     "reasoning_text": st.sampled_from([None, "", "Hm."]),
-    "refusal_text": st.sampled_from([None, None, "No."]),
-    "tool_calls": st.sampled_from([None, "[]"]),
-    "raw_answer": st.sampled_from([None, "{"]),
-    "shape": st.sampled_from([None, "openai", "ollama"]),
     "message_count": st.integers(0, 9),
     "tool_call_count": st.integers(0, 3),
     "result_count": st.integers(0, 3),
@@ -540,6 +559,255 @@ def test_chats(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     assert_agree(computed(connection, "daily_chats", tables), keys, expected)
 
 
+class Missed(NamedTuple):
+    """What a request read again, by comparing its messages with each earlier one's."""
+
+    row: Row
+    cause: str
+    broken: tuple[int | None, str | None]
+    since_last_s: float
+    known: int | None
+    reread: int | None
+
+
+def _divided(row: Row) -> tuple[list[Row], list[Row]]:
+    sent = json.loads(row["messages"])
+    count = next(
+        (no for no, each in enumerate(sent) if each["role"] not in {"system", "developer"}),
+        len(sent),
+    )
+    return sent[:count], sent[count:]
+
+
+def _shared(one: list[Row], other: list[Row]) -> int:
+    alike = (a == b for a, b in zip(one, other, strict=False))
+    return next((no for no, same in enumerate(alike) if not same), min(len(one), len(other)))
+
+
+def _earlier(turns: list[Row], before: list[Row]) -> Row | None:
+    best = max(
+        before,
+        key=lambda row: (_shared(turns, _divided(row)[1]), row["occurred_at"], row["event_id"]),
+        default=None,
+    )
+    if best is None or not turns or _shared(turns, _divided(best)[1]):
+        return best if turns else None
+    return next((row for row in reversed(before) if turns[0] in _divided(row)[1]), None)
+
+
+def _missed(row: Row, before: list[Row]) -> Missed | None:
+    system, turns = _divided(row)
+    last = _earlier(turns, before)
+    took_ms = row["total_ms"] if 0 <= (row["total_ms"] or 0) <= 86_400_000 else None
+    took = timedelta(microseconds=math.floor((took_ms or 0) * 1000))
+    if last is None or row["occurred_at"] - took < last["occurred_at"] - timedelta(milliseconds=50):
+        return None
+    last_system, last_turns = _divided(last)
+    shared = _shared(turns, last_turns)
+    came_back = turns[len(last_turns) :][:1]
+    is_answered = bool(came_back) and came_back[0]["role"] == "assistant"
+    broken: tuple[int | None, str | None] = (None, None)
+    cause = "server"
+    if shared == len(last_turns):
+        said, was = is_answered and came_back[0]["content"], last["response_text"]
+        if isinstance(said, str) and was is not None and said.strip() != was.strip():
+            cause, broken = "answer", (len(system) + shared, "assistant")
+    elif shared < len(turns):
+        cause = "dropped" if turns[shared] in last_turns[shared + 1 :] else "edited"
+        broken = (len(system) + shared, last_turns[shared]["role"])
+    if system != last_system:
+        cause, broken = "system", (_shared(system, last_system), "system")
+    if row["tools"] != last["tools"]:
+        cause = "tools"
+    named = "response_model" if None not in _both(row, last, "response_model") else "request_model"
+    for what, name in (("model", named), ("slot", "slot")):
+        if None not in _both(row, last, name) and row[name] != last[name]:
+            cause = what
+    known = None
+    if None not in _both(row, last, "input_tokens"):
+        answer = max((last["output_tokens"] or 0) - (last["reasoning_tokens"] or 0), 0)
+        known = min(row["input_tokens"], last["input_tokens"] + (answer if is_answered else 0))
+    reread = None
+    if known is not None and row["cached_tokens"] is not None:
+        reread = max(known - row["cached_tokens"], 0)
+    if (cause == "server") if reread is None else (reread <= 128):
+        return None
+    since = (row["occurred_at"] - took - last["occurred_at"]) / timedelta(seconds=1)
+    return Missed(row, cause, broken, since, known, reread)
+
+
+def _product(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one * other
+
+
+def _both(row: Row, last: Row, name: str) -> tuple[Any, Any]:
+    return row[name], last[name]
+
+
+@property_of("daily_cache_misses")
+def test_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    _assert_cache_misses(connection, tables)
+
+
+@given(
+    sent=st.lists(_messages, min_size=2, max_size=8),
+    fields=st.lists(
+        st.fixed_dictionaries(
+            {
+                "slot": st.sampled_from(["a", "a", "a", "b"]),
+                "cached_tokens": st.sampled_from([None, 0, 1000]),
+                "response_text": st.sampled_from(["Grüße aus Köln", ""]),
+                "pp_tokens_per_s": st.sampled_from([None, 500.0]),
+            }
+        ),
+        min_size=8,
+        max_size=8,
+    ),
+)
+@settings(max_examples=50, deadline=None, derandomize=True)
+def test_cache_misses_of_turns_that_follow_each_other(
+    connection: duckdb.DuckDBPyConnection, sent: list[list[Row]], fields: list[Row]
+) -> None:
+    """One session, a turn a minute."""
+    rows = [
+        dict.fromkeys(SCHEMAS["llm_chat"])
+        | {"event_id": f"e{number}", "correlation_id": "c", "messages": json.dumps(messages),
+           "occurred_at": MIDNIGHT + timedelta(minutes=number), "input_tokens": 500 * len(messages),
+           "output_tokens": 200, "total_ms": 5.0}
+        | some
+        for number, (messages, some) in enumerate(zip(sent, fields, strict=False))
+    ]  # fmt: skip
+    _assert_cache_misses(connection, {"llm_chat": rows})
+
+
+def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    rows = [
+        row | {"model": model_of(row), "thread": row["conversation_id"]}
+        for row in tables["llm_chat"]
+        if not row["choice_no"] and row["messages"] is not None
+    ]
+    for row in rows:
+        if row["thread"] is None:
+            row["thread"] = row["correlation_id"]
+    rows = [row for row in rows if row["thread"] is not None]
+    rows.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
+    everything = [
+        row | {"model": model_of(row)} for row in tables["llm_chat"] if not row["choice_no"]
+    ]
+    keys = ("correlation_id", "conversation_id", "slot", "model", "role", "cause")
+    missed: dict[tuple[Any, ...], list[Missed]] = {}
+    for number, row in enumerate(rows):
+        before = [each for each in rows[:number] if each["thread"] == row["thread"]]
+        if found := _missed(row, before):
+            key = tuple((row | {"cause": found.cause})[name] for name in keys)
+            missed.setdefault(key, []).append(found)
+    expected = {}
+    for key, group in missed.items():
+        worst = max(group, key=lambda one: -1 if one.reread is None else one.reread)
+        seconds = [
+            None if one.reread is None or pace is None else one.reread * pace
+            for one in group
+            for pace in [_pace(one.row, everything)]
+        ]
+        rate = RATES.get(group[0].row["slot"], Rate("", None, None, None))
+        hours = [None if s is None else s / (rate.parallel or 1) / 3600 for s in seconds]
+        price, watts = rate.price_per_hour, rate.watts
+        expected[key] = {
+            "misses": len(group),
+            "untold": sum(one.reread is None for one in group),
+            "input_tokens": total(one.row["input_tokens"] for one in group),
+            "cached_tokens": total(one.row["cached_tokens"] for one in group),
+            "known_tokens": total(one.known for one in group),
+            "reread_tokens": total(one.reread for one in group),
+            "reread_s": added(seconds),
+            "cost": added(_product(each, price) for each in hours),
+            "energy_wh": added(_product(each, watts) for each in hours),
+            "worst_event_id": worst.row["event_id"],
+            "worst_reread_tokens": worst.reread,
+            "worst_broken_at": worst.broken[0],
+            "worst_broken_role": worst.broken[1],
+            "worst_since_last_s": pytest.approx(worst.since_last_s),
+        }
+    assert_agree(computed(connection, "daily_cache_misses", tables), keys, expected)
+
+
+def _pace(row: Row, rows: list[Row]) -> float | None:
+    """Seconds a token, as measured for it, or for its slot and model on that day."""
+    same = [one for one in rows if (one["slot"], one["model"]) == (row["slot"], row["model"])]
+    for some in ([row], same):
+        speeds = [one["pp_tokens_per_s"] for one in some]
+        paces = [1 / speed for speed in speeds if speed is not None and 1e-9 <= speed <= 1e6]
+        if paces:
+            return math.fsum(paces) / len(paces)
+    return None
+
+
+def test_a_day_in_portions_gives_what_it_gives_at_once(
+    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conversations of two turns, of which each is in one portion."""
+    rows = [
+        {"event_id": f"{session}-{turn}", "correlation_id": session, "slot": "a",
+         "messages": json.dumps([SYSTEM, FIRST]), "input_tokens": 500, "cached_tokens": 0,
+         "occurred_at": MIDNIGHT + timedelta(minutes=turn)}
+        for session in "pqrstuvw" for turn in range(2)
+    ]  # fmt: skip
+    found = []
+    for most in (20_000, 3):
+        monkeypatch.setattr("model_foundry.summaries.compute._PORTION_ROWS", most)
+        table = computed(connection, "daily_cache_misses", {"llm_chat": rows})
+        found.append(sorted(table.to_pylist(), key=lambda row: row["correlation_id"]))
+    assert found[0] == found[1]
+    assert [row["misses"] for row in found[0]] == [1] * 8
+
+
+@property_of("daily_lost_output")
+def test_lost_output(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
+    rows = []
+    for row in tables["llm_chat"]:
+        failed = has_failed(row)
+        something = row["response_text"] or row["refusal_text"] or row["tool_call_count"]
+        if not row["choice_no"] and (failed or not something):
+            rows.append(row | {"origin": "traffic", "status": "failed" if failed else "ok"})
+    for row in tables["inference_result"]:
+        something = row["response_text"] or json.loads(row["tool_calls"] or "[]")
+        if row["status"] != "ok" or not something:
+            rows.append(row | {"origin": "jobs", "reasoning_tokens": None})
+    keys = ("origin", "slot", "model", "status", "finish_reason", "error_kind")
+    lost = [row | {"model": model_of(row)} for row in rows if (row["output_tokens"] or 0) > 0]
+    expected = {}
+    for key, part in grouped(lost, *keys):
+        answers = [
+            bool(row["response_text"] or row.get("sent_back_text"))
+            for row in part.astype(object).where(part.notna(), None).to_dict("records")
+        ]
+        thoughts = [text == "Hm." for text in part.reasoning_text]
+        gone = [not (a or b) for a, b in zip(answers, thoughts, strict=True)]
+        expected[key] = {
+            "requests": len(part),
+            "output_tokens": total(part.output_tokens),
+            "reasoning_tokens": total(part.reasoning_tokens),
+            "reasoning_only": sum(b and not a for a, b in zip(answers, thoughts, strict=True)),
+            "kept": sum(answers),
+            "nothing_kept": sum(gone),
+            "nothing_kept_tokens": total(
+                tokens for tokens, no in zip(part.output_tokens, gone, strict=True) if no
+            ),
+        }
+    assert_agree(computed(connection, "daily_lost_output", tables), keys, expected)
+
+
+def test_output_of_one_choice_is_not_lost_when_another_was_given() -> None:
+    """Tokens stand with a request's first choice alone."""
+    base = {"event_id": "e", "slot": "s", "occurred_at": MIDNIGHT, "tool_call_count": 0}
+    first = base | {"choice_no": 0, "output_tokens": 9, "response_text": " \n"}
+    with duckdb.connect(":memory:") as connection:
+        for text, lost in (("Yes.", 0), ("", 1)):
+            rows = [first, base | {"choice_no": 1, "response_text": text}]
+            found = computed(connection, "daily_lost_output", {"llm_chat": rows})
+            assert found.num_rows == lost
+
+
 @property_of("daily_semantic_search")
 def test_semantic_search(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     expected = {}
@@ -604,55 +872,6 @@ def test_recipes(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
             **quantiles(part.total_ms, "total", "_ms"),
         }
     assert_agree(computed(connection, "daily_recipes", tables), keys, expected)
-
-
-@property_of("daily_lost_output")
-def test_lost_output(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
-    def blank(row: Row, name: str) -> bool:
-        return not (row[name] or "").strip(" ")
-
-    found: list[Row] = []
-    for origin, table in (("traffic", "llm_chat"), ("jobs", "inference_result")):
-        for row in tables[table]:
-            if origin == "traffic":
-                delivered = not blank(row, "response_text") or row["tool_call_count"] > 0
-                delivered = delivered or bool(row["refusal_text"])
-                unfit = False
-            else:
-                delivered = row["status"] == "ok"
-                unfit = not blank(row, "response_text") or row["tool_calls"] is not None
-            if (row["output_tokens"] or 0) <= 0 or delivered:
-                continue
-            thought = "nothing" if blank(row, "reasoning_text") else "reasoning"
-            speed = row["tg_tokens_per_s"]
-            found.append(
-                row
-                | {
-                    "origin": origin,
-                    "model": row["request_model"]
-                    if row["response_model"] is None
-                    else row["response_model"],
-                    "read_as": row.get("shape"),
-                    "lost": "unfit" if unfit else thought,
-                    "raw": origin == "jobs" and row["raw_answer"] is not None,
-                    "counted_reasoning": row.get("reasoning_tokens"),
-                    "seconds": row["output_tokens"] / speed
-                    if speed is not None and 1e-9 <= speed <= 5e4
-                    else None,
-                }
-            )
-    keys = ("origin", "slot", "model", "read_as", "lost", "finish_reason", "error_kind")
-    expected = {
-        key: {
-            "answers": len(part),
-            "output_tokens": total(part.output_tokens),
-            "reasoning_tokens": total(part.counted_reasoning),
-            "raw_kept": int(part.raw.sum()),
-            "decode_s": added(part.seconds),
-        }
-        for key, part in grouped(found, *keys)
-    }
-    assert_agree(computed(connection, "daily_lost_output", tables), keys, expected)
 
 
 @property_of("daily_quarantine")
@@ -742,7 +961,6 @@ def test_a_roll_up_is_what_the_days_together_would_be(week: list[list[float]]) -
 def test_every_roll_up_gives_the_columns_of_its_days_and_their_sums() -> None:
     """Over one day, a roll-up says what the day says; over an empty lake, nothing."""
     row = {"tool_name": "t", "kind": "generation", "recipe": "request", "status": "ok"}
-    row |= {"response_text": None, "tool_call_count": 0, "refusal_text": None}
     full = {
         table: [
             {
@@ -752,6 +970,10 @@ def test_every_roll_up_gives_the_columns_of_its_days_and_their_sums() -> None:
         ]
         for table in SCHEMAS
     }
+    [chat] = full["llm_chat"]
+    chat |= {"choice_no": 0, "input_tokens": 500, "messages": json.dumps([FIRST])}
+    again = {"event_id": "y", "occurred_at": MIDNIGHT + timedelta(seconds=1), "status": "error"}
+    full["llm_chat"].append(chat | again)
     assert {f"daily_{name}" for name in ROLLUPS} < set(SUMMARIES)
     for tables in (full, {}):
         for name in ROLLUPS:

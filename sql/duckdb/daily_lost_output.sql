@@ -1,74 +1,85 @@
--- Answers of a day that a server made and counted, and nobody got: in familiar's traffic, and in
--- our own jobs.
+-- Tokens of a day that a server counted and nobody got: by origin, slot, model and how it ended.
 --
--- `lost`: `nothing` where no text, no call and no refusal came; `reasoning` where only thoughts
--- did; `unfit` where a job's answer was not fit to be used. What was delivered is not here, and
--- neither is an answer whose tokens nobody counted. `read_as` is the family that the chat was read
--- as, which says where to look when a parser has eaten the answer.
-WITH answer AS (
+-- A chat lost its tokens when it failed, or gave no text, no tool call and no refusal in any of its
+-- choices. A job lost them when its result was not accepted, or was without text and calls.
+WITH answered AS (
     SELECT
-        occurred_on,
-        'traffic' AS origin,
+        event_id,
         slot,
         coalesce(response_model, request_model) AS model,
-        shape AS read_as,
+        CASE WHEN chat_failed(status, error_kind, finish_reason) THEN 'failed' ELSE 'ok' END
+            AS status,
         finish_reason,
         error_kind,
-        CASE
-            WHEN
-                trim(coalesce(response_text, '')) <> '' OR tool_call_count > 0
-                OR coalesce(refusal_text, '') <> ''
-                THEN 'delivered'
-            WHEN trim(coalesce(reasoning_text, '')) <> '' THEN 'reasoning'
-            ELSE 'nothing'
-        END AS lost,
         output_tokens,
         reasoning_tokens,
-        tg_tokens_per_s,
-        NULL::VARCHAR AS raw_answer
+        has_text(response_text) AS has_answer,
+        has_text(reasoning_text) AS has_thoughts,
+        has_text(response_text) OR has_text(refusal_text) OR coalesce(tool_call_count > 0, FALSE)
+            AS is_something,
+        coalesce(choice_no, 0) = 0 AS is_first
     FROM llm_chat
-    WHERE occurred_on = $day AND output_tokens > 0
-    UNION ALL
+    WHERE occurred_on = $day
+),
+
+lost AS (
     SELECT
-        occurred_on,
+        'traffic' AS origin,
+        * EXCLUDE (event_id, is_something, is_first)
+    FROM answered
+    WHERE
+        is_first
+        AND output_tokens > 0
+        AND (
+            status = 'failed'
+            OR event_id NOT IN (
+                SELECT other.event_id FROM answered AS other
+                WHERE other.is_something
+            )
+        )
+    UNION ALL BY NAME
+    SELECT
         'jobs' AS origin,
         slot,
         coalesce(response_model, request_model) AS model,
-        NULL AS read_as,
+        status,
         finish_reason,
         error_kind,
-        CASE
-            WHEN status = 'ok' THEN 'delivered'
-            WHEN trim(coalesce(response_text, '')) <> '' OR tool_calls IS NOT NULL THEN 'unfit'
-            WHEN trim(coalesce(reasoning_text, '')) <> '' THEN 'reasoning'
-            ELSE 'nothing'
-        END AS lost,
         output_tokens,
         NULL::BIGINT AS reasoning_tokens,
-        tg_tokens_per_s,
-        raw_answer
+        has_text(response_text) OR has_text(sent_back_text) AS has_answer,
+        has_text(reasoning_text) AS has_thoughts
     FROM inference_result
-    WHERE occurred_on = $day AND output_tokens > 0
+    WHERE
+        occurred_on = $day
+        AND output_tokens > 0
+        AND (
+            status <> 'ok'
+            OR NOT (
+                has_text(response_text)
+                OR coalesce(tool_calls NOT IN ('', '[]', 'null'), FALSE)
+            )
+        )
 )
 
 SELECT
-    occurred_on AS day,
-    origin,
+    $day::DATE AS day,
+    origin, -- traffic, jobs
     slot,
     model,
-    read_as,
-    lost,
+    status, -- of traffic: ok, failed; of jobs: ok, rejected, failed
     finish_reason,
     error_kind,
-    count(*) AS answers,
-    sum_of(output_tokens) AS output_tokens,
+    count(*) AS requests,
+    sum_of(output_tokens) AS output_tokens, -- lost ones
     sum_of(reasoning_tokens) AS reasoning_tokens, -- of output_tokens, where the event says so
-    count(raw_answer) AS raw_kept, -- whose text is kept as the server sent it
-    -- what the slot spent on writing them, where the speed is known
-    sum(
-        tg_timed(output_tokens, tg_tokens_per_s) / nullif(tg_tokens_per_s, 0)
-    ) AS decode_s
-FROM answer
-WHERE lost <> 'delivered'
-GROUP BY day, origin, slot, model, read_as, lost, finish_reason, error_kind
-ORDER BY day, origin, slot, model, read_as, lost, finish_reason, error_kind;
+    -- thoughts, and no answer
+    count(*) FILTER (WHERE has_thoughts AND NOT has_answer) AS reasoning_only,
+    count(*) FILTER (WHERE has_answer) AS kept, -- the raw text of the answer can still be read
+    -- neither text nor thoughts are left
+    count(*) FILTER (WHERE NOT has_answer AND NOT has_thoughts) AS nothing_kept,
+    sum_of(CASE WHEN NOT has_answer AND NOT has_thoughts THEN output_tokens END)
+        AS nothing_kept_tokens
+FROM lost
+GROUP BY origin, slot, model, status, finish_reason, error_kind
+ORDER BY origin, slot, model, status, finish_reason, error_kind;

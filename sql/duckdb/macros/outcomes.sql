@@ -6,3 +6,6 @@ CREATE OR REPLACE MACRO chat_failed(status, error_kind, finish_reason) AS (
         error_kind IS NOT NULL
     )
 );
+
+-- Whether there is something to read.
+CREATE OR REPLACE MACRO has_text(written) AS (coalesce(regexp_matches(written, '\S'), FALSE));

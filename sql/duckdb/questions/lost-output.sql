@@ -1,13 +1,23 @@
--- Which slots make answers that nobody gets, and why?
+-- Where were tokens counted and nothing delivered, and is the raw text kept?
 SELECT
+    origin,
     slot,
     model,
-    lost,
+    status,
     finish_reason,
     error_kind,
-    sum(answers)::BIGINT AS answers,
-    sum(output_tokens)::BIGINT AS output_tokens,
-    sum(decode_s) AS decode_s
+    sum_of(requests) AS requests,
+    sum_of(output_tokens) AS output_tokens,
+    sum_of(reasoning_only) AS reasoning_only,
+    sum_of(kept) AS kept,
+    sum_of(nothing_kept) AS nothing_kept
 FROM daily_lost_output
-GROUP BY ALL
-ORDER BY output_tokens DESC, slot ASC, model ASC, lost ASC, finish_reason ASC, error_kind ASC;
+GROUP BY origin, slot, model, status, finish_reason, error_kind
+ORDER BY
+    output_tokens DESC NULLS LAST,
+    origin ASC,
+    slot ASC,
+    model ASC,
+    status ASC,
+    finish_reason ASC,
+    error_kind ASC;

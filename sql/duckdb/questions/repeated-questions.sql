@@ -4,7 +4,7 @@ SELECT
     count(*) FILTER (WHERE coalesce(choice_no, 0) = 0) AS chats,
     count(DISTINCT correlation_id) AS sessions,
     count(DISTINCT response_text) AS different_answers,
-    sum(output_tokens) AS output_tokens
+    sum_of(output_tokens) AS output_tokens
 FROM llm_chat
 WHERE user_text IS NOT NULL
 GROUP BY user_text

@@ -3,9 +3,9 @@ SELECT
     date_part('hour', timezone(getvariable('timezone'), occurred_at)) AS hour,
     slot,
     count(*) AS chats,
-    sum(input_tokens) AS input_tokens,
-    sum(cached_tokens) AS cached_tokens,
-    sum(output_tokens) AS output_tokens
+    sum_of(input_tokens) AS input_tokens,
+    sum_of(cached_tokens) AS cached_tokens,
+    sum_of(output_tokens) AS output_tokens
 FROM llm_chat
 WHERE
     occurred_on > (SELECT max(latest.occurred_on) FROM llm_chat AS latest) - 7

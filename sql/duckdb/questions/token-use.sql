@@ -5,10 +5,10 @@ SELECT
     role,
     count(*) AS chats,
     count(*) FILTER (WHERE chat_failed(status, error_kind, finish_reason)) AS failed,
-    sum(input_tokens) AS input_tokens,
-    sum(cached_tokens) AS cached_tokens,
-    sum(output_tokens) AS output_tokens,
-    sum(reasoning_tokens) AS reasoning_tokens
+    sum_of(input_tokens) AS input_tokens,
+    sum_of(cached_tokens) AS cached_tokens,
+    sum_of(output_tokens) AS output_tokens,
+    sum_of(reasoning_tokens) AS reasoning_tokens
 FROM llm_chat
 WHERE coalesce(choice_no, 0) = 0
 GROUP BY ALL

@@ -13,11 +13,13 @@ WITH trouble AS (
     SELECT
         'chat, failed or cut at its length' AS what,
         slot AS name,
-        count(*) FILTER (WHERE status = 'error' OR finish_reason = 'length') AS failed,
+        count(*) FILTER (
+            WHERE chat_failed(status, error_kind, finish_reason) OR finish_reason = 'length'
+        ) AS failed,
         count(*) AS out_of,
         mode(
             CASE
-                WHEN status = 'error' OR finish_reason = 'length'
+                WHEN chat_failed(status, error_kind, finish_reason) OR finish_reason = 'length'
                     THEN coalesce(error_kind, finish_reason)
             END
         ) AS mostly

@@ -5,7 +5,7 @@ SELECT
     count(*) FILTER (WHERE status = 'ok') AS ok,
     count(*) FILTER (WHERE status = 'rejected') AS rejected,
     count(*) FILTER (WHERE status = 'failed') AS failed,
-    sum(output_tokens) AS output_tokens
+    sum_of(output_tokens) AS output_tokens
 FROM inference_result
 WHERE occurred_on = $day
 GROUP BY recipe

@@ -4,7 +4,7 @@ SELECT
     coalesce(response_model, request_model) AS model,
     count(*) AS chats,
     count(*) FILTER (WHERE finish_reason = 'length') AS cut,
-    sum(output_tokens) AS output_tokens,
+    sum_of(output_tokens) AS output_tokens,
     quantile_cont(ttft_ms, 0.5) AS ttft_p50_ms,
     quantile_cont(total_ms, 0.5) AS total_p50_ms,
     quantile_cont(total_ms, 0.95) AS total_p95_ms

@@ -2,8 +2,8 @@
 SELECT
     date_part('hour', occurred_at) AS hour_utc,
     coalesce(slot, 'unknown') AS name,
-    sum(output_tokens) AS output_tokens,
-    sum(input_tokens) AS input_tokens
+    sum_of(output_tokens) AS output_tokens,
+    sum_of(input_tokens) AS input_tokens
 FROM llm_chat
 WHERE occurred_on = $day
 GROUP BY ALL

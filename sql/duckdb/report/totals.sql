@@ -2,8 +2,8 @@
 WITH chat AS (
     SELECT
         count(*) FILTER (WHERE coalesce(choice_no, 0) = 0) AS chats,
-        coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens,
-        coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens,
+        sum_of(input_tokens) AS input_tokens,
+        sum_of(output_tokens) AS output_tokens,
         count(DISTINCT slot) AS slots_that_answered
     FROM llm_chat
     WHERE occurred_on = $day
@@ -18,7 +18,7 @@ tool AS (
 job AS (
     SELECT
         count(*) AS jobs,
-        coalesce(sum(output_tokens), 0)::BIGINT AS tokens_of_jobs
+        sum_of(output_tokens) AS tokens_of_jobs
     FROM inference_result
     WHERE occurred_on = $day
 )

@@ -1,0 +1,19 @@
+-- What was read again although the server had read it, worst first: which message broke the prefix?
+SELECT
+    day,
+    coalesce(conversation_id, correlation_id) AS conversation,
+    slot,
+    model,
+    cause,
+    misses,
+    reread_tokens,
+    reread_s,
+    cost,
+    worst_event_id,
+    worst_reread_tokens,
+    worst_broken_at,
+    worst_broken_role,
+    worst_since_last_s
+FROM daily_cache_misses
+ORDER BY reread_tokens DESC NULLS LAST, misses DESC, day DESC, conversation ASC, slot ASC, cause ASC
+LIMIT 50;
