@@ -35,8 +35,9 @@ def run_query(settings: Settings, statement: str | None, name: str | None, form:
             _print_table(answer, wide=form == "wide")
     if answer.cut:
         errors.print(
-            f"[yellow]Only the first {settings.query_max_rows:,} rows "
-            "(MODEL_FOUNDRY_QUERY_MAX_ROWS).[/]"
+            f"[yellow]Only the first {len(answer.rows):,} rows: more than "
+            f"{settings.query_max_rows:,}, or {settings.query_max_bytes:,} bytes, are not printed "
+            "(MODEL_FOUNDRY_QUERY_MAX_ROWS, MODEL_FOUNDRY_QUERY_MAX_BYTES).[/]"
         )
 
 

@@ -95,6 +95,8 @@ def _check(checked: Checked, settings: Settings) -> dg.AssetCheckResult:
         + (
             "made again from PostgreSQL or the lake."
             if one.mended
+            else f"it cannot be made again: {one.why}"
+            if one.why
             else "PostgreSQL has it no more."
         )
         for one in checked.damages

@@ -28,12 +28,16 @@ class Held(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """What was wrong with a day. `mended`: it was made again."""
+    """What was wrong with a day.
+
+    `mended`: it was made again. `why`: making it again was tried, and failed.
+    """
 
     name: str
     day: date
     what: str
     mended: bool
+    why: str | None = None
 
 
 class Checked(NamedTuple):
@@ -117,12 +121,13 @@ def whole(
                     files += [(name, day, file) for file in live(listed)]
                     continue
                 made = [_can_be_made(remake, expected[name], day, layer) for layer in lost_layers]
-                remade = any(made) and _remade(settings, name, day, remake)
+                why = _failure(settings, name, day, remake) if any(made) else None
                 listed = lake.files(name, day)
                 still = {file.layer for file in catalog.lost(listed)}
                 for can_be_made, (layer, what) in zip(made, lost_layers.items(), strict=True):
-                    mended = can_be_made and remade and layer not in still
-                    damages.append(Damage(name, day, what, mended))
+                    mended = can_be_made and why is None and layer not in still
+                    tried = why if can_be_made else None
+                    damages.append(Damage(name, day, what, mended, tried))
                 files += [(name, day, file) for file in live(listed)]
     limit = limit_bytes or settings.lake_check_bytes
     files_read = bytes_read = 0
@@ -134,10 +139,12 @@ def whole(
         if lake.is_intact(file) or file not in lake.live(name, day):
             continue
         mended = _can_be_made(remakes[name], expected[name], day, file.layer)
+        why = None
         if mended:
             lake.remove(file)
-            mended = _remade(settings, name, day, remakes[name])
-        damages.append(Damage(name, day, f"{file.path} is damaged", mended))
+            why = _failure(settings, name, day, remakes[name])
+        what = f"{file.path} is damaged"
+        damages.append(Damage(name, day, what, mended and why is None, why))
     total = sum(file.bytes for _, _, file in files)
     return Checked(len(files), total, files_read, bytes_read, damages, strange)
 
@@ -189,9 +196,10 @@ def _losses(lake: Lake, listed: list[LakeFile], expected: _Expected) -> Iterator
             yield "a file in its midst is missing", layer
 
 
-def _remade(settings: Settings, name: str, day: date, remake: Remake) -> bool:
+def _failure(settings: Settings, name: str, day: date, remake: Remake) -> str | None:
+    """Make a day again; why that could not be done."""
     try:
         remake(settings, name, day)
-    except FoundryError:
-        return False
-    return True
+    except FoundryError as error:
+        return " ".join(str(error).split())
+    return None

@@ -389,6 +389,9 @@ class Settings(BaseSettings):
         200_000, ge=1, description="Of a session and table that `trace` reads."
     )
     query_max_rows: int = Field(10_000, ge=1, description="`query` prints no more of them.")
+    query_max_bytes: int = Field(
+        64 * 1024**2, ge=1024, description="Of the rows that `query` prints, texts and bytes."
+    )
     query_max_s: float = Field(60.0, gt=0, le=86_400, description="`query` is stopped after this.")
 
     duckdb_memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")

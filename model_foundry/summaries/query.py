@@ -19,10 +19,11 @@ from model_foundry.summaries.views import open_views
 from model_foundry.summaries.zone import zone_name
 
 QUESTIONS: Final = sql_names("duckdb/questions")
+_AT_ONCE: Final = 64
 
 
 class Answer(NamedTuple):
-    """What a statement gave. `cut`: there were more rows than `query_max_rows`."""
+    """What a statement gave. `cut`: there was more than `query_max_rows` or `query_max_bytes`."""
 
     columns: list[tuple[str, str]]
     rows: list[tuple[Any, ...]]
@@ -89,7 +90,7 @@ def answer(
         with _stopped_after(settings.query_max_s, connection):
             result = connection.execute(statement, parameters or None)
             columns = [(name, str(kind)) for name, kind, *_ in result.description or []]
-            rows = result.fetchmany(settings.query_max_rows + 1)
+            rows, cut = _fetched(result, settings)
     except duckdb.InterruptException:
         raise FoundryError(
             f"stopped after {settings.query_max_s:g} s (MODEL_FOUNDRY_QUERY_MAX_S): ask for fewer "
@@ -106,8 +107,35 @@ def answer(
         raise FoundryError(_first(error)) from None
     except RuntimeError as error:  # a text that is no UTF-8, or a query stopped within a fetch
         raise FoundryError(_first(error)) from None
-    cut = len(rows) > settings.query_max_rows
-    return Answer(columns, rows[: settings.query_max_rows], cut)
+    return Answer(columns, rows, cut)
+
+
+def _fetched(
+    result: duckdb.DuckDBPyConnection, settings: Settings
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Rows within the limits, and whether there are more."""
+    rows: list[tuple[Any, ...]] = []
+    left = settings.query_max_bytes
+    while some := result.fetchmany(_AT_ONCE):
+        for row in some:
+            left -= sum(map(_size, row))
+            if len(rows) == settings.query_max_rows or left < 0:
+                return rows, True
+            rows.append(row)
+    return rows, False
+
+
+def _size(value: Any) -> int:
+    """About as many bytes as a value takes where it is printed."""
+    match value:
+        case str() | bytes():
+            return len(value)
+        case Mapping():
+            return sum(_size(key) + _size(item) for key, item in value.items())
+        case list() | tuple():
+            return sum(map(_size, value))
+        case _:
+            return 8
 
 
 def question(name: str) -> str:

@@ -315,3 +315,22 @@ def test_what_is_written_while_the_check_looks_is_not_lost(
     monkeypatch.setattr(Lake, "listing", look_and_write)
     assert lake.whole(settings, {TABLE: lake.refresh_day}).damages == []
     assert len(live_files(settings)) == 2
+
+
+def test_why_a_summary_cannot_be_made_again_is_told(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "summaries").mkdir()
+    statement = tmp_path / "summaries" / "mine.sql"
+    counted = "SELECT occurred_on AS day, {} AS n FROM {} WHERE occurred_on = $day GROUP BY 1"
+    statement.write_text(counted.format("count(*)", TABLE))
+    own = settings.model_copy(update={"defs_dir": tmp_path})
+    come(own, 2, "a")
+    with duckdb.connect() as memory:
+        summarize_day(own, memory, "mine", DAY)
+    tend(own)  # takes in what no summary reads
+    statement.write_text(counted.format("CAST('no number' || count(*) AS INTEGER)", TABLE))
+    [lost] = live_files(own, "mine")
+    Path(lost.path).unlink()
+    passed, told = tend(own)
+    assert not passed
+    assert f"mine {DAY}: {lost.path} is missing; it cannot be made again: mine" in told
+    assert "no number" in told

@@ -94,6 +94,12 @@ def test_questions_and_limits(
     few = summarized.model_copy(update={"query_max_rows": 2})
     answer = ask(few, "SELECT event_id FROM event_inbox")
     assert (len(answer.rows), answer.cut) == (2, True)
+    small = summarized.model_copy(update={"query_max_bytes": 10_000})
+    for value in ("repeat('x', 4000)", "[{'a': repeat('x', 2000)}, {'a': repeat('y', 2000)}]"):
+        answer = ask(small, f"SELECT {value} AS v FROM range(9)")
+        assert (len(answer.rows), answer.cut) == (2, True)
+    answer = ask(small, "SELECT repeat('x', 4000) FROM range(2)")
+    assert (len(answer.rows), answer.cut) == (2, False)
     monkeypatch.setenv("MODEL_FOUNDRY_QUERY_MAX_S", "0.5")
     done = run(
         "SELECT count(*) "

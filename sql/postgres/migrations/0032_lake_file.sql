@@ -52,7 +52,7 @@ SELECT
     'inference_result' AS table_name,
     occurred_on,
     count(*)::text || ':' || max(landed_at)::text || ':'
-    || sum(xmin::text::bigint)::text AS version
+    || sum(hashtextextended(xmin::text, 0))::text AS version
 FROM inference_result
 GROUP BY occurred_on
 UNION ALL
@@ -68,7 +68,7 @@ SELECT
     article.table_name,
     translation.occurred_on,
     count(*)::text || ':' || max(translation.translated_at)::text || ':'
-    || sum(translation.xmin::text::bigint)::text AS version
+    || sum(hashtextextended(translation.xmin::text, 0))::text AS version
 FROM article_translation AS translation
 CROSS JOIN (VALUES ('article_translation'), ('article_segment')) AS article (table_name)
 GROUP BY article.table_name, translation.occurred_on;
@@ -96,7 +96,7 @@ SELECT
     'inference_result' AS table_name,
     occurred_on,
     landed_batch(landed_at) AS batch_id,
-    hashtextextended(count(*)::text || ':' || sum(xmin::text::bigint)::text, 0) AS mark
+    hashtextextended(count(*)::text || ':' || sum(hashtextextended(xmin::text, 0))::text, 0) AS mark
 FROM inference_result
 GROUP BY occurred_on, landed_batch(landed_at)
 UNION ALL
