@@ -35,7 +35,7 @@ def _events(rows: Rows, day: Day) -> list[Chart]:
     per_subject: dict[str, Counter[int]] = {}
     for row in rows:
         per_subject.setdefault(row["subject"], Counter())[row["hour_utc"]] += row["events"]
-    shown = charts.largest(per_subject, lambda hours: hours.total())
+    shown = charts.with_others(per_subject)
     return [charts.by_hour("Events by hour", Scale("events"), shown, *day)]
 
 
@@ -68,7 +68,7 @@ def _chats(rows: Rows, _: Day) -> list[Chart]:
         models = by_language.setdefault(row["user_language"] or "no text", Counter())
         models[str(row["model"])] += row["turns"]
     tokens = _distributions(rows, lambda row: str(row["model"]), "output_tokens_sketch")
-    languages = charts.largest(by_language, lambda models: models.total())
+    languages = charts.with_others(by_language)
     return [
         charts.bars("Turns by model and language of the question", Scale("turns"), languages),
         charts.distributions("Length of the answers", Scale("at most so many tokens"), tokens),
@@ -80,7 +80,7 @@ def _semantic_search(rows: Rows, _: Day) -> list[Chart]:
     hits: dict[Name, Counter[float]] = {}
     for row in rows:
         hits.setdefault(str(row["vault"]), Counter()).update(row["hit_counts"] or {})
-    shown = charts.largest(hits, lambda counts: counts.total())
+    shown = charts.with_others(hits)
     return [
         charts.distributions("Score of the best hit", Scale("at most"), scores),
         charts.distributions("Hits of a query", Scale("at most so many hits"), shown),
@@ -104,7 +104,7 @@ def _lost_output(rows: Rows, _: Day) -> list[Chart]:
     for row in rows:
         why = str(row["error_kind"] or row["finish_reason"])
         lost.setdefault(str(row["slot"]), Counter())[why] += row["output_tokens"] or 0
-    shown = charts.largest(lost, lambda reasons: reasons.total())
+    shown = charts.with_others(lost)
     return [charts.bars("Output that nobody got, by reason and slot", Scale("tokens"), shown)]
 
 
@@ -112,7 +112,7 @@ def _cache_misses(rows: Rows, _: Day) -> list[Chart]:
     again: dict[str, Counter[str]] = {}
     for row in rows:
         again.setdefault(str(row["slot"]), Counter())[row["cause"]] += row["reread_tokens"] or 0
-    shown = charts.largest(again, lambda causes: causes.total())
+    shown = charts.with_others(again)
     return [charts.bars("Prompts read again, by cause and slot", Scale("tokens"), shown)]
 
 
@@ -120,7 +120,7 @@ def _quarantine(rows: Rows, _: Day) -> list[Chart]:
     refused: dict[str, Counter[str]] = {}
     for row in rows:
         refused.setdefault(row["subject"], Counter())[row["reason"]] += row["messages"]
-    shown = charts.largest(refused, lambda reasons: reasons.total())
+    shown = charts.with_others(refused)
     return [charts.bars("Quarantined by reason and subject", Scale("messages"), shown)]
 
 
@@ -138,7 +138,7 @@ def _distributions(
     for row in rows:
         if row[column]:
             sketches.setdefault(name(row), Counter()).update(row[column])
-    shown = charts.largest(sketches, lambda counts: counts.total())
+    shown = charts.with_others(sketches)
     return {
         name: {_value(bucket): count for bucket, count in counts.items()}
         for name, counts in shown.items()

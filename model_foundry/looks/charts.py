@@ -9,7 +9,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # takes a second, and most processes draw nothing
 
 T = TypeVar("T")
 N = TypeVar("N", bound="Name")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", int, float)
 Points = Sequence[tuple[float, float]]
 Name = str | tuple[str, str]
 """What is drawn; with a second part where one name is drawn twice, in one colour."""
@@ -143,12 +145,23 @@ def by_hour(
 
 
 def bars(title: str, x: Scale, named: Mapping[str, Mapping[str, float]]) -> Chart:
-    """Stacked bars, one below the other: name in the stack → bar → length; the longest bars."""
+    """Stacked bars, one below the other: name in the stack → bar → length.
+
+    The longest bars, and one for all others.
+    """
     lengths: dict[str, float] = {}
     for values in named.values():
         for bar, value in values.items():
             lengths[bar] = lengths.get(bar, 0) + value
-    shown = sorted(lengths, key=lambda bar: -lengths[bar])[:_BARS]
+    shown = sorted(lengths, key=lambda bar: -lengths[bar])
+    if len(shown) > _BARS:
+        hidden = set(shown[_BARS - 1 :])
+        others = _others(len(hidden))
+        shown = [*shown[: _BARS - 1], others]
+        named = {
+            name: {**values, others: sum(value for bar, value in values.items() if bar in hidden)}
+            for name, values in named.items()
+        }
 
     def draw(axis: "Axes") -> None:
         left = [0.0] * len(shown)
@@ -205,6 +218,23 @@ def shares(title: str, x: Scale, named: Mapping[Name, Points]) -> Chart:
 def largest(named: Mapping[N, T], size: Callable[[T], float]) -> dict[N, T]:
     """The names that a chart has room for, largest first; what is left out is not drawn."""
     return dict(sorted(named.items(), key=lambda item: -size(item[1]))[:_NAMES])
+
+
+def with_others(named: Mapping[N, Mapping[K, V]]) -> dict[N | str, dict[K, V]]:
+    """Likewise of what can be added up: the last name has the sums of all that have no room."""
+    ordered = sorted(named.items(), key=lambda item: -sum(item[1].values()))
+    if len(ordered) <= _NAMES:
+        return {name: dict(values) for name, values in ordered}
+    rest: dict[K, V] = {}
+    for _, values in ordered[_NAMES - 1 :]:
+        for key, value in values.items():
+            rest[key] = rest.get(key, 0) + value
+    kept: dict[N | str, dict[K, V]] = {name: dict(values) for name, values in ordered[: _NAMES - 1]}
+    return kept | {_others(len(ordered) - len(kept)): rest}
+
+
+def _others(count: int) -> str:
+    return f"{count:,} others"
 
 
 def _styled(named: Mapping[Any, T], styles: Sequence[str]) -> Iterable[tuple[Any, T, str]]:

@@ -94,7 +94,7 @@ def _pictures(found: Answer, day: date, zone: tzinfo | None) -> list[charts.Char
         named: dict[str, dict[int, float]] = {}
         for row in found.rows:
             named.setdefault(str(row[1]), {})[int(row[0])] = float(row[number] or 0)
-        shown = charts.largest(named, lambda hours: sum(hours.values()))
+        shown = charts.with_others(named)
         words = units.heading(column)
         title = f"{words[:1].upper()}{words[1:]} by hour"
         made.append(charts.by_hour(title, charts.Scale(words), shown, day, zone))
