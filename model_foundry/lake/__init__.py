@@ -24,7 +24,15 @@ from model_foundry.lake.check import Checked, Damage, Held, Remake, proven_day, 
 from model_foundry.lake.keep import Kept, keep_day, kept_day, schema_of
 from model_foundry.lake.made import Unread, made_of, unread
 from model_foundry.lake.place import Lake, LakeFile, lake_of, live
-from model_foundry.lake.refresh import LakeDay, compact_day, locked, refresh_day, tidy, tidy_day
+from model_foundry.lake.refresh import (
+    LakeDay,
+    adopt,
+    compact_day,
+    locked,
+    refresh_day,
+    tidy,
+    tidy_day,
+)
 from model_foundry.lake.show import show
 from model_foundry.postgres import flat
 
@@ -49,6 +57,7 @@ __all__ = [
     "LakeFile",
     "Remake",
     "Unread",
+    "adopt",
     "compact_day",
     "keep_day",
     "kept_day",

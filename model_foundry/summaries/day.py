@@ -86,6 +86,7 @@ def summarize_day(
         made = lake.made_of(version, inputs)
         columns = lake.show(settings, connection, inputs)
         catalog, listed = lake.Catalog(held, place, name, day), place.files(name, day)
+        lake.adopt(catalog, listed)
         kept = None if rebuild or catalog.lost(listed) else lake.kept_day(place, name, day)
         if kept and kept.made == made:
             done = Computed(kept.rows, 0, kept.rows.slice(0, 0))
