@@ -6,7 +6,7 @@ Does not: what programs read (`rows`).
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -206,6 +206,8 @@ def _cell(value: Any) -> str:  # noqa: PLR0911 - one for each kind
             return f"{value:,}"
         case float() | Decimal():
             return _number(float(value))
+        case timedelta():
+            return f"-{-value}" if value < timedelta() else str(value)
         case datetime():
             precision = "milliseconds" if value.microsecond else "seconds"
             return value.isoformat(" ", precision).replace("+00:00", "Z")
@@ -221,6 +223,7 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return str(value)
     if 0 < abs(value) < 1e-9:
-        return f"{value:.3g}"
-    digits = 9 if abs(value) < 0.001 else 3
-    return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+        return f"{value:.4g}"
+    # Three places, and where that would be less than four digits that say something, more.
+    places = max(3, 3 - math.floor(math.log10(abs(value)))) if value else 3
+    return f"{value:,.{places}f}".rstrip("0").rstrip(".")

@@ -6,19 +6,20 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-import psycopg
 import typer
 from rich.text import Text
 
-from model_foundry import postgres
 from model_foundry.cli.console import errors
 from model_foundry.cli.plain import plain_lines
 from model_foundry.errors import FoundryError
 from model_foundry.fleet.names import require_known_names
 from model_foundry.interrupts import Ending
 from model_foundry.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 # Told to end, a command has so long to put away what it has.
 END_S: Final = 2.5
@@ -60,19 +61,25 @@ def _in_words() -> Iterator[None]:
     """What the servers answer to a statement or a request that was well meant."""
     try:
         yield
-    except psycopg.Error as error:
-        settings = Settings()
-        if isinstance(error, postgres.STRANGE_TABLES):
-            # Not these tables, or not these columns: of an older version, or of a newer one.
-            with closing(postgres.connect(settings)) as connection:
-                postgres.require_schema(connection)
-        raise postgres.in_words(settings, error) from None
     except Exception as error:
-        # Not imported for it: it is slow, and not every command needs it.
-        nats = sys.modules.get("nats.errors")
-        if nats is None or not isinstance(error, nats.Error):
-            raise
-        raise FoundryError(f"NATS: {error or type(error).__name__}") from None
+        # Not imported for it: they are slow, and not every command needs them.
+        psycopg, nats = sys.modules.get("psycopg"), sys.modules.get("nats.errors")
+        if psycopg is not None and isinstance(error, psycopg.Error):
+            _raise_in_words(error)
+        if nats is not None and isinstance(error, nats.Error):
+            raise FoundryError(f"NATS: {error or type(error).__name__}") from None
+        raise
+
+
+def _raise_in_words(error: "psycopg.Error") -> NoReturn:
+    from model_foundry import postgres
+
+    settings = Settings()
+    if isinstance(error, postgres.STRANGE_TABLES):
+        # Not these tables, or not these columns: of an older version, or of a newer one.
+        with closing(postgres.connect(settings)) as connection:
+            postgres.require_schema(connection)
+    raise postgres.in_words(settings, error) from None
 
 
 def leave(code: int) -> NoReturn:

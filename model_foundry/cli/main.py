@@ -2,7 +2,6 @@
 
 import json
 import sys
-from contextlib import closing
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from model_foundry import postgres
 from model_foundry.cli.console import console, people_on_stderr
 from model_foundry.cli.days import DAY, utc_day
 from model_foundry.cli.failing import errors_shown as _errors_shown
@@ -191,6 +189,10 @@ def new_summary(name: str, as_json: Json = False) -> None:
 @app.command()
 def migrate(as_json: Json = False) -> None:
     """Bring the tables in PostgreSQL up to this version."""
+    from contextlib import closing
+
+    from model_foundry import postgres
+
     with _errors_shown():
         with closing(postgres.connect(Settings())) as connection:
             applied = postgres.migrate(connection)

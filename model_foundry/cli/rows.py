@@ -7,9 +7,11 @@ Does not: what people read (`answer_table`).
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from model_foundry.cli.plain import escaped
 
@@ -37,7 +39,9 @@ def _value(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
         case float():
             return value if math.isfinite(value) else None
         case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
+            return _number(value)
+        case timedelta():
+            return msgspec.to_builtins(value)
         case date() | time():  # a datetime is a date
             return value.isoformat()
         case bytes():
@@ -48,6 +52,14 @@ def _value(value: Any) -> Any:  # noqa: PLR0911 - one for each kind
             return [_value(item) for item in value]
         case _:
             return str(value)
+
+
+def _number(value: Decimal) -> int | float | str:
+    """A number where that is the same one for whoever reads it, else its digits."""
+    if value == value.to_integral_value():
+        return int(value)
+    nearest = float(value)
+    return nearest if Decimal(repr(nearest)) == value else str(value)
 
 
 def _field(value: Any) -> str:

@@ -9,7 +9,6 @@ import os
 from typing import Final
 
 from model_foundry.errors import FoundryError
-from model_foundry.fleet.file import FromEnvironment, settings_fleet
 from model_foundry.settings import Settings
 from model_foundry.settings.files import PREFIX, env_file, read_env
 
@@ -61,6 +60,9 @@ def _meant(name: str, known: set[str]) -> str:
 
 
 def _names_of_the_fleet() -> set[str]:
+    # It takes its time, and most environments have no name that asks for it.
+    from model_foundry.fleet.file import FromEnvironment, settings_fleet  # noqa: PLC0415
+
     try:
         fields = [
             field

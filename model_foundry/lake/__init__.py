@@ -9,41 +9,35 @@ files are live can be read from one listing of one folder. A covered file is del
 later, so that a reader that has listed it can still read it. A layer is what PostgreSQL held
 between two drops of the day; only the last one is still written to.
 
-Belongs here: where the files lie (`place`), which there should be (`catalog`),
+Belongs here: which tables there are (`tables`), where their files lie (`place`), which there
+should be (`catalog`),
 what a file says (`parquet`), where rows come from
 (`source`, and `keep` for a summary's), bringing a day up to PostgreSQL (`refresh`), what a summary
-has read (`made`), showing days to DuckDB (`show`), finding and mending damage (`check`),
+has read (`made`), showing days to DuckDB (`shown`), finding and mending damage (`check`),
 dropping PostgreSQL's days that are here (`retention`).
 Does not: what is computed from the lake (`summaries`), how others see it (`views`).
 """
 
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from model_foundry.lake.catalog import Catalog
-from model_foundry.lake.check import Checked, Damage, Held, Remake, proven_day, whole
-from model_foundry.lake.keep import Kept, keep_day, kept_day, schema_of
-from model_foundry.lake.made import Unread, made_of, unread
-from model_foundry.lake.place import Lake, LakeFile, lake_of, live
-from model_foundry.lake.refresh import (
-    LakeDay,
-    adopt,
-    compact_day,
-    locked,
-    refresh_day,
-    tidy,
-    tidy_day,
-)
-from model_foundry.lake.show import show
-from model_foundry.postgres import flat
-
-LAKE_TABLES: Final = (
-    "event_inbox",
-    "event_quarantine",
-    *flat.FLAT_TABLES,
-    "inference_result",
-    "article_translation",
-    "article_segment",
-)
+if TYPE_CHECKING:
+    from model_foundry.lake.catalog import Catalog
+    from model_foundry.lake.check import Checked, Damage, Held, Remake, proven_day, whole
+    from model_foundry.lake.keep import Kept, keep_day, kept_day, schema_of
+    from model_foundry.lake.made import Unread, made_of, unread
+    from model_foundry.lake.place import Lake, LakeFile, lake_of, live
+    from model_foundry.lake.refresh import (
+        LakeDay,
+        adopt,
+        compact_day,
+        locked,
+        refresh_day,
+        tidy,
+        tidy_day,
+    )
+    from model_foundry.lake.shown import show
+    from model_foundry.lake.tables import LAKE_TABLES
 
 __all__ = [
     "LAKE_TABLES",
@@ -74,3 +68,32 @@ __all__ = [
     "unread",
     "whole",
 ]
+
+# Each is imported when it is first used: a query reads the lake without Arrow and psycopg.
+_NAMES: Final = {
+    "catalog": ("Catalog",),
+    "check": ("Checked", "Damage", "Held", "Remake", "proven_day", "whole"),
+    "keep": ("Kept", "keep_day", "kept_day", "schema_of"),
+    "made": ("Unread", "made_of", "unread"),
+    "place": ("Lake", "LakeFile", "lake_of", "live"),
+    "refresh": (
+        "LakeDay",
+        "adopt",
+        "compact_day",
+        "locked",
+        "refresh_day",
+        "tidy",
+        "tidy_day",
+    ),
+    "shown": ("show",),
+    "tables": ("LAKE_TABLES",),
+}
+_MODULES: Final = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -22,9 +22,7 @@ from model_foundry import lake
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.settings.files import make_home
-from model_foundry.sql import load_sql
-from model_foundry.summaries.compute import SUMMARIES, macros, rollups
-from model_foundry.summaries.own import summary_names
+from model_foundry.sql import load_sql, sql_names
 from model_foundry.whole_file import WRITING, whole_file
 
 # More files than a table will have, and any number but a guess of one: the small side is hashed.
@@ -88,6 +86,10 @@ def publish_views(settings: Settings, names: Sequence[str] | None = None) -> Pat
 
     `names` instead of every table and summary.
     """
+    # Arrow, functions in Python: whoever only reads the file does without.
+    from model_foundry.summaries.compute import macros, rollups  # noqa: PLC0415
+    from model_foundry.summaries.own import summary_names  # noqa: PLC0415
+
     if names is None:
         names = (*lake.LAKE_TABLES, *summary_names(settings))
     target = settings.home / "foundry.duckdb"
@@ -178,7 +180,7 @@ def _views(place: lake.Lake, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     where one is live, in one of the two scans that it makes of a wide `QUALIFY row_number() … = 1`,
     and then finds no row of the other (docs/duckdb-qualify.md).
     """
-    dated = {*lake.LAKE_TABLES, *SUMMARIES}
+    dated = {*lake.LAKE_TABLES, *sql_names("duckdb")}
     for name in names:
         if (schema := lake.schema_of(place, name)) is None:
             continue

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from model_foundry.cli import app
+from model_foundry.settings import Settings
+from model_foundry.summaries.views import publish_views
 
 # As a summary is: keys, figures, a sketch, and what is the same on all of a day's rows.
 WIDE = """
@@ -51,7 +55,8 @@ VALUES = """
 
 @pytest.fixture(autouse=True)
 def _foundry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home whose foundry.duckdb has two views."""
+    """A home whose foundry.duckdb has a view."""
+    publish_views(Settings(home=tmp_path), ())
     with duckdb.connect(str(tmp_path / "foundry.duckdb")) as connection:
         connection.execute(f"CREATE VIEW daily AS {WIDE}")
     monkeypatch.setenv("MODEL_FOUNDRY_HOME", str(tmp_path))
@@ -157,3 +162,57 @@ def test_two_forms_at_once_are_refused() -> None:
     done = CliRunner().invoke(app, ["query", "SELECT 1", "--json", "--csv"])
     assert (done.exit_code, "--json and --csv" in done.stderr) == (1, True)
     assert json.loads(run("--list", "--json").stdout)[0]["name"] == "busy-hours"
+
+
+def test_a_query_starts_without_what_it_does_not_need() -> None:
+    asked = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from model_foundry.cli import app\n"
+        "done = CliRunner().invoke(app, ['query', 'FROM daily', '--json'])\n"
+        "assert done.exit_code == 0, done.output\n"
+        "print(*{'pandas', 'numpy', 'pyarrow', 'psycopg', 'nats', 'dagster'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("INTERVAL '2 days 3.5 seconds'", "P2DT3.5S"),
+        ("INTERVAL '-1 second'", "-PT1S"),
+        ("INTERVAL '0 seconds'", "P0D"),
+        ("INTERVAL '400 days'", "P400D"),
+        ("[{'took': INTERVAL '90 minutes'}]", [{"took": "PT5400S"}]),
+        ("123456789012345678901234567890.5::DECIMAL(38, 3)", "123456789012345678901234567890.500"),
+        ("0.1::DECIMAL(9, 2)", 0.1),
+        ("123456789012345678::DECIMAL(38, 0)", 123456789012345678),
+        ("'\\x00'::BLOB", "00"),
+        ("DATE '0044-03-15 (BC)'", "0044-03-15 (BC)"),
+        ("MAP {DATE '2026-11-20': 'a'}", {"2026-11-20": "a"}),
+        ("union_value(n := 1)", 1),
+        ("{'a': 'inf'::DOUBLE, 'b': 1e-300}", {"a": None, "b": 1e-300}),
+    ],
+)
+def test_json_tells_no_other_value(value: str, told: object) -> None:
+    [row] = json.loads(run(f"SELECT {value} AS v", "--json").stdout)
+    assert row == {"v": told}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("0.0012345", "0.001234"),
+        ("0.0123456", "0.01235"),
+        ("1.23456", "1.235"),
+        ("12345.678::DECIMAL(9, 3)", "12,345.678"),
+        ("0.00004", "0.00004"),
+        ("-0.000000123456", "-0.0000001235"),
+        ("1e-30", "1e-30"),
+        ("0.0", "0"),
+    ],
+)
+def test_a_table_shows_small_numbers_as_they_are(value: str, told: str) -> None:
+    shown = run(f"SELECT {value} AS v, {value} AS w UNION ALL SELECT 7, 8").stdout
+    assert told in [cell.strip() for line in shown.splitlines() for cell in line.split("│")]
