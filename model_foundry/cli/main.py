@@ -453,6 +453,14 @@ def trace(
 def query(  # noqa: PLR0917 - typer names them
     statement: Annotated[str | None, typer.Argument(metavar='["SELECT …"]')] = None,
     name: Annotated[str | None, typer.Option(help="A named question; see --list.")] = None,
+    since: Annotated[
+        date | None,
+        typer.Option(parser=utc_day, metavar="DAY", help=f"Its first UTC day. {DAY}"),
+    ] = None,
+    until: Annotated[
+        date | None,
+        typer.Option(parser=utc_day, metavar="DAY", help=f"Its last UTC day. {DAY}"),
+    ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the named questions.")] = False,
     wide: Annotated[
         bool, typer.Option("--wide", help="Every column, however wide the table becomes.")
@@ -472,7 +480,7 @@ def query(  # noqa: PLR0917 - typer names them
             list_questions(as_json=as_json)
             return
         form: Form = "json" if as_json else "csv" if as_csv else "wide" if wide else "table"
-        run_query(Settings(), statement, name, form)
+        run_query(Settings(), statement, name, form, since=since, until=until)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """`model-foundry query`: a SELECT over foundry.duckdb, or one of the named questions."""
 
 import sys
+from datetime import date
 from typing import Literal
 
 from rich.console import Console
@@ -12,20 +13,36 @@ from model_foundry.cli.plain import plain, plain_lines
 from model_foundry.cli.rows import csv_line, json_document
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.summaries.query import Answer, ask, question, questions
+from model_foundry.summaries.query import Answer, ask, ask_question, questions
 
 Form = Literal["table", "wide", "json", "csv"]
 
 
-def run_query(settings: Settings, statement: str | None, name: str | None, form: Form) -> None:
+def run_query(
+    settings: Settings,
+    statement: str | None,
+    name: str | None,
+    form: Form,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+) -> None:
     """Print the answer: a table, a JSON array with an object a row, or CSV.
 
     Raises:
         FoundryError: neither or both of statement and name, or the statement is not answered.
     """
-    if (statement is None) == (name is None):
-        raise FoundryError('give a statement ("SELECT …") or --name NAME; --list lists the names')
-    answer = ask(settings, statement if statement is not None else question(name or ""))
+    match statement, name:
+        case None, str():
+            answer = ask_question(settings, name, since, until)
+        case str(), None if since is until is None:
+            answer = ask(settings, statement)
+        case str(), None:
+            raise FoundryError("--since and --until are for --name: a statement says its own days")
+        case _:
+            raise FoundryError(
+                'give a statement ("SELECT …") or --name NAME; --list lists the names'
+            )
     match form:
         case "json":
             sys.stdout.write(json_document(answer.as_dicts()))

@@ -5,8 +5,10 @@ refuses every path outside the lake, extensions, other databases and changes of 
 """
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 import duckdb
@@ -20,6 +22,8 @@ from model_foundry.summaries.zone import zone_name
 
 QUESTIONS: Final = sql_names("duckdb/questions")
 _AT_ONCE: Final = 64
+# From when on a question looks that is of the last days of a table of the lake.
+_LAST_WEEK: Final = re.compile(r"getvariable\('(last_week_of_(\w+))'\)")
 
 
 class Answer(NamedTuple):
@@ -76,6 +80,31 @@ def ask(
     """
     with open_foundry(settings) as connection:
         return answer(settings, connection, statement, parameters)
+
+
+def ask_question(
+    settings: Settings, name: str, since: date | None = None, until: date | None = None
+) -> Answer:
+    """The answer to a named question, of the UTC days from `since` to `until`.
+
+    Without `since` it looks at all days, or at the last seven up to `until`, as the question says.
+
+    Raises:
+        FoundryError: there is none of this name, or it is not answered.
+    """
+    statement = question(name)
+    first, last = since or date.min, until or date.max
+    if first > last:
+        raise FoundryError(f"--since {first} is after --until {last}")
+    place = lake.lake_of(settings)
+    with open_foundry(settings) as connection:
+        variables = {"since": first, "until": last}
+        for variable, table in _LAST_WEEK.findall(statement):
+            days = [day for day in place.days(table) if day <= last] if since is None else []
+            variables[variable] = days[-1] - timedelta(days=6) if days else first
+        for variable, day in variables.items():
+            connection.execute(f"SET VARIABLE {variable} = ?", [day])
+        return answer(settings, connection, statement)
 
 
 def answer(
@@ -139,7 +168,7 @@ def _size(value: Any) -> int:
 
 
 def question(name: str) -> str:
-    """The SQL of a named question.
+    """The SQL of a named question: it takes days from variables, as `ask_question` sets them.
 
     Raises:
         FoundryError: there is none of this name; it lists those that there are.

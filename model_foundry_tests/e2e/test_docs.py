@@ -61,7 +61,7 @@ SEEN: Final[dict[str, list[str]]] = {
     "python examples/producer.py": [r"FOUNDRY has \S+ as message \d+"],
     "examples/producer.sh": ['"stream":"FOUNDRY"', r'"seq":\d+'],
     "model-foundry trace example --json": ['"correlation_id": ?"example"', '"tool:call_1"'],
-    "model-foundry query --name slow-nodes": ["orchestrator", "critical_"],
+    "model-foundry query --name slow-nodes --since yesterday": ["orchestrator", "critical_"],
     'model-foundry query "SELECT correlation_id, events, chats, span_s FROM session_summary '
     'ORDER BY events DESC"': ["correlation_id", r"demo-requests"],
     'model-foundry query "SELECT correlation_id, critical_path FROM session_summary" --json': [

@@ -51,6 +51,12 @@ def test_questions_and_limits(
     assert (tool["tool_name"], tool["errors"]) == ("read_note", "1")
     assert "there is no question 'x'; there are: busy-hours" in run("--name", "x").stderr
     assert run().exit_code == run("SELECT 1", "--name", "busy-hours").exit_code == 1
+    of_the_day = ("--name", "long-sessions", "--since", DAY, "--until", DAY, "--json")
+    assert len(json.loads(run(*of_the_day).stdout)) == 1
+    done = run("--name", "long-sessions", "--since", "2026-11-21", "--json")
+    assert json.loads(done.stdout) == []
+    assert "are for --name" in run("SELECT 1", "--until", DAY).stderr
+    assert "is no day" in run("--name", "long-sessions", "--since", "x").stderr
     assert "chr" not in run("SELECT chr(27) || '[2J' AS c").stdout
     assert "\x1b" not in run("SELECT chr(27) || '[2J' AS c").stdout
 

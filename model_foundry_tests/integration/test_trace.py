@@ -26,7 +26,15 @@ HOSTILE = (
 
 
 # What pages, named questions and the report read.
-SUMMARIES = ("session_summary", "session_agreement", "daily_cache_misses", "daily_lost_output")
+SUMMARIES = (
+    "session_summary",
+    "session_agreement",
+    "daily_cache_misses",
+    "daily_lost_output",
+    "daily_recipes",
+    "daily_slot_throughput",
+    "daily_tool_calls",
+)
 
 
 @pytest.fixture

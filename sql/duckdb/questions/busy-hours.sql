@@ -5,6 +5,7 @@ SELECT
     count(DISTINCT correlation_id) AS sessions,
     quantile_cont(epoch(received_at - occurred_at), 0.95) AS lag_p95_s
 FROM event_inbox
-WHERE occurred_on > (SELECT max(latest.occurred_on) FROM event_inbox AS latest) - 7
+WHERE
+    occurred_on BETWEEN getvariable('last_week_of_event_inbox') AND getvariable('until')
 GROUP BY ALL
 ORDER BY hour;

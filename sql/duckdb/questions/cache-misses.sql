@@ -15,5 +15,6 @@ SELECT
     worst_broken_role,
     worst_since_last_s
 FROM daily_cache_misses
+WHERE day BETWEEN getvariable('since') AND getvariable('until')
 ORDER BY reread_tokens DESC NULLS LAST, misses DESC, day DESC, conversation ASC, slot ASC, cause ASC
 LIMIT 50;

@@ -5,7 +5,9 @@ SELECT
     count(*) AS searches,
     max(occurred_at) AS last_tried_at
 FROM obsidian_semantic_search
-WHERE result_count = 0
+WHERE
+    occurred_on BETWEEN getvariable('since') AND getvariable('until')
+    AND result_count = 0
 GROUP BY ALL
 ORDER BY searches DESC, last_tried_at DESC
 LIMIT 50;

@@ -12,6 +12,7 @@ SELECT
 FROM (
     SELECT *
     FROM session_agreement
+    WHERE day BETWEEN getvariable('since') AND getvariable('until')
     QUALIFY day = max(day) OVER (PARTITION BY correlation_id, began_on)
 ) AS whole
 GROUP BY correlation_id, began_on

@@ -9,6 +9,7 @@ SELECT
     tool_calls,
     output_tokens
 FROM session_summary
+WHERE day BETWEEN getvariable('since') AND getvariable('until')
 QUALIFY row_number() OVER (PARTITION BY correlation_id, began_on ORDER BY day DESC) = 1
 ORDER BY span_s DESC, correlation_id ASC
 LIMIT 20;

@@ -12,6 +12,7 @@ SELECT
     sum_of(kept) AS kept,
     sum_of(nothing_kept) AS nothing_kept
 FROM daily_lost_output
+WHERE day BETWEEN getvariable('since') AND getvariable('until')
 GROUP BY origin, slot, model, status, finish_reason, error_kind
 ORDER BY
     output_tokens DESC NULLS LAST,

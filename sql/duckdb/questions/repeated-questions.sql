@@ -6,7 +6,9 @@ SELECT
     count(DISTINCT response_text) AS different_answers,
     sum_of(output_tokens) AS output_tokens
 FROM llm_chat
-WHERE user_text IS NOT NULL
+WHERE
+    occurred_on BETWEEN getvariable('since') AND getvariable('until')
+    AND user_text IS NOT NULL
 GROUP BY user_text
 HAVING count(DISTINCT correlation_id) > 1
 ORDER BY sessions DESC, chats DESC, user_text ASC

@@ -8,6 +8,7 @@ FROM (
         critical_path_s,
         unnest(list_distinct(critical_path)) AS node_id
     FROM session_summary
+    WHERE day BETWEEN getvariable('since') AND getvariable('until')
     QUALIFY row_number() OVER (PARTITION BY correlation_id, began_on ORDER BY day DESC) = 1
 ) AS whole
 GROUP BY node_id

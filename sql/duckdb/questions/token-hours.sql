@@ -8,7 +8,7 @@ SELECT
     sum_of(output_tokens) AS output_tokens
 FROM llm_chat
 WHERE
-    occurred_on > (SELECT max(latest.occurred_on) FROM llm_chat AS latest) - 7
+    occurred_on BETWEEN getvariable('last_week_of_llm_chat') AND getvariable('until')
     AND coalesce(choice_no, 0) = 0
 GROUP BY ALL
 ORDER BY hour, slot;

@@ -10,6 +10,8 @@ SELECT
     sum_of(output_tokens) AS output_tokens,
     sum_of(reasoning_tokens) AS reasoning_tokens
 FROM llm_chat
-WHERE coalesce(choice_no, 0) = 0
+WHERE
+    occurred_on BETWEEN getvariable('since') AND getvariable('until')
+    AND coalesce(choice_no, 0) = 0
 GROUP BY ALL
 ORDER BY day DESC, output_tokens DESC NULLS LAST, slot ASC;
