@@ -1,7 +1,7 @@
 """`model-foundry trace`: one session as a tree with timings, a timeline, and what came of it."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -127,12 +127,12 @@ def _tree(session: Session, *, everything: bool) -> Tree:
         most = len(shown) if everything else _SIBLINGS
         for node in shown[:most]:
             grown = branch.add(_node_line(node))
-            for line in _moments(node.chats, node.tool_calls, node.searches):
+            for line in _turns(node):
                 grown.add(line)
             waiting.append((grown, node.node_id))
         if len(shown) > most:
             branch.add(Text(f"… {len(shown) - most} more (--all)", style="dim"))
-    loose = list(_moments(session.chats, session.tool_calls, session.searches))
+    loose = list(_turns(session))
     target = tree.add(Text("without a node", style="dim")) if session.nodes and loose else tree
     most = len(loose) if everything else 4 * _SIBLINGS
     for line in loose[:most]:
@@ -157,15 +157,16 @@ def _node_line(node: Node) -> Text:
     return line
 
 
-def _moments(
-    chats: Iterable[Chat], calls: Iterable[ToolCall], searches: Iterable[Search]
-) -> Iterator[Text]:
-    """A line for each, in the order in which they ended."""
-    lines = [(chat.ended_at, _chat_line(chat)) for chat in chats]
-    lines += [(call.ended_at, _call_line(call)) for call in calls]
-    lines += [(search.ended_at, _search_line(search)) for search in searches]
-    for _, line in sorted(lines, key=lambda pair: pair[0]):
-        yield line
+def _turns(of: Node | Session) -> Iterator[Text]:
+    """A line for each chat, call and search, in their order."""
+    for kind, number in of.turns:
+        match kind:
+            case "chat":
+                yield _chat_line(of.chats[number])
+            case "call":
+                yield _call_line(of.tool_calls[number])
+            case "search":
+                yield _search_line(of.searches[number])
 
 
 def _chat_line(chat: Chat) -> Text:

@@ -14,6 +14,7 @@ import msgspec
 from model_foundry.sessions.critical_path import critical_path, parents
 from model_foundry.sessions.owners import Mention, Place, Span, ancestors, owners
 from model_foundry.sessions.runs import Run, Told, links, runs
+from model_foundry.sessions.turns import Turn, turns
 
 Row = Mapping[str, Any]
 TEXT_MAX_CHARS = 4_000
@@ -44,9 +45,10 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call of a tool; `arguments` and `result` are JSON."""
+    """A call of a tool; `arguments` and `result` are JSON. `cause`: the chat that made it."""
 
     event_id: str
+    cause: str | None
     tool_name: str | None
     ended_at: datetime
     duration_ms: float | None
@@ -60,6 +62,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     """A semantic search."""
 
     event_id: str
+    cause: str | None
     query: str | None
     ended_at: datetime
     duration_ms: float | None
@@ -93,7 +96,8 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
 class Node(msgspec.Struct, kw_only=True):
     """A node of the flow graph, with each time that it ran.
 
-    `critical_s`: how long it stands on the critical path.
+    `critical_s`: how long it stands on the critical path. `turns`: the order of its chats, calls
+    and searches.
     """
 
     node_id: str
@@ -110,6 +114,7 @@ class Node(msgspec.Struct, kw_only=True):
     chats: list[Chat] = []
     tool_calls: list[ToolCall] = []
     searches: list[Search] = []
+    turns: list[Turn] = []
 
     @property
     def duration_s(self) -> float:
@@ -131,7 +136,10 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A session. `chats`, `tool_calls` and `searches` are those whose node cannot be told."""
+    """A session. `chats`, `tool_calls` and `searches` are those whose node cannot be told.
+
+    `turns`: their order.
+    """
 
     correlation_id: str
     days: list[str]
@@ -143,6 +151,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     chats: list[Chat]
     tool_calls: list[ToolCall]
     searches: list[Search]
+    turns: list[Turn]
     jobs: list[Job]
 
     def children(self) -> dict[str | None, list[Node]]:
@@ -185,6 +194,7 @@ def build(
         chats=placed.chats,
         tool_calls=placed.tool_calls,
         searches=placed.searches,
+        turns=turns(placed.chats, placed.tool_calls, placed.searches),
         jobs=[_job(row) for row in sorted(tables["inference_result"], key=_completed)],
     )
 
@@ -318,6 +328,8 @@ class _Placed:
         for row in sorted(tables["obsidian_semantic_search"], key=_moment):
             owner = self._of(row["causation_id"])
             (self.searches if owner is None else owner.searches).append(_search(row))
+        for node in nodes:
+            node.turns = turns(node.chats, node.tool_calls, node.searches)
 
     def _of(self, event_id: str | None) -> Node | None:
         """The node of the nearest chat among an event and its causes."""
@@ -356,6 +368,7 @@ def _chat(row: Row) -> Chat:
 def _tool_call(row: Row) -> ToolCall:
     return ToolCall(
         event_id=row["event_id"],
+        cause=row["chat_event_id"] or row["causation_id"],
         tool_name=row["tool_name"],
         ended_at=row["occurred_at"],
         duration_ms=row["duration_ms"],
@@ -369,6 +382,7 @@ def _tool_call(row: Row) -> ToolCall:
 def _search(row: Row) -> Search:
     return Search(
         event_id=row["event_id"],
+        cause=row["causation_id"],
         query=_cut(row["query"]),
         ended_at=row["occurred_at"],
         duration_ms=row["duration_ms"],

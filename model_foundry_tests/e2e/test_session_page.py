@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page
 
 from model_foundry.sessions.graph import Session, build
 from model_foundry.sessions.page import page as page_of
 from model_foundry_tests.e2e.conftest import Shot
+from model_foundry_tests.unit.test_session_turns import session as session_of
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOSTILE = (
@@ -176,5 +178,22 @@ def test_a_session_without_nodes_has_a_page(browser_page: Page, tmp_path: Path) 
         "obsidian_semantic_search", "inference_result",
     )})  # fmt: skip
     page = opened(browser_page, empty, tmp_path)
-    page.get_by_role("button", name="Timeline").click()
-    page.locator("canvas").click()
+    page.get_by_role("button", name="Jobs").click()
+    page.get_by_role("button", name="Turns").click()
+    assert page.locator("#table").text_content() == ""
+
+
+def test_a_session_without_lineage_shows_its_turns_in_order(
+    browser_page: Page, tmp_path: Path
+) -> None:
+    told = [("chat-1", 1, None), ("call-1", 1, "chat-1"), ("search", 2, None), ("chat-2", 3, None),
+            ("call-2", 5, "chat-2"), ("chat-3", 4, None)]  # fmt: skip
+    one = session_of(told)
+    one = msgspec.structs.replace(one, summary=article_session().summary)
+    page = opened(browser_page, one, tmp_path)
+    titles = page.locator("#table > h3").all_text_contents()
+    assert titles == ["Chat", "Tool call: ?", "Search: 0 hits", "Chat", "Chat", "Tool call: ?"]
+    assert page.locator("#table > h3").first.is_visible()
+    for name in ("Graph", "Timeline", "Fit"):
+        assert not page.get_by_role("button", name=name).is_visible()
+    assert not page.locator("#detail").is_visible()

@@ -301,8 +301,14 @@
       ["took", seconds((node.end - node.start) / 1000)], ["critical", seconds(node.critical_s)],
     ]);
     detail.replaceChildren(element("h2", node.name), list,
-      ...node.chats.flatMap(chatParts), ...node.tool_calls.flatMap(callParts), ...node.searches.flatMap(searchParts));
+      ...turnParts(node));
     detail.scrollTop = 0;
+  }
+
+  // Chats, calls and searches of a node, or of the session, in their order.
+  function turnParts(of) {
+    const kinds = { chat: [of.chats, chatParts], call: [of.tool_calls, callParts], search: [of.searches, searchParts] };
+    return of.turns.flatMap(([kind, number]) => kinds[kind][1](kinds[kind][0][number]));
   }
 
   function block(title, text) {
@@ -312,7 +318,7 @@
   function chatParts(chat) {
     const list = element("dl");
     pairs(list, [
-      ["slot", slotOf(chat.slot)], ["tokens", `${number(chat.input_tokens)} in, ${number(chat.output_tokens)} out`],
+      ["from", time(chat.started_at)], ["slot", slotOf(chat.slot)], ["tokens", `${number(chat.input_tokens)} in, ${number(chat.output_tokens)} out`],
       ["took", chat.total_ms === null ? "–" : seconds(chat.total_ms / 1000)], ["ended", chat.finish_reason || "–"],
     ]);
     return [element("h3", `Chat${chat.role ? `, ${chat.role}` : ""}`), list,
@@ -325,7 +331,7 @@
   }
 
   function searchParts(search) {
-    return block(`Search: ${number(search.result_count)} hits`, search.query);
+    return [element("h3", `Search: ${number(search.result_count)} hits`), ...(search.query ? [element("pre", search.query)] : [])];
   }
 
   function table(head, body, note) {
@@ -360,12 +366,15 @@
       "What recipes made of this session.");
   }
 
+  const showTurns = () => $("table").replaceChildren(...turnParts(session));
+
   function show(name) {
-    for (const other of ["graph", "timeline", "agreement", "jobs"]) {
+    for (const other of ["turns", "graph", "timeline", "agreement", "jobs"]) {
       $(`show-${other}`).setAttribute("aria-pressed", String(other === name));
     }
     const drawn = name === "graph" || name === "timeline";
     $("table").hidden = drawn;
+    if (name === "turns") showTurns();
     if (name === "agreement") showAgreement();
     if (name === "jobs") showJobs();
     if (drawn) {
@@ -374,7 +383,7 @@
     }
   }
 
-  for (const name of ["graph", "timeline", "agreement", "jobs"]) {
+  for (const name of ["turns", "graph", "timeline", "agreement", "jobs"]) {
     $(`show-${name}`).addEventListener("click", () => show(name));
   }
   $("fit").addEventListener("click", fit);
@@ -436,9 +445,12 @@
     box.append(...slotOf(slot));
     return box;
   }));
-  const loose = [...session.chats.flatMap(chatParts), ...session.tool_calls.flatMap(callParts), ...session.searches.flatMap(searchParts)];
-  if (loose.length) $("detail").append(element("h2", "Without a node"), ...loose);
-  show("graph");
+  // Without lineage there is nothing to draw: the turns are the page.
+  const drawn = nodes.length > 0;
+  for (const id of ["show-graph", "show-timeline", "fit", "find", "legend", "detail"]) $(id).hidden = !drawn;
+  $("show-turns").hidden = drawn;
+  if (drawn && session.turns.length) $("detail").append(element("h2", "Without a node"), ...turnParts(session));
+  show(drawn ? "graph" : "turns");
   requestAnimationFrame(() => {
     document.documentElement.dataset.layoutMs = layoutMs.toFixed(1);
     document.documentElement.dataset.readyMs = (performance.now() - began).toFixed(1);
