@@ -1,9 +1,15 @@
 """The arms: each makes the summary of a day of tool calls, and looks whether it counted all.
 
+Who keeps the day keeps all of its columns, in a Parquet file that appears whole, and the summary
+beside it.
+
 Belongs here: how one tool is used, as well as it can reasonably be. Does not: servers, figures.
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -54,8 +60,16 @@ class Task(NamedTuple):
     @property
     def parquet(self) -> Path:
         """Where a peer keeps the day."""
+        return self._kept_as("day")
+
+    @property
+    def summary(self) -> Path:
+        """Where a peer keeps the summary."""
+        return self._kept_as("summary")
+
+    def _kept_as(self, name: str) -> Path:
         self.home.mkdir(parents=True, exist_ok=True)
-        return self.home / "day.parquet"
+        return self.home / f"{name}.parquet"
 
     def check(self, calls: Iterable[int], errors: Iterable[int], retries: Iterable[int]) -> None:
         """Fail unless every row was counted, and each failure and retry among them."""
@@ -67,25 +81,46 @@ class Task(NamedTuple):
 
 def pandas_read_sql(task: Task) -> Callable[[], object]:
     """pandas `read_sql` through SQLAlchemy, `to_parquet`, groupby."""
-    return _pandas(task, task.kept, keep=True)
+    return _pandas(task, task.kept, _sqlalchemy, keep=True)
+
+
+def pandas_adbc(task: Task) -> Callable[[], object]:
+    """pandas `read_sql` through ADBC, `to_parquet`, groupby."""
+    return _pandas(task, task.kept, _adbc, keep=True)
 
 
 def pandas_columns(task: Task) -> Callable[[], object]:
-    """The same of the columns that the summary reads, nothing kept."""
-    return _pandas(task, task.read, keep=False)
+    """Through SQLAlchemy, the columns that the summary reads, nothing kept."""
+    return _pandas(task, task.read, _sqlalchemy, keep=False)
 
 
-def _pandas(task: Task, query: str, *, keep: bool) -> Callable[[], object]:
-    import pandas as pd  # noqa: PLC0415
+def _sqlalchemy(url: str) -> Callable[[], Any]:
     import sqlalchemy  # noqa: PLC0415
 
-    url = task.postgres_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return lambda: sqlalchemy.create_engine(url).connect()
+
+
+def _adbc(url: str) -> Callable[[], Any]:
+    from adbc_driver_postgresql import dbapi  # noqa: PLC0415
+
+    return lambda: dbapi.connect(url)
+
+
+def _pandas(
+    task: Task, query: str, driver: Callable[[str], Callable[[], Any]], *, keep: bool
+) -> Callable[[], object]:
+    import pandas as pd  # noqa: PLC0415
+
+    connect = driver(task.postgres_url)
     key = ["correlation_id", "tool_name", "arguments"]
 
     def run() -> None:
-        frame = pd.read_sql(query, sqlalchemy.create_engine(url))
+        with connect() as connection:
+            frame = pd.read_sql(query, connection)
         if keep:
-            frame.to_parquet(task.parquet, compression="zstd")
+            with _whole(task.parquet) as path:
+                frame.to_parquet(path, compression="zstd")
         failed = frame.loc[frame["is_error"], key].drop_duplicates()
         followed = frame.merge(failed, on=key).sort_values(["occurred_at", "event_id"])
         retried = followed[followed.groupby(key)["is_error"].shift().eq(True)]
@@ -93,12 +128,47 @@ def _pandas(task: Task, query: str, *, keep: bool) -> Callable[[], object]:
         result = grouped.agg(
             calls=("is_error", "size"),
             errors=("is_error", "sum"),
+            outcomes=("is_error", "count"),
             sessions=("correlation_id", "nunique"),
         )
+        result["error_types"] = (
+            frame[frame["is_error"]].groupby("tool_name")["error_type"].agg(_counted)
+        )
         result["retries"] = retried.groupby("tool_name").size()
-        for quantile in (0.5, 0.95):
+        for quantile in (0.5, 0.95, 0.99):
             result[str(quantile)] = grouped["duration_ms"].quantile(quantile)
+        if keep:
+            with _whole(task.summary) as path:
+                result.to_parquet(path)
         task.check(result["calls"], result["errors"], result["retries"].fillna(0))
+
+    return run
+
+
+def _counted(values: Any) -> str:
+    return json.dumps(values.value_counts().to_dict())
+
+
+def twenty_lines(task: Task) -> Callable[[], object]:
+    """ADBC into Parquet, batch by batch, then DuckDB over the file: what one writes oneself."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+    from adbc_driver_postgresql import dbapi  # noqa: PLC0415
+
+    _warm()
+
+    def run() -> None:
+        with dbapi.connect(task.postgres_url) as database, database.cursor() as cursor:
+            cursor.execute(task.kept)
+            rows = cursor.fetch_record_batch()
+            with (
+                _whole(task.parquet) as path,
+                pq.ParquetWriter(path, rows.schema, compression="zstd") as file,
+            ):
+                for batch in rows:
+                    file.write_batch(batch)
+        with _memory(task) as connection:
+            connection.read_parquet(str(task.parquet)).create_view(TABLE)
+            _check(task, connection, keep=True)
 
     return run
 
@@ -117,7 +187,8 @@ def psycopg_rows(task: Task) -> Callable[[], object]:
             names = [column.name for column in cursor.description or ()]
             columns = [pa.array(column) for column in zip(*cursor.fetchall(), strict=True)]
         rows = pa.table(columns, names=names)
-        pq.write_table(rows, task.parquet, compression="zstd")
+        with _whole(task.parquet) as path:
+            pq.write_table(rows, path, compression="zstd")
         _summarize(task, rows)
 
     return run
@@ -132,7 +203,8 @@ def connectorx(task: Task) -> Callable[[], object]:
 
     def run() -> None:
         rows = cx.read_sql(task.postgres_url, task.kept, return_type="arrow")
-        pq.write_table(rows, task.parquet, compression="zstd")
+        with _whole(task.parquet) as path:
+            pq.write_table(rows, path, compression="zstd")
         _summarize(task, rows)
 
     return run
@@ -226,15 +298,30 @@ def _warm() -> None:
 def _summarize(task: Task, rows: Any) -> None:
     with _memory(task) as connection:
         connection.register(TABLE, rows)
-        _check(task, connection)
+        _check(task, connection, keep=True)
 
 
-def _check(task: Task, connection: Any) -> None:
+def _check(task: Task, connection: Any, *, keep: bool = False) -> None:
     """Our summary's SQL, over the table that the connection has."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     from model_foundry.summaries.compute import shipped, summary_of  # noqa: PLC0415
 
     rows = summary_of(connection, shipped(SUMMARY), task.day)
+    if keep:
+        with _whole(task.summary) as path:
+            pq.write_table(rows, path)
     task.check(*(rows[name].to_pylist() for name in _COUNTS))
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file that is there whole or not at all, on the disk."""
+    written = path.with_suffix(".tmp")
+    yield written
+    with written.open("rb") as file:
+        os.fsync(file.fileno())
+    written.replace(path)
 
 
 def whole_day(task: Task) -> Callable[[], object]:
@@ -248,8 +335,6 @@ def new_events(task: Task) -> Callable[[], object]:
 
 
 def _carried(task: Task, *, rebuild: bool) -> Callable[[], object]:
-    import contextlib  # noqa: PLC0415
-
     from model_foundry import postgres  # noqa: PLC0415
     from model_foundry.postgres import flat  # noqa: PLC0415
     from model_foundry.summaries.compute import SUMMARIES, input_tables, shipped  # noqa: PLC0415
@@ -335,7 +420,9 @@ def reader(task: tuple[Task, int]) -> Callable[[], object]:
 
 ARMS: Final[dict[str, Prepare]] = {
     "pandas_read_sql": pandas_read_sql,
+    "pandas_adbc": pandas_adbc,
     "pandas_columns": pandas_columns,
+    "twenty_lines": twenty_lines,
     "psycopg_rows": psycopg_rows,
     "connectorx": connectorx,
     "postgres_sql": postgres_sql,

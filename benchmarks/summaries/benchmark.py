@@ -104,6 +104,8 @@ class _Benchmark:
             "arrival_s": arrival,
             "ratios": {
                 "vs_pandas_5m": round(medians["pandas_read_sql"] / medians["ours"], 2),
+                "vs_pandas_adbc_5m": round(medians["pandas_adbc"] / medians["ours"], 2),
+                "vs_twenty_lines_5m": round(medians["twenty_lines"] / medians["ours"], 2),
                 "vs_pandas_columns_5m": round(medians["pandas_columns"] / medians["ours"], 2),
                 "lake_vs_postgres": round(medians["postgres_adbc"] / medians["lake_alone"], 2),
                 **dict(zip(_TWO_PROCESSES, two_processes, strict=False)),

@@ -6,12 +6,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 _TARGETS: Final = {
-    "vs_pandas_5m": (">=", 6.0),
-    "lake_vs_postgres": (">=", 4.0),
+    "vs_pandas_5m": (">=", 8.0),
+    "vs_twenty_lines_5m": (">=", 1.5),
+    "lake_vs_postgres": (">=", 7.0),
     "two_processes_time": ("<=", 0.85),
     "new_to_whole_day": ("<=", 0.05),
-    "new_events_s": ("<", 5.0),
-    "peak_rss_mb_5m": ("<", 500.0),
+    "new_events_s": ("<", 2.0),
+    "peak_rss_mb_5m": ("<", 400.0),
 }
 
 

@@ -27,7 +27,13 @@ def test_quick_run_measures_everything_and_every_arm_counts_every_row(home: Path
                 assert "SKIPPED: connectorx" in done.stdout
                 continue
             assert figures["seconds"]["median"] > 0
-    assert set(result["ratios"]) >= {"vs_pandas_5m", "lake_vs_postgres", "two_processes_time"}
+    assert set(result["ratios"]) >= {
+        "vs_pandas_5m",
+        "vs_pandas_adbc_5m",
+        "vs_twenty_lines_5m",
+        "lake_vs_postgres",
+        "two_processes_time",
+    }
     assert all(value > 0 for value in result["ratios"].values())
     assert result["peak_rss_mb_5m"] > 10
     assert str(home) not in json.dumps(result)
