@@ -23,6 +23,7 @@ FRAGMENTS = [
     *(b"[DONE]", b"data: [DONE]\n\n", b"id: 1\n", b"\xef\xbb\xbf", b"\xff", b"\xed\xa0\xbd", b"\0"),
     *(b"{", b"}", b"[", b'"', b"null", b"NaN", b"1e999", b'{"choices":[{"delta":{"content":"'),
     *(b'"}}]}', b"\\ud83d", b"\\", b"<think>", b"</think>", b"<|channel|>", b"<|message|>"),
+    *(b"<tool_call>", b"</tool_call>", b"[TOOL_CALLS]", b"[ARGS]"),
 ]
 
 

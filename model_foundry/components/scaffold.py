@@ -1,7 +1,7 @@
 """A recipe or a summary from nothing, that works at once: what `new` and `dg scaffold` write.
 
 Belongs here: the files of a new one, and where they go. Does not: what they mean (`recipe`,
-`own_summaries`).
+`summaries.own`).
 """
 
 import shutil

@@ -10,11 +10,10 @@ later, so that a reader that has listed it can still read it. A layer is what Po
 between two drops of the day; only the last one is still written to.
 
 Belongs here: which tables there are (`tables`), where their files lie (`place`), which there
-should be (`catalog`),
-what a file says (`parquet`), where rows come from
-(`source`, and `keep` for a summary's), bringing a day up to PostgreSQL (`refresh`), what a summary
-has read (`made`), showing days to DuckDB (`shown`), finding and mending damage (`check`),
-dropping PostgreSQL's days that are here (`retention`).
+should be (`catalog`), what a file says (`parquet`), where rows come from (`source`, and `keep` for
+a summary's), bringing a day up to PostgreSQL (`refresh`), what a summary has read (`made`), showing
+days to DuckDB (`shown`), finding and mending damage (`check`), dropping PostgreSQL's days that are
+here (`retention`).
 Does not: what is computed from the lake (`summaries`), how others see it (`views`).
 """
 
@@ -22,7 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from model_foundry.lake.catalog import Catalog
+    from model_foundry.lake.catalog import Catalog, known_days
     from model_foundry.lake.check import Checked, Damage, Held, Remake, proven_day, whole
     from model_foundry.lake.keep import Kept, keep_day, kept_day, schema_of
     from model_foundry.lake.made import Unread, made_of, unread
@@ -55,6 +54,7 @@ __all__ = [
     "compact_day",
     "keep_day",
     "kept_day",
+    "known_days",
     "lake_of",
     "live",
     "locked",
@@ -71,7 +71,7 @@ __all__ = [
 
 # Each is imported when it is first used: a query reads the lake without Arrow and psycopg.
 _NAMES: Final = {
-    "catalog": ("Catalog",),
+    "catalog": ("Catalog", "known_days"),
     "check": ("Checked", "Damage", "Held", "Remake", "proven_day", "whole"),
     "keep": ("Kept", "keep_day", "kept_day", "schema_of"),
     "made": ("Unread", "made_of", "unread"),

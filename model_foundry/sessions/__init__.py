@@ -2,5 +2,5 @@
 
 Belongs here: the flow graph and its critical path, which node had which chat, how far the workers
 kept to the plan, the page that shows it all. Pure: rows in, figures and text out.
-Does not: reading rows (`store`), printing (`cli`).
+Does not: reading rows (`summaries`), printing (`cli`).
 """

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from model_foundry.slot.text import paired
+from model_foundry.slot.text import after_space, paired
 
 _MARKS: Final = re.compile(r'\\.|[\\"{}\[\]]', re.DOTALL)
 _DECODER: Final = json.JSONDecoder()
@@ -184,13 +184,7 @@ def _documents(text: str) -> Iterator[tuple[Any, str]]:
     while at < len(text):
         value, end = _DECODER.raw_decode(text, at)
         yield value, text[at:end]
-        at = _after_space(text, end)
-
-
-def _after_space(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    return at
+        at = after_space(text, end)
 
 
 def _text(value: object) -> str:

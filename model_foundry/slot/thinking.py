@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from model_foundry.slot.text import after_space
+
 _MARKS: Final = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -30,7 +32,6 @@ _FIRST_OF_ENDS: Final = sorted({end[0] for _, end in _MARKS})
 # gpt-oss answers in channels: `<|channel|>analysis<|message|>…<|end|>`, then `final`.
 _CHANNEL, _MESSAGE, _START = "<|channel|>", "<|message|>", "<|start|>"
 _CHANNEL_ENDS: Final = ("<|end|>", "<|return|>", "<|call|>", _START)
-_SPACE: Final = re.compile(r"\s*")
 _QUOTES: Final = frozenset("`'\"")
 
 
@@ -54,7 +55,7 @@ def told(text: str, *, thought_elsewhere: bool) -> Told:
         thought_elsewhere: whether the server gave the thinking in a field of its own, so that
             an end mark alone says nothing of what stands before it.
     """
-    at = _after_space(text, 0)
+    at = after_space(text, 0)
     if text.startswith((_CHANNEL, _START), at) and _MESSAGE in text:
         return _channels(text)
     if text.startswith("analysis", at) and "assistantfinal" in text:  # the same, marks removed
@@ -69,7 +70,7 @@ def told(text: str, *, thought_elsewhere: bool) -> Told:
             at = len(text)
         else:
             thoughts.append(text[begin:end].strip())
-            at = _after_space(text, end + len(marks[1]))
+            at = after_space(text, end + len(marks[1]))
     if marked := _ANSWER.match(text, at):
         at = marked.end()
     if thoughts or marked:
@@ -102,11 +103,6 @@ def _channels(text: str) -> Told:
         if found:
             (answer if is_answer else thoughts).append(body)
     return Told("".join(answer), "\n".join(thoughts) or None)
-
-
-def _after_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return at if found is None else found.end()
 
 
 def _is_json(text: str) -> bool:

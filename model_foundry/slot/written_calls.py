@@ -10,11 +10,12 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+from model_foundry.slot.text import after_space
+
 _DECODER: Final = json.JSONDecoder()
 _HERMES: Final = ("<tool_call>", "</tool_call>")
 _MISTRAL: Final = "[TOOL_CALLS]"
 _NAMED: Final = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\]\w+\s*)?\[ARGS\]")
-_SPACE: Final = re.compile(r"\s*")
 
 
 class Written(NamedTuple):
@@ -47,7 +48,7 @@ def _hermes(text: str, at: int) -> list[dict[str, Any]]:
         call, at = _object(text, at + len(_HERMES[0]))
         calls.append(call)
         if text.startswith(_HERMES[1], at):  # the last one may have ended the turn
-            at = _after_space(text, at + len(_HERMES[1]))
+            at = after_space(text, at + len(_HERMES[1]))
     return calls
 
 
@@ -60,8 +61,8 @@ def _mistral(text: str, at: int) -> list[dict[str, Any]]:
             arguments, at = _object(text, named.end())
             calls.append({"name": named[1], "arguments": arguments})
             continue
-        found, at = _DECODER.raw_decode(text, _after_space(text, at))
-        at = _after_space(text, at)
+        found, at = _DECODER.raw_decode(text, after_space(text, at))
+        at = after_space(text, at)
         calls += found if isinstance(found, list) else [found]
     if not all(isinstance(call, dict) for call in calls):
         raise ValueError
@@ -69,12 +70,7 @@ def _mistral(text: str, at: int) -> list[dict[str, Any]]:
 
 
 def _object(text: str, at: int) -> tuple[dict[str, Any], int]:
-    found, end = _DECODER.raw_decode(text, _after_space(text, at))
+    found, end = _DECODER.raw_decode(text, after_space(text, at))
     if not isinstance(found, dict):
         raise ValueError  # noqa: TRY004 - of the text
-    return found, _after_space(text, end)
-
-
-def _after_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return at if found is None else found.end()
+    return found, after_space(text, end)

@@ -1,6 +1,6 @@
 """What a summary's SQL says of its columns, read by sqlglot: where they come from, their comments.
 
-Belongs here: a statement taken apart. Does not: running it (`summary_sql`).
+Belongs here: a statement taken apart. Does not: running it (`compute`).
 """
 
 import functools

@@ -1,8 +1,8 @@
 """What the summaries compute: the SQL of sql/duckdb, run on whatever tables a connection has.
 
 Belongs here: macros, the tables that a summary reads, one day of one, the roll-ups over the daily
-ones. Does not: where a day's rows come from and where the result is kept (`summaries`), summaries
-that lie outside the package (`own_summaries`).
+ones. Does not: where a day's rows come from and where the result is kept (`day`), summaries
+that lie outside the package (`own`).
 """
 
 import functools

@@ -37,7 +37,7 @@ class Renewed(NamedTuple):
 def older_days(settings: Settings) -> list[OlderDay]:
     """The last day first, all summaries of a day together: each day of the lake is read once.
 
-    Days of a home from before the catalog are known after the next night.
+    Files that the catalog does not know, as of a home from before it, are added first.
 
     Raises:
         FoundryError: PostgreSQL cannot be asked.
@@ -50,6 +50,12 @@ def older_days(settings: Settings) -> list[OlderDay]:
         "codes": list(codes.values()),
     }
     with contextlib.closing(postgres.connect(settings)) as connection:
+        connection.autocommit = True
+        for name in codes:
+            known = lake.known_days(connection, place, name)
+            for day, listed in place.listing(name).files.items():
+                if len(known.get(day, [])) < len(listed):
+                    lake.adopt(lake.Catalog(connection, place, name, day), listed)
         rows = connection.execute(load_sql("postgres/lake/older_code"), asked).fetchall()
     return [OlderDay(name, day) for name, day in rows]
 

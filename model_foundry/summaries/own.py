@@ -3,7 +3,7 @@
 Each is what a file of sql/duckdb is, and becomes an asset, a view and files of the lake as those
 do. One that is no such file is left out, and told of.
 
-Belongs here: which summaries there are. Does not: what one computes (`summary_sql`).
+Belongs here: which summaries there are. Does not: what one computes (`compute`).
 """
 
 import re

@@ -2,5 +2,5 @@
 
 Belongs here: Markdown segments and putting them back, skeletons, prompt formats, glossaries, the
 key of a remembered translation, quality. Pure, but for reading a glossary file.
-Does not: sending requests (`dispatch`), remembering (`store`), anything of Dagster.
+Does not: sending requests (`dispatch`), remembering (`defs.articles`), anything of Dagster.
 """

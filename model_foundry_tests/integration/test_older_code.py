@@ -14,6 +14,7 @@ from model_foundry.summaries.day import summarize_day
 from model_foundry.summaries.views import open_views
 from model_foundry_tests.faults.lake_process import EVENTS, land_round
 from model_foundry_tests.foundry import materialize, metadata_of
+from model_foundry_tests.line import execute
 
 DAYS = [date(2026, 11, 20), date(2026, 11, 21)]
 SQL = """
@@ -54,6 +55,7 @@ def test_days_by_older_code_are_told_and_computed_again(own: Settings) -> None:
     (own.defs_dir / "summaries" / "my_calls.sql").write_text(SQL.format(column="n"))
     listed = json.loads(command(own, "summarize", "--list", "--json").stdout)["days"]
     assert listed == [{"summary": "my_calls", "day": str(day)} for day in reversed(DAYS)]
+    execute(own, "TRUNCATE lake_file")  # a home from before the catalog
     assert "my_calls: 2 days by older code" in command(own, "summarize", "--list").stdout
     found = json.loads(command(own, "doctor", "--json").stdout)["checks"]
     [told] = [each for each in found if each["check"] == "summaries"]

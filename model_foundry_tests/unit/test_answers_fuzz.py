@@ -19,7 +19,7 @@ from model_foundry_tests.any_answer import ANY_BYTES, ANY_DOCUMENT
 
 
 def read(pieces: list[bytes], endpoint: Endpoint) -> Completion | SlotError:
-    reading = Reading(endpoint)
+    reading = Reading(endpoint, tools=True)
     try:
         for number, piece in enumerate(pieces):
             reading.feed(piece, float(number))

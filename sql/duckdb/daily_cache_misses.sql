@@ -17,23 +17,8 @@
 -- a message was changed, or one put before it; `answer`: it came back otherwise than it was given;
 -- `server`: nothing changed.
 WITH rate AS (
-    SELECT
-        one.slot,
-        one.parallel,
-        one.price_per_hour,
-        one.watts
-    FROM (
-        SELECT
-            unnest(
-                from_json(
-                    $slots,
-                    '[{
-                        "slot": "VARCHAR", "parallel": "INTEGER",
-                        "price_per_hour": "DOUBLE", "watts": "DOUBLE"
-                    }]'
-                )
-            ) AS one
-    ) AS listed
+    SELECT *
+    FROM slot_rates($slots)
 ),
 
 -- Of texts no more than a hash each, and a portion of the conversations: a day's would not fit into

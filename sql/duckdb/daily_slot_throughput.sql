@@ -7,23 +7,8 @@
 --
 -- What a job cost was kept with it; what traffic cost is by the fleet file ($slots) as it is now.
 WITH rate AS (
-    SELECT
-        one.slot,
-        one.parallel,
-        one.price_per_hour,
-        one.watts
-    FROM (
-        SELECT
-            unnest(
-                from_json(
-                    $slots,
-                    '[{
-                        "slot": "VARCHAR", "parallel": "INTEGER",
-                        "price_per_hour": "DOUBLE", "watts": "DOUBLE"
-                    }]'
-                )
-            ) AS one
-    ) AS listed
+    SELECT *
+    FROM slot_rates($slots)
 ),
 
 request AS NOT MATERIALIZED (
