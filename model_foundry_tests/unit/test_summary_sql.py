@@ -1065,7 +1065,7 @@ def test_days_and_hours_are_those_of_whoever_looks_around_a_change_to_summer_tim
         weeks = connection.sql("SELECT starts_on, sum(turns) FROM weekly_chats GROUP BY 1")
         weekly = dict(weeks.fetchall())
         connection.execute("SET VARIABLE timezone = ?", [berlin.timezone])
-        for variable in ("last_week_of_llm_chat", "until"):
+        for variable in ("last_week_of_llm_chat", "since", "until"):
             connection.execute(f"SET VARIABLE {variable} = ?", [day])
         hours = connection.sql(load_sql("duckdb/questions/token-hours")).fetchall()
         used = connection.sql(load_sql("duckdb/questions/token-use")).fetchall()
