@@ -13,7 +13,7 @@ Schema = Mapping[str, Mapping[str, str]]
 def column_sources(statement: str, schema: Schema) -> Mapping[str, list[tuple[str, str]]]:
     """The columns of tables that each column of a query is computed from, sorted.
 
-    What only filters, joins or groups rows is not among them.
+    What only filters, joins or groups rows is not among them, and neither is what a function makes.
 
     Raises:
         ValueError: sqlglot cannot follow this statement.
@@ -41,7 +41,7 @@ def _column_sources(
             {
                 (leaf.expression.name, leaf.name.rpartition(".")[2])
                 for leaf in node.walk()
-                if isinstance(leaf.expression, exp.Table)
+                if isinstance(leaf.expression, exp.Table) and leaf.expression.name in schema
             }
         )
         for column, node in nodes.items()
