@@ -35,6 +35,8 @@ from model_foundry.settings import Settings
 from model_foundry.sql import load_sql
 from model_foundry.summaries.compute import SUMMARIES
 
+# Summaries of what went to waste, which may well be nothing.
+WASTE: Final = frozenset({"daily_cache_misses", "daily_lost_output"})
 _SPEEDS = (
     "SELECT origin, slot, requests, output_tokens, total_p50_ms, pp_tokens_per_s, "
     "tg_tokens_per_s FROM daily_slot_throughput WHERE day = ? ORDER BY origin, slot"
@@ -72,11 +74,11 @@ class _Stages:
 
     @property
     def empty(self) -> list[str]:
-        """Names of what landed nothing on any of the days."""
+        """Names of what landed nothing on any of the days, and should have."""
         totals: Counter[str] = Counter()
         for _, name, landed, _ in self.rows:
             totals[name] += landed
-        return [name for name, landed in totals.items() if landed == 0]
+        return [name for name, landed in totals.items() if landed == 0 and name not in WASTE]
 
 
 def run_demo(settings: Settings, *, sessions: int, seed: int, as_json: bool) -> int:
@@ -246,7 +248,7 @@ def _show(settings: Settings, stages: _Stages, days: list[str], correlation_id: 
     table.columns[2].justify = "right"
     last = ""
     for stage, name, landed, detail in stages.rows:
-        style = "bold red" if landed == 0 else ""
+        style = "bold red" if landed == 0 and name not in WASTE else ""
         shown = "" if stage == last else stage
         table.add_row(shown, plain(name), str(landed), plain(detail), style=style)
         last = stage

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from model_foundry import lake
+from model_foundry.cli.demo import WASTE
 from model_foundry.components.names import packaged_recipes
 from model_foundry.devstack.stack import Stack
 from model_foundry.postgres.flat import FLAT_TABLES
@@ -60,7 +61,7 @@ def test_the_line_runs_twice_and_counts_nothing_twice(ran: Ran) -> None:
     with duckdb.connect(str(home / "foundry.duckdb"), read_only=True) as connection:
         for view in views:
             [(count,)] = connection.execute(f'SELECT count(*) FROM "{view}"').fetchall()
-            assert count > 0, view
+            assert count > 0 or view in WASTE, view
 
     with Stack(Settings(home=home)):
         settings = Settings(home=home)
