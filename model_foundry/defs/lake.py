@@ -68,8 +68,12 @@ def _tend(context: dg.AssetExecutionContext, foundry: Foundry) -> dg.Materialize
         for damage in checked.damages:
             context.log.warning(f"{damage.name} {damage.day}: {damage.what}")
         merged = tending.merge_closed_days(settings)
+        catalogued = tending.catalogue(settings)
     tables = tending.sizes(settings)
     older = Counter(each.name for each in older_days(settings))
+    behind = [f"{one.name}: {fault}" for one in catalogued for fault in one.faults]
+    for fault in behind:
+        context.log.warning(f"Not in the Iceberg catalog: {fault}")
     return dg.MaterializeResult(
         metadata={
             "files": checked.files,
@@ -83,12 +87,13 @@ def _tend(context: dg.AssetExecutionContext, foundry: Foundry) -> dg.Materialize
                 [one._asdict() | {"days_by_older_code": older[one.table]} for one in tables],
                 _COLUMNS,
             ),
+            **({"catalogued_files": sum(one.files for one in catalogued)} if catalogued else {}),
         },
-        check_results=[_check(checked, settings)],
+        check_results=[_check(checked, behind, settings)],
     )
 
 
-def _check(checked: Checked, settings: Settings) -> dg.AssetCheckResult:
+def _check(checked: Checked, behind: list[str], settings: Settings) -> dg.AssetCheckResult:
     lost = [one for one in checked.damages if not one.mended]
     faults = [
         f"{one.name} {one.day}: {one.what}; "
@@ -106,9 +111,15 @@ def _check(checked: Checked, settings: Settings) -> dg.AssetCheckResult:
             f"Restore these files from a backup of {settings.lake_url or settings.home / 'lake'}, "
             "or delete what is left of them to go on without those rows."
         )
+    if behind:
+        more = f", and {len(behind) - _NAMED} more" if len(behind) > _NAMED else ""
+        faults.append(
+            f"The Iceberg catalog lacks {'; '.join(behind[:_NAMED])}{more}. A day whose columns "
+            "are of another type than today's is in it once it was materialized again."
+        )
     return dg.AssetCheckResult(
         check_name=CHECK,
-        passed=not checked.damages,
+        passed=not checked.damages and not behind,
         severity=dg.AssetCheckSeverity.ERROR if lost else dg.AssetCheckSeverity.WARN,
         description=" ".join(faults) or None,
         metadata={"damaged": len(checked.damages), "lost": len(lost)},

@@ -35,7 +35,7 @@ class Catalog:
     def __init__(
         self, connection: psycopg.Connection[Any], lake: Lake, name: str, day: date
     ) -> None:
-        self._connection = connection
+        self.connection = connection
         self.lake = lake
         self.name = name
         self.day = day
@@ -45,7 +45,7 @@ class Catalog:
     def known(self) -> list[Known]:
         """Every file that it has, live or dead; asked once, as long as nothing is written."""
         if self._known is None:
-            rows = self._connection.execute(load_sql("postgres/lake/files"), self._key).fetchall()
+            rows = self.connection.execute(load_sql("postgres/lake/files"), self._key).fetchall()
             self._known = [
                 Known(
                     self.lake.file(self.name, self.day, numbers, size, at),
@@ -67,7 +67,7 @@ class Catalog:
 
     def publish(self, written: Path, file: LakeFile, footer: Footer) -> LakeFile:
         """Make a written file appear, known at once."""
-        with self._connection.transaction():
+        with self.connection.transaction():
             self._note(file, footer)
             self.lake.publish(written, file.path)
         return file
@@ -90,9 +90,9 @@ class Catalog:
             is_listed = name_of(each.file) in names
             if (each.covered_by, each.is_buried) != (widest, not is_listed):
                 told = {"covered_by": widest, "listed": is_listed, **_numbers(each.file)}
-                self._connection.execute(load_sql("postgres/lake/note_covered"), self._key | told)
+                self.connection.execute(load_sql("postgres/lake/note_covered"), self._key | told)
         if any(each.is_buried for each in known):
-            self._connection.execute(
+            self.connection.execute(
                 load_sql("postgres/lake/forget_buried"), {**self._key, "grace_s": grace_s}
             )
 
@@ -103,7 +103,7 @@ class Catalog:
         self._known = None
         made_of, code = _told(footer)
         told = {"rows": footer.rows, "bytes": file.bytes, "made_of": Jsonb(made_of), "code": code}
-        self._connection.execute(
+        self.connection.execute(
             load_sql("postgres/lake/note_file"), {**self._key, **_numbers(file), **told}
         )
 

@@ -5,7 +5,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -183,6 +183,10 @@ class Lake:
         """A day's live files, in order."""
         return live(self.files(name, day))
 
+    def entries(self, folder: str) -> list[tuple[str, float]]:
+        """What lies in a folder, and since when."""
+        return [(str(entry["name"]), _changed_at(entry)) for entry in self._entries(folder)]
+
     def _entries(self, folder: str) -> list[dict[str, Any]]:
         try:
             return list(self.fs.ls(folder, detail=True))
@@ -245,9 +249,12 @@ class Lake:
         with contextlib.suppress(FileNotFoundError):
             self.fs.rm_file(file.path)
 
-    def tidy(self, name: str, day: date, grace_s: float) -> list[LakeFile]:
+    def tidy(
+        self, name: str, day: date, grace_s: float, *, stay: Set[str] = frozenset()
+    ) -> list[LakeFile]:
         """Remove what no reader can still need; under the day's lock. Returns what is listed then.
 
+        Files of the names `stay` are not removed.
         A file that was covered `grace_s` ago is unlisted; when it has been so for as long, whoever
         listed it before has ended, and it is deleted. A listing and the opening of what it names
         are two moments: a file that is listed until it is deleted would be missing in between.
@@ -261,7 +268,7 @@ class Lake:
         listed = []
         for file in files:
             covered_at = [other.changed_at for other in files if other.covers(file)]
-            if covered_at and min(covered_at) < before:
+            if covered_at and min(covered_at) < before and Path(file.path).name not in stay:
                 self._bury(file)
             else:
                 listed.append(file)

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         description="Where the lake is: a folder, or any URL of fsspec (s3://…); unset: lake/ "
         "in the home.",
     )
+    lake_catalog: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9_]{0,62}$",
+        description="Name of an Iceberg catalog of the lake, in the same PostgreSQL, for other "
+        "engines; needs model-foundry[iceberg]. Unset: there is none.",
+    )
     nats_url: str | None = Field(
         None, repr=False, description="nats://host:port; unset: the embedded server."
     )

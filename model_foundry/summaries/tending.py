@@ -4,7 +4,7 @@ import functools
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
@@ -15,6 +15,9 @@ from model_foundry.summaries.compute import Rate
 from model_foundry.summaries.day import summarize_day
 from model_foundry.summaries.own import summary_names
 from model_foundry.summaries.views import remove_unfinished
+
+if TYPE_CHECKING:
+    from model_foundry.lake.iceberg import Following
 
 
 class Size(NamedTuple):
@@ -57,6 +60,15 @@ def merge_closed_days(settings: Settings) -> int:
         lake.tidy_day(settings, name, day)
     remove_unfinished(settings)
     return merged
+
+
+def catalogue(settings: Settings) -> "list[Following]":
+    """Have the Iceberg catalog name exactly what is live; empty where there is no such catalog."""
+    if settings.lake_catalog is None:
+        return []
+    from model_foundry.lake.iceberg import follow_everything  # noqa: PLC0415 - of an extra
+
+    return follow_everything(settings, [*lake.LAKE_TABLES, *summary_names(settings)])
 
 
 def sizes(settings: Settings) -> list[Size]:

@@ -1,0 +1,32 @@
+"""The lake's Iceberg catalog as somebody else opens it: by PyIceberg's own SqlCatalog and a URL."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table
+
+from model_foundry.settings import Settings
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[SqlCatalog]:
+    """The catalog, over a connection of its own."""
+    url = settings.require_postgres_url().replace("postgresql://", "postgresql+psycopg://", 1)
+    catalog = SqlCatalog(str(settings.lake_catalog), uri=url, init_catalog_tables="false")
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+def table_of(settings: Settings, name: str) -> Table:
+    """A table, as it is now."""
+    with opened(settings) as catalog:
+        return catalog.load_table(("lake", name))
+
+
+def rows_of(settings: Settings, name: str) -> pa.Table:
+    """All of its rows."""
+    return table_of(settings, name).scan().to_arrow()
