@@ -1,6 +1,7 @@
 """The lake's Iceberg catalog as somebody else opens it: by PyIceberg's own SqlCatalog and a URL."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -14,7 +15,11 @@ from model_foundry.settings import Settings
 def opened(settings: Settings) -> Iterator[SqlCatalog]:
     """The catalog, over a connection of its own."""
     url = settings.require_postgres_url().replace("postgresql://", "postgresql+psycopg://", 1)
-    catalog = SqlCatalog(str(settings.lake_catalog), uri=url, init_catalog_tables="false")
+    properties = {"uri": url, "init_catalog_tables": "false"}
+    if "AWS_ENDPOINT_URL" in os.environ:  # PyArrow does not know it
+        properties |= {"s3.endpoint": os.environ["AWS_ENDPOINT_URL"]}
+        properties |= {"s3.region": os.environ["AWS_DEFAULT_REGION"]}
+    catalog = SqlCatalog(str(settings.lake_catalog), **properties)
     try:
         yield catalog
     finally:

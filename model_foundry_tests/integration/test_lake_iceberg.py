@@ -16,7 +16,7 @@ import pytest
 from model_foundry import lake
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
-from model_foundry.summaries import views
+from model_foundry.summaries import tending, views
 from model_foundry.summaries.day import summarize_day
 from model_foundry.summaries.own import summary_names
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current, land_round
@@ -52,6 +52,11 @@ def tend(settings: Settings) -> tuple[bool, str]:
     return check.passed, check.description or ""
 
 
+def heal(settings: Settings) -> list[str]:
+    """What the night does for the catalog; what it could not do."""
+    return [fault for one in tending.catalogue(settings) for fault in one.faults]
+
+
 def age(folder: Path) -> None:
     """Make its files as old as the night finds them."""
     for path in folder.rglob("*.*"):
@@ -59,8 +64,8 @@ def age(folder: Path) -> None:
 
 
 def test_an_engine_reads_what_the_views_show(settings: Settings) -> None:
-    for number in range(6):
-        keep_current(settings, DAY, number, rebuild=number == 3)
+    for number in range(4):
+        keep_current(settings, DAY, number, rebuild=number == 2)
         keep_current(settings, OTHER, number, rebuild=False)
         assert rows_of(settings, TABLE).num_rows == 2 * EVENTS * (number + 1)
         assert rows_of(settings, "event_inbox").num_rows == 2 * EVENTS * (number + 1)
@@ -71,7 +76,7 @@ def test_an_engine_reads_what_the_views_show(settings: Settings) -> None:
     assert all(Path(file.file.file_path).is_relative_to(root) for file in table.scan().plan_files())
     assert Path(table.metadata_location).is_relative_to(root / ".iceberg")
     of_day = table.scan(f"occurred_on = '{DAY}'")
-    assert of_day.to_arrow().num_rows == 6 * EVENTS
+    assert of_day.to_arrow().num_rows == 4 * EVENTS
     assert {Path(file.file.file_path).name[:14] for file in of_day.plan_files()} == {f"day={DAY}"}
     by_id = table.scan().to_arrow().sort_by("event_id").to_pylist()
     assert by_id == sorted(seen(settings, TABLE), key=lambda row: str(row["event_id"]))
@@ -89,6 +94,12 @@ VALUES (
 """
 
 
+def plain(found: list[dict[str, object]]) -> list[dict[str, object]]:
+    """In one order. PyIceberg 0.12 reads a list of structs that is NULL as an empty one."""
+    told = [{key: None if cell == [] else cell for key, cell in row.items()} for row in found]
+    return sorted(told, key=str)
+
+
 def test_every_table_and_summary_is_in_it(settings: Settings) -> None:
     execute(settings, RESULT)
     keep_current(settings, DAY, 0, rebuild=False)
@@ -103,8 +114,7 @@ def test_every_table_and_summary_is_in_it(settings: Settings) -> None:
     with opened(settings) as catalog:
         assert {name for _, name in catalog.list_tables("lake")} == set(names)
     for name in names:
-        shown = sorted(seen(settings, name), key=str)
-        assert sorted(rows_of(settings, name).to_pylist(), key=str) == shown, name
+        assert plain(rows_of(settings, name).to_pylist()) == plain(seen(settings, name)), name
     assert rows_of(settings, "inference_result").num_rows == 1
     assert rows_of(settings, "daily_recipes")["total_ms_sketch"].type == pa.map_(
         pa.int32(), pa.uint64()
@@ -120,12 +130,12 @@ def test_who_died_before_the_commit_is_made_good(settings: Settings, without: Se
         assert rows_of(settings, TABLE).num_rows == EVENTS * (number + 1)
         keep_current(without, OTHER, number, rebuild=False)
     assert rows_of(settings, TABLE).num_rows == 3 * EVENTS
-    assert tend(settings) == (True, "")
+    assert heal(settings) == []
     for name in (TABLE, "event_inbox"):
         assert rows_of(settings, name).num_rows == 5 * EVENTS
     committed = table_of(settings, TABLE).metadata_location
     lake.refresh_day(settings, TABLE, DAY)
-    tend(settings)
+    heal(settings)
     assert table_of(settings, TABLE).metadata_location == committed
 
 
@@ -146,7 +156,7 @@ def test_it_is_made_again(settings: Settings, lost: str) -> None:
                 path.unlink()
         case "notes":
             execute(settings, "TRUNCATE lake_file")
-    assert tend(settings) == (True, "")
+    assert heal(settings) == []
     for name in (TABLE, "event_inbox"):
         assert rows_of(settings, name).num_rows == 4 * EVENTS
     keep_current(settings, DAY, 2, rebuild=True)
@@ -159,7 +169,7 @@ def test_a_home_that_was_moved_keeps_its_catalog_and_a_copy_gets_none(settings: 
     try:
         settings.home.rename(moved)
         elsewhere = settings.model_copy(update={"home": moved})
-        assert tend(elsewhere) == (True, "")
+        assert heal(elsewhere) == []
         assert rows_of(elsewhere, TABLE).num_rows == EVENTS
         shutil.copytree(moved, settings.home, symlinks=True)
         with pytest.raises(FoundryError, match=f"{NAME} is of the lake at {moved}.*name another"):
@@ -199,12 +209,11 @@ def test_its_own_files_do_not_grow_for_ever(settings: Settings) -> None:
     for number in range(36):
         land_round(settings, OTHER, number, rebuild=False)
         lake.refresh_day(settings, TABLE, OTHER)
-    tend(settings)
     folder = settings.home / "lake" / ".iceberg"
     before = len(list(folder.rglob("*.*")))
     for _ in range(2):
         age(folder)
-        assert tend(settings) == (True, "")
+        assert heal(settings) == []
     table = table_of(settings, TABLE)
     assert len(table.snapshots()) <= 2
     snapshot = table.current_snapshot()
@@ -259,9 +268,9 @@ def test_a_summary_gets_and_loses_columns(settings: Settings, tmp_path: Path) ->
     assert "materialized again" in told
     with_column(", 'ten' AS extra", DAY)
     assert calls() == [(DAY, EVENTS, "ten"), (OTHER, EVENTS, "nine")]
-    assert tend(settings) == (True, "")
+    assert heal(settings) == []
     own.unlink()
-    assert tend(settings) == (True, "")
+    assert heal(settings) == []
     with opened(settings) as catalog:
         assert ("lake", "my_tools") not in catalog.list_tables("lake")
 

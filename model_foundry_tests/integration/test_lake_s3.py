@@ -15,8 +15,9 @@ import pytest
 
 from model_foundry import lake
 from model_foundry.settings import Settings
-from model_foundry.summaries import views
+from model_foundry.summaries import tending, views
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current
+from model_foundry_tests.iceberg import rows_of, table_of
 
 s3fs = pytest.importorskip("s3fs")
 DAY = date(2026, 11, 20)
@@ -64,6 +65,7 @@ def bucket(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()  # of a server before this one
     try:
         deadline = time.monotonic() + DEADLINE_S
         while True:
@@ -101,3 +103,31 @@ def test_a_lake_in_a_bucket(settings: Settings, bucket: str) -> None:
     assert (mended.refreshed, mended.rows) == (True, 7 * EVENTS)
     assert SECRET not in (settings.home / "foundry.duckdb").read_bytes().decode("latin-1")
     assert not list((settings.home / "lake").rglob("*.parquet"))
+
+
+def test_a_catalog_of_a_lake_in_a_bucket(settings: Settings, bucket: str) -> None:
+    settings = settings.model_copy(
+        update={
+            "lake_url": bucket,
+            "lake_catalog": "foundry",
+            "lake_grace_s": 0.1,
+            "lake_max_parts": 3,
+        }
+    )
+    for number in range(5):
+        keep_current(settings, DAY, number, rebuild=number == 2)
+        for name in (TABLE, "event_inbox"):
+            assert rows_of(settings, name).num_rows == (number + 1) * EVENTS
+        [row] = rows_of(settings, SUMMARY).to_pylist()
+        assert row["calls"] == (number + 1) * EVENTS
+    assert all(each.faults == [] for each in tending.catalogue(settings))
+    table = table_of(settings, TABLE)
+    assert table.metadata_location.startswith(f"{bucket}/.iceberg/")
+    fs = lake.lake_of(settings).fs
+    for file in table.scan().plan_files():  # however old a snapshot is that is still there
+        assert fs.exists(file.file.file_path)
+    for path in fs.find(f"{bucket}/.iceberg"):
+        assert SECRET.encode() not in fs.cat_file(path)
+    fs.rm(f"{bucket}/.iceberg", recursive=True)
+    assert all(each.faults == [] for each in tending.catalogue(settings))
+    assert rows_of(settings, TABLE).num_rows == 5 * EVENTS
