@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
 VLLM := .vllm
+ENGINES := .engines
 # Wheels with other versions of PostgreSQL; that of 18 is embedded.
 VERSION ?= 16
 POSTGRES_16 := pgserver==0.1.4
@@ -23,7 +24,7 @@ export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers docs faults screenshots lock release advisories \
+.PHONY: help run dev test test-postgres test-vllm test-engines test-grafana check bench bench-peers docs faults screenshots lock release advisories \
   containers clean clean-data \
   check-types check-architecture check-definitions
 
@@ -45,6 +46,9 @@ test-postgres: .postgres/$(VERSION)/.installed ## Tests of the store on another 
 
 test-vllm: $(VENV)/.installed $(VLLM)/.installed ## The tests on a real vLLM, in an environment of its own (2.6 GB, kept)
 	@$(BIN)/pytest model_foundry_tests/vllm
+
+test-engines: $(VENV)/.installed $(ENGINES)/.installed ## polars, Daft, ClickHouse, DuckDB 1.5 on the lake while it is written (1.2 GB, kept)
+	@$(BIN)/pytest -q model_foundry_tests/engines
 
 check: $(VENV)/.installed ## Format, lint, types, architecture, SQL, definitions
 	@$(BIN)/ruff format --check --quiet
@@ -105,7 +109,7 @@ lock: $(VENV)/.installed ## Compile the locks and those of the benchmarks' peers
 	@$(LOCK) --extra embedded --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
 	@$(LOCK) --extra deploy --constraint requirements.lock pyproject.toml --output-file requirements-image.lock
 	@printf 'uv\nhatchling\n' | $(LOCK) --constraint requirements.lock - --output-file requirements-build.lock
-	@for peer in $(PEERS:%=benchmarks/peers/%); do $(BIN)/uv pip compile --quiet --universal \
+	@for peer in $(PEERS:%=benchmarks/peers/%) model_foundry_tests/engines/requirements; do $(BIN)/uv pip compile --quiet --universal \
 	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
 	  --output-file $$peer.txt || exit 1; done
 
@@ -138,7 +142,7 @@ $(GRAFANA)/node_modules/.installed:
 	@if npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) 2>/dev/null; then touch $@; else echo "No npm: no LogQL is parsed"; fi
 
 clean: ## Remove the virtual environments and caches; what the embedded stack has kept stays
-	rm -rf $(VENV) $(VLLM) .peers .postgres .containers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VLLM) $(ENGINES) .peers .postgres .containers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 # A home is known by its lock: nothing else is ever removed, whatever MODEL_FOUNDRY_HOME says.
 clean-data: ## Remove what the embedded stack has kept, after asking
@@ -172,6 +176,12 @@ $(VENV)/.installed: requirements.lock | $(VENV)/.runs
 	@echo "Installing $* into .peers/$* …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .peers/$*
 	@$(BIN)/uv pip install --quiet --python .peers/$*/bin/python --no-deps -r $<
+	@touch $@
+
+$(ENGINES)/.installed: model_foundry_tests/engines/requirements.txt | $(VENV)/.installed
+	@echo "Installing the engines into $(ENGINES) (1.2 GB the first time) …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(ENGINES)
+	@$(BIN)/uv pip install --quiet --python $(ENGINES)/bin/python --no-deps -r $<
 	@touch $@
 
 .postgres/%/.installed: | $(VENV)/.installed

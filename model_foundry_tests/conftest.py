@@ -37,7 +37,7 @@ hypothesis.settings.register_profile("shared-machine", deadline=None)
 hypothesis.settings.load_profile("shared-machine")
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and rich keeps what it first finds
 # Unless they are asked for: an environment of its own, and a container engine.
-collect_ignore = ["vllm", "containers"]
+collect_ignore = ["vllm", "containers", "engines"]
 
 
 def _absolute(path: str) -> Path:
