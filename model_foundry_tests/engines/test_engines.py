@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,7 +13,7 @@ import pytest
 
 from model_foundry.settings import Settings
 from model_foundry_tests.engines.read import ENGINES
-from model_foundry_tests.faults.lake_process import TABLE, keep_current
+from model_foundry_tests.faults.lake_process import EVENTS, TABLE, keep_current
 from model_foundry_tests.iceberg import DAYS, read_beside_writers, url_of
 
 PYTHON = Path(__file__).parents[2] / ".engines" / "bin" / "python"
@@ -69,3 +71,24 @@ def test_five_engines_read_whole_days(
     assert min(reads.values()) > 5
     with capsys.disabled():
         print(f"\nwhole reads: {reads}")
+
+
+def test_what_the_page_says_is_so(settings: Settings) -> None:
+    settings = settings.model_copy(update={"lake_catalog": "foundry"})
+    for number in range(2):
+        keep_current(settings, DAYS[0], number, rebuild=False)
+    page = (Path(__file__).parents[2] / "docs" / "lake.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    done = subprocess.run(
+        [PYTHON, "-W", "ignore", "-c", code],
+        env=os.environ | {"MODEL_FOUNDRY_POSTGRES_URL": settings.require_postgres_url()},
+        cwd=settings.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines() if line)
+    assert told == dict.fromkeys(
+        ("PyIceberg", "polars", "ClickHouse", "Daft", "DuckDB"), str(2 * EVENTS)
+    )

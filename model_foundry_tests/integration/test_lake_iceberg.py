@@ -139,6 +139,16 @@ def test_who_died_before_the_commit_is_made_good(settings: Settings, without: Se
     assert table_of(settings, TABLE).metadata_location == committed
 
 
+def test_what_others_write_to_it_is_taken_back(settings: Settings) -> None:
+    keep_current(settings, DAY, 0, rebuild=False)
+    with opened(settings) as catalog:
+        table = catalog.load_table(("lake", TABLE))
+        table.append(table.scan().to_arrow())
+    assert rows_of(settings, TABLE).num_rows == 2 * EVENTS
+    assert heal(settings) == []
+    assert rows_of(settings, TABLE).num_rows == EVENTS
+
+
 @pytest.mark.parametrize("lost", ["rows", "tables", "metadata", "manifests", "notes"])
 def test_it_is_made_again(settings: Settings, lost: str) -> None:
     for number in range(2):

@@ -77,7 +77,7 @@ class _Followed:
             yield
 
     def noted(self, day: date | None) -> dict[str, _Noted]:
-        """What is known of the files of a day, or of all days."""
+        """What is known of the files of a day, or of all days; by address, as everything here."""
         rows = self._connection.execute(
             load_sql("postgres/lake/catalogued"), {**self._key, "day": day}
         ).fetchall()
@@ -85,7 +85,7 @@ class _Followed:
             _Noted(of, self.lake.file(self.name, of, numbers, 0, 0.0), *told)
             for of, *numbers, told in ((*row[:5], row[5:]) for row in rows)
         )
-        return {name_of(each.file): each for each in found}
+        return {self.lake.address(each.file.path): each for each in found}
 
     def note(self, files: Sequence[_Noted], *, is_catalogued: bool) -> None:
         """The catalog has these now, or has them no more."""
@@ -118,7 +118,7 @@ class _Followed:
     def _commit(self, table: Table, schema: pa.Schema, day: date | None) -> Following:
         listing = self.lake.listing(self.name).files
         files = {
-            name_of(file): file
+            self.lake.address(file.path): file
             for of, listed in listing.items()
             if day in {None, of}
             for file in live(listed)
@@ -130,10 +130,10 @@ class _Followed:
             if each not in named and (each not in noted or noted[each].rows)
         ]
         gone = [file for each, file in named.items() if each not in files]
-        faults: list[str] = []
+        unfit: dict[LakeFile, str] = {}
         with table.transaction() as transaction:
             _take_in(transaction, schema)
-            added = list(self._data_files(table, transaction, new, faults))
+            added = list(self._data_files(table, transaction, new, unfit))
             if added or gone:
                 update = transaction.update_snapshot()
                 with update.overwrite() if gone else update.fast_append() as snapshot:
@@ -142,8 +142,7 @@ class _Followed:
                     for data_file in gone:
                         snapshot.delete_data_file(data_file)
                 expire(transaction, self.settings.lake_grace_s)
-        unfit = {fault.partition(": ")[0] for fault in faults}
-        has = [each for each in noted if each in files and each not in unfit]
+        has = [each for each in noted if each in files and files[each] not in unfit]
         has_not = [
             each
             for each, told in noted.items()
@@ -154,6 +153,7 @@ class _Followed:
         )
         self.note([noted[each] for each in has_not], is_catalogued=False)
         count = len(named) + len(added) - len(gone)
+        faults = [f"{name_of(file)}: {why}" for file, why in unfit.items()]
         return Following(self.name, count, changed=bool(added or gone), faults=faults)
 
     def _named(self, table: Table, schema: pa.Schema, day: date | None) -> dict[str, DataFile]:
@@ -161,14 +161,21 @@ class _Followed:
         column = day_column(self.name, schema)
         whole = day is None or column is None
         scan = table.scan() if whole else table.scan(f"{column} = '{day}'")
-        named = {Path(task.file.file_path).name: task.file for task in scan.plan_files()}
-        wanted = "day=" if day is None else f"day={day}."
-        return {each: file for each, file in named.items() if each.startswith(wanted)}
+        named = {task.file.file_path: task.file for task in scan.plan_files()}
+        if day is None:
+            return named
+        return {
+            each: file for each, file in named.items() if Path(each).name.startswith(f"day={day}.")
+        }
 
     def _data_files(
-        self, table: Table, transaction: Transaction, files: Sequence[LakeFile], faults: list[str]
+        self,
+        table: Table,
+        transaction: Transaction,
+        files: Sequence[LakeFile],
+        unfit: dict[LakeFile, str],
     ) -> Iterator[DataFile]:
-        """What Iceberg says of these files: statistics, from their footers."""
+        """What Iceberg is to know of these files, from their footers; or why it cannot take one."""
         for file in files:
             path = self.lake.address(file.path)
             try:
@@ -183,7 +190,7 @@ class _Followed:
                         table.io, transaction.table_metadata, path
                     )
             except Exception as error:  # whatever it is: it is this file's
-                faults.append(f"{name_of(file)}: {_reason(error)}")
+                unfit[file] = _reason(error)
                 continue
             if data_file.record_count:
                 yield data_file
@@ -211,26 +218,28 @@ def follow_day(settings: Settings, catalog: Catalog, listed: Sequence[LakeFile])
     """
     connection, lake, name, day = catalog.connection, catalog.lake, catalog.name, catalog.day
     followed = _Followed(settings, connection, lake, name)
-    names = {name_of(file) for file in listed}
     before = time.time() - settings.lake_grace_s
     try:
         noted = followed.noted(day)
-        shown = {name_of(file) for file in live(listed)} & noted.keys()
+        shown = {lake.address(file.path) for file in live(listed)} & noted.keys()
         if shown != {each for each, told in noted.items() if told.is_catalogued}:
             with followed.alone(), opened(settings, lake, connection) as tables:
                 followed.bring_up(tables, day)
             noted = followed.noted(day)
-        left = {each: told.left_at for each, told in noted.items() if told.left_at is not None}
-        if any(left_at < before for each, left_at in left.items() if each in names - shown):
+        dead = {lake.address(file.path) for file in listed} - shown
+        if any((noted[each].left_at or before) < before for each in dead & noted.keys()):
             with followed.alone(), opened(settings, lake, connection) as tables:
                 _expire(settings, tables.load(name))
     except FoundryError:
         raise
     except Exception as error:  # of PyIceberg, SQLAlchemy, a filesystem
         log.warning("the Iceberg catalog is behind with %s %s: %s", name, day, _reason(error))
-        return frozenset(names)
-    stay = {each for each, told in noted.items() if told.is_catalogued}
-    return frozenset(stay | {each for each, left_at in left.items() if left_at >= before})
+        return frozenset(map(name_of, listed))
+    return frozenset(
+        name_of(told.file)
+        for told in noted.values()
+        if told.is_catalogued or (told.left_at or 0.0) >= before
+    )
 
 
 def follow_everything(settings: Settings, names: Sequence[str]) -> list[Following]:
