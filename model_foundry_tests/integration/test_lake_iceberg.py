@@ -190,28 +190,22 @@ def test_a_home_that_was_moved_keeps_its_catalog_and_a_copy_gets_none(settings: 
 
 
 def test_files_outlive_the_snapshots_that_name_them(settings: Settings, without: Settings) -> None:
-    settings = settings.model_copy(update={"lake_grace_s": 0.2})
     keep_current(settings, DAY, 0, rebuild=False)
-    # Covered long ago, but named until now.
-    keep_current(without.model_copy(update={"lake_grace_s": 600.0}), DAY, 1, rebuild=True)
     place = lake.lake_of(settings)
-    for number in range(2, 8):
-        age(Path(place.folder(TABLE)))  # as if each had been covered for long
-        keep_current(settings.model_copy(update={"lake_grace_s": 600.0}), DAY, number, rebuild=True)
-        table = table_of(settings, TABLE)
-        for snapshot in table.snapshots():
-            assert table.scan(snapshot_id=snapshot.snapshot_id).to_arrow().num_rows
-    named = len(table_of(settings, TABLE).snapshots())
-    assert named > 6
-    age(Path(place.folder(TABLE)))
-    lake.tidy_day(settings, TABLE, DAY)
-    # Those that were left within the grace are listed still; the next time, none is.
+    [old] = (Path(file.path) for file in place.live(TABLE, DAY))
+    land_round(settings, DAY, 1, rebuild=True)
+    lake.refresh_day(without, TABLE, DAY)
+    age(old.parent)  # covered for long, and named until now
     lake.tidy_day(settings, TABLE, DAY)
     table = table_of(settings, TABLE)
-    assert len(table.snapshots()) < named
-    for snapshot in table.snapshots():
-        for file in table.scan(snapshot_id=snapshot.snapshot_id).plan_files():
-            assert Path(file.file.file_path).exists()
+    assert [
+        table.scan(snapshot_id=snapshot.snapshot_id).to_arrow().num_rows
+        for snapshot in table.snapshots()
+    ] == [EVENTS, 2 * EVENTS]
+    assert not old.is_symlink()
+    lake.tidy_day(settings.model_copy(update={"lake_grace_s": 0.0}), TABLE, DAY)
+    assert len(table_of(settings, TABLE).snapshots()) == 1
+    assert old.is_symlink()  # for who had listed it
 
 
 def test_its_own_files_do_not_grow_for_ever(settings: Settings) -> None:
