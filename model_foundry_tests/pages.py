@@ -10,8 +10,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 # In the order of README's list of pages.
 PAGES = ("README", *(f"docs/{name}" for name in (
-    "events", "sessions", "summaries", "recipes", "batch", "translation", "fleets", "servers",
-    "telemetry", "operations", "architecture", "duckdb-qualify",
+    "events", "sessions", "summaries", "lake", "recipes", "batch", "translation", "fleets",
+    "servers", "telemetry", "operations", "architecture", "duckdb-qualify",
 )))  # fmt: skip
 _BLOCK = re.compile(
     r"(?:`(?P<file>model_foundry/[^`\n]+)`(?:(?!```|\n\n).)*:\n\n)?"

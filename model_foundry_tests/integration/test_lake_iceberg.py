@@ -149,7 +149,10 @@ def test_what_others_write_to_it_is_taken_back(settings: Settings) -> None:
     assert rows_of(settings, TABLE).num_rows == EVENTS
 
 
-@pytest.mark.parametrize("lost", ["rows", "tables", "metadata", "manifests", "notes"])
+@pytest.mark.parametrize(
+    "lost",
+    ["rows", "tables", "metadata", "manifests", "half", "half a list", "half a manifest", "notes"],
+)
 def test_it_is_made_again(settings: Settings, lost: str) -> None:
     for number in range(2):
         keep_current(settings, DAY, number, rebuild=False)
@@ -164,6 +167,10 @@ def test_it_is_made_again(settings: Settings, lost: str) -> None:
         case "manifests":
             for path in (settings.home / "lake" / ".iceberg").rglob("*-m0.avro"):
                 path.unlink()
+        case "half" | "half a list" | "half a manifest":
+            pattern = {"half": "*.json", "half a list": "snap-*", "half a manifest": "*-m0.avro"}
+            for path in (settings.home / "lake" / ".iceberg").rglob(pattern[lost]):
+                path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         case "notes":
             execute(settings, "TRUNCATE lake_file")
     assert heal(settings) == []

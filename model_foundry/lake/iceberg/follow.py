@@ -23,7 +23,14 @@ from pyiceberg.table import Table, Transaction
 from model_foundry import postgres
 from model_foundry.errors import FoundryError
 from model_foundry.lake.catalog import Catalog, name_of
-from model_foundry.lake.iceberg.tables import Tables, add_columns, alone, day_column, opened
+from model_foundry.lake.iceberg.tables import (
+    UNREADABLE,
+    Tables,
+    add_columns,
+    alone,
+    day_column,
+    opened,
+)
 from model_foundry.lake.iceberg.upkeep import expire, is_due, merge_manifests, sweep
 from model_foundry.lake.keep import schema_of
 from model_foundry.lake.place import Lake, LakeFile, lake_of, live
@@ -111,8 +118,8 @@ class _Followed:
         if table is not None:
             try:
                 return self._commit(table, schema, day)
-            except (FileNotFoundError, _OtherColumnsError):
-                pass  # its metadata are lost, or it cannot become what it should be
+            except (*UNREADABLE, _OtherColumnsError):
+                pass  # it cannot become what it should be
         return self._commit(tables.make(self.name, schema), schema, None)
 
     def _commit(self, table: Table, schema: pa.Schema, day: date | None) -> Following:

@@ -15,7 +15,7 @@ import psycopg
 import pyarrow as pa
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import NoSuchTableError, ValidationError
 from pyiceberg.table import Table, Transaction
 from sqlalchemy import create_engine
 
@@ -28,6 +28,8 @@ from model_foundry.sql import sql_names
 
 NAMESPACE: Final = "lake"
 FOLDER: Final = ".iceberg"
+# Metadata that are lost, or not whole.
+UNREADABLE: Final = (FileNotFoundError, ValueError, EOFError, ValidationError)
 _COLUMNS: Final = "model-foundry.columns"
 _MAPPING: Final = "schema.name-mapping.default"
 _PROPERTIES: Final = {
@@ -57,14 +59,14 @@ class Tables:
         self._lake = lake
 
     def load(self, name: str) -> Table | None:
-        """A table, as it is; None where there is none, or its metadata are lost.
+        """A table, as it is; None where there is none, or its metadata cannot be read.
 
         Raises:
             FoundryError: it is another lake's.
         """
         try:
             table = self._catalog.load_table((NAMESPACE, name))
-        except (NoSuchTableError, FileNotFoundError):
+        except (NoSuchTableError, *UNREADABLE):
             return None
         if table.location() != self._location(name):
             raise FoundryError(
