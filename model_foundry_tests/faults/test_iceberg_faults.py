@@ -93,7 +93,7 @@ def test_an_engine_reads_whole_days_beside_three_writers(
 ) -> None:
     for day in DAYS:
         keep_current(settings, day, 0, rebuild=False)
-    rounds = request.config.getoption("--race-rounds") // 10 * 4
+    rounds = request.config.getoption("--race-rounds") // 5
     reads = read_beside_writers(settings, rounds, {"pyiceberg": lambda: counted(settings)})
     assert reads["pyiceberg"] > 5
     came_to["reads"] += reads["pyiceberg"]
