@@ -136,6 +136,11 @@ def is_of_hours(summary: Summary) -> bool:
     return "$since" in summary.statement
 
 
+def slots_json(slots: Sequence[Rate]) -> str:
+    """The fleet's slots, as SQL is given them."""
+    return json.dumps([rate._asdict() for rate in slots])
+
+
 def asks_for_slots(summary: Summary) -> bool:
     """Whether a summary asks what the fleet's slots cost."""
     return "$slots" in summary.statement
@@ -175,7 +180,7 @@ def summary_of(
     if "$timezone" in summary.statement:
         parameters["timezone"] = outside.timezone
     if asks_for_slots(summary):
-        parameters["slots"] = json.dumps([rate._asdict() for rate in outside.slots])
+        parameters["slots"] = slots_json(outside.slots)
     if not is_in_portions(summary):
         return connection.sql(summary.statement, params=parameters).to_arrow_table()
     rows = sum(len(connection.table(table)) for table in input_tables(summary))

@@ -527,11 +527,17 @@ def test_tool_calls(connection: duckdb.DuckDBPyConnection, tables: Tables) -> No
     assert_agree(computed(connection, "daily_tool_calls", tables), ("tool_name",), expected)
 
 
+def local_day(row: Row) -> date:
+    """As whoever looks counts days."""
+    moment: datetime = row["occurred_at"]
+    return moment.astimezone(ZONE).date()
+
+
 @property_of("daily_chats")
 def test_chats(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     keys = ("local_day", "model", "role", "user_language", "response_language", "finish_reason")
     derived: dict[str, Callable[[Row], Any]] = {
-        "local_day": lambda row: row["occurred_at"].astimezone(ZONE).date(),
+        "local_day": local_day,
         "model": model_of,
         "failed": has_failed,
         "user_language": lambda row: TEXTS[row["user_text"]],
@@ -694,12 +700,13 @@ def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) 
     everything = [
         row | {"model": model_of(row)} for row in tables["llm_chat"] if not row["choice_no"]
     ]
-    keys = ("correlation_id", "conversation_id", "slot", "model", "role", "cause")
+    keys = ("local_day", "correlation_id", "conversation_id", "slot", "model", "role", "cause")
     missed: dict[tuple[Any, ...], list[Missed]] = {}
     for number, row in enumerate(rows):
         before = [each for each in rows[:number] if each["thread"] == row["thread"]]
         if found := _missed(row, before):
-            key = tuple((row | {"cause": found.cause})[name] for name in keys)
+            more = {"cause": found.cause, "local_day": local_day(row)}
+            key = tuple((row | more)[name] for name in keys)
             missed.setdefault(key, []).append(found)
     expected = {}
     for key, group in missed.items():
@@ -768,12 +775,14 @@ def test_lost_output(connection: duckdb.DuckDBPyConnection, tables: Tables) -> N
         failed = has_failed(row)
         something = row["response_text"] or row["refusal_text"] or row["tool_call_count"]
         if not row["choice_no"] and (failed or not something):
-            rows.append(row | {"origin": "traffic", "status": "failed" if failed else "ok"})
+            more: Row = {"origin": "traffic", "status": "failed" if failed else "ok"}
+            rows.append(row | more | {"local_day": local_day(row)})
     for row in tables["inference_result"]:
         something = row["response_text"] or json.loads(row["tool_calls"] or "[]")
         if row["status"] != "ok" or not something:
-            rows.append(row | {"origin": "jobs", "reasoning_tokens": None})
-    keys = ("origin", "slot", "model", "status", "finish_reason", "error_kind")
+            job = {"origin": "jobs", "reasoning_tokens": None, "local_day": DAY}
+            rows.append(row | job)
+    keys = ("local_day", "origin", "slot", "model", "status", "finish_reason", "error_kind")
     lost = [row | {"model": model_of(row)} for row in rows if (row["output_tokens"] or 0) > 0]
     expected = {}
     for key, part in grouped(lost, *keys):

@@ -16,6 +16,8 @@
 -- offered; `system`: another system prompt; `dropped`: an earlier message was left out; `edited`:
 -- a message was changed, or one put before it; `answer`: it came back otherwise than it was given;
 -- `server`: nothing changed.
+--
+-- `local_day`: of whoever looks ($timezone), when the request was answered.
 WITH rate AS (
     SELECT *
     FROM slot_rates($slots)
@@ -27,6 +29,7 @@ read AS (
     SELECT
         event_id,
         occurred_at,
+        timezone($timezone, occurred_at)::DATE AS local_day,
         correlation_id,
         conversation_id,
         hash(coalesce(conversation_id, correlation_id)) AS thread,
@@ -282,6 +285,7 @@ missed AS (
         rate.watts,
         row_number() OVER (
             PARTITION BY
+                judged.local_day,
                 judged.correlation_id,
                 judged.conversation_id,
                 judged.slot,
@@ -303,6 +307,7 @@ missed AS (
 
 SELECT
     $day::DATE AS day,
+    local_day,
     correlation_id,
     conversation_id,
     slot,
@@ -325,5 +330,5 @@ SELECT
     any_value(broken_role) FILTER (WHERE is_worst) AS worst_broken_role, -- before it changed
     any_value(since_last_s) FILTER (WHERE is_worst) AS worst_since_last_s -- after the earlier one
 FROM missed
-GROUP BY correlation_id, conversation_id, slot, model, role, cause
-ORDER BY correlation_id, conversation_id, slot, model, role, cause;
+GROUP BY local_day, correlation_id, conversation_id, slot, model, role, cause
+ORDER BY local_day, correlation_id, conversation_id, slot, model, role, cause;
