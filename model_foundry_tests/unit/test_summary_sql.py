@@ -697,9 +697,6 @@ def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) 
             row["thread"] = row["correlation_id"]
     rows = [row for row in rows if row["thread"] is not None]
     rows.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
-    everything = [
-        row | {"model": model_of(row)} for row in tables["llm_chat"] if not row["choice_no"]
-    ]
     keys = ("local_day", "correlation_id", "conversation_id", "slot", "model", "role", "cause")
     missed: dict[tuple[Any, ...], list[Missed]] = {}
     for number, row in enumerate(rows):
@@ -714,7 +711,7 @@ def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) 
         seconds = [
             None if one.reread is None or pace is None else one.reread * pace
             for one in group
-            for pace in [_pace(one.row, everything)]
+            for pace in [_pace(one.row, rows)]
         ]
         rate = RATES.get(group[0].row["slot"], Rate("", None, None, None))
         hours = [None if s is None else s / (rate.parallel or 1) / 3600 for s in seconds]
@@ -739,33 +736,15 @@ def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) 
 
 
 def _pace(row: Row, rows: list[Row]) -> float | None:
-    """Seconds a token, as measured for it, or for its slot and model on that day."""
-    same = [one for one in rows if (one["slot"], one["model"]) == (row["slot"], row["model"])]
+    """Seconds a token, as measured for it, or for its slot and model in the conversation."""
+    alike = ("thread", "slot", "model")
+    same = [one for one in rows if all(one[name] == row[name] for name in alike)]
     for some in ([row], same):
         speeds = [one["pp_tokens_per_s"] for one in some]
         paces = [1 / speed for speed in speeds if speed is not None and 1e-9 <= speed <= 1e6]
         if paces:
             return math.fsum(paces) / len(paces)
     return None
-
-
-def test_a_day_in_portions_gives_what_it_gives_at_once(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Conversations of two turns, of which each is in one portion."""
-    rows = [
-        {"event_id": f"{session}-{turn}", "correlation_id": session, "slot": "a",
-         "messages": json.dumps([SYSTEM, FIRST]), "input_tokens": 500, "cached_tokens": 0,
-         "occurred_at": MIDNIGHT + timedelta(minutes=turn)}
-        for session in "pqrstuvw" for turn in range(2)
-    ]  # fmt: skip
-    found = []
-    for most in (20_000, 3):
-        monkeypatch.setattr("model_foundry.summaries.compute._PORTION_ROWS", most)
-        table = computed(connection, "daily_cache_misses", {"llm_chat": rows})
-        found.append(sorted(table.to_pylist(), key=lambda row: row["correlation_id"]))
-    assert found[0] == found[1]
-    assert [row["misses"] for row in found[0]] == [1] * 8
 
 
 @property_of("daily_lost_output")

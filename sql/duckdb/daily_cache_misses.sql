@@ -23,8 +23,7 @@ WITH rate AS (
     FROM slot_rates($slots)
 ),
 
--- Of texts no more than a hash each, and a portion of the conversations: a day's would not fit into
--- memory.
+-- Of texts no more than a hash each: those of a day's prompts would not fit into memory.
 read AS (
     SELECT
         event_id,
@@ -32,7 +31,7 @@ read AS (
         timezone($timezone, occurred_at)::DATE AS local_day,
         correlation_id,
         conversation_id,
-        hash(coalesce(conversation_id, correlation_id)) AS thread,
+        hash(conversation_key(conversation_id, correlation_id)) AS thread,
         slot,
         request_model,
         response_model,
@@ -63,8 +62,7 @@ read AS (
         occurred_on = $day
         AND coalesce(choice_no, 0) = 0
         AND messages IS NOT NULL
-        AND hash(coalesce(conversation_id, correlation_id)) % $portions = $portion
-        AND coalesce(conversation_id, correlation_id) IS NOT NULL
+        AND conversation_key(conversation_id, correlation_id) IS NOT NULL
 ),
 
 asked AS (
@@ -261,17 +259,14 @@ judged AS (
     FROM compared
 ),
 
--- At the speed that was measured for the request, else for its slot and model that day.
+-- At the speed that was measured for the request, else for its slot and model in the conversation.
 speed AS (
     SELECT
+        thread,
         slot,
-        coalesce(response_model, request_model) AS model,
+        model,
         avg(1 / pp_tokens_per_s) AS s_per_token
-    FROM llm_chat
-    WHERE
-        occurred_on = $day
-        AND coalesce(choice_no, 0) = 0
-        AND pp_tokens_per_s BETWEEN 1e-9 AND 1e6
+    FROM read
     GROUP BY ALL
 ),
 
@@ -298,7 +293,8 @@ missed AS (
     LEFT JOIN rate ON judged.slot = rate.slot
     LEFT JOIN speed
         ON
-            judged.slot IS NOT DISTINCT FROM speed.slot
+            judged.thread = speed.thread
+            AND judged.slot IS NOT DISTINCT FROM speed.slot
             AND judged.model IS NOT DISTINCT FROM speed.model
     WHERE
         judged.reread_tokens > 128
