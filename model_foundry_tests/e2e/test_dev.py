@@ -31,7 +31,7 @@ PLANTED = "planted-0123456789"
 # Of a webhook that cannot be reached when a check fails, and under names that nobody reads.
 SECRETS = {
     "MODEL_FOUNDRY_ALERT_URL": f"http://me:{PLANTED}@127.0.0.1:1/{PLANTED}?token={PLANTED}%2F",
-    "MODEL_FOUNDRY_POSTGRES_PASWORD": f"{PLANTED}'\"/@",
+    "PGPASSWORD": f"{PLANTED}'\"/@",
     "SLOT_KEY": f"Bearer {PLANTED}",
 }
 PATIENCE_MS = 90_000
@@ -204,7 +204,7 @@ def test_no_secret_of_the_environment_is_told(summarized: Dev) -> None:
         )
         told[Path(command)] = done.stdout + done.stderr
         assert done.stdout, command
-    assert b"MODEL_FOUNDRY_POSTGRES_PASWORD" in told[Path("settings")]
+    assert b"MODEL_FOUNDRY_ALERT_URL" in told[Path("settings")]
     assert [where for where, text in told.items() if PLANTED.encode() in text] == []
 
 
