@@ -33,6 +33,7 @@ from model_foundry.translation.inline import Piece, part
 from model_foundry.translation.languages import joined
 from model_foundry.translation.markdown import Block, parse
 from model_foundry.translation.marks import MisfitError, close_of, outgoing
+from model_foundry.translation.regions import Spans, keep_names, without_regions
 from model_foundry.translation.splice import Change, put_back
 
 SegmentKind = Literal["paragraph", "heading", "cell", "term", "title", "front_matter"]
@@ -61,7 +62,8 @@ class Document:
     """A Markdown text with its own line ends and byte order mark (read it with `newline=""`).
 
     Its `segments` are in the order of the source. `max_tokens` is the longest that one may be, by
-    `sentences.estimated_tokens`; `front_matter_keys` are the top-level keys that are translated.
+    `sentences.estimated_tokens`; `front_matter_keys` are the top-level keys that are translated;
+    `keep` says where in a text names stand that are never sent.
     """
 
     def __init__(
@@ -71,14 +73,18 @@ class Document:
         front_matter_keys: Sequence[str] = FRONT_MATTER_KEYS,
         max_tokens: int = MAX_TOKENS,
         marks: bool = True,
+        keep: Spans | None = None,
     ) -> None:
         self.source = source
         self.front_matter_keys = tuple(front_matter_keys)
         self._parsed = parse(source)
         fields = front_matter.fields(source, self._parsed.front, self.front_matter_keys)
+        blocks = without_regions(self._parsed)
+        if keep is not None:
+            blocks = [keep_names(block, keep) for block in blocks]
         drafts = [
             *(_Draft("front_matter", each, ()) for each in fields),
-            *(draft for block in self._parsed.blocks for draft in _drafts(block, marks)),
+            *(draft for block in blocks for draft in _drafts(block, marks)),
         ]
         numbered = (_segment(str(number), draft) for number, draft in enumerate(drafts))
         self.segments = tuple(

@@ -55,6 +55,10 @@ LITERAL: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _HTML_NAME: Final = re.compile(r"<(/?)([A-Za-z][\w-]*)")
+_LEFT_ALONE: Final = re.compile(
+    r"<[^<>]*\s(?:translate\s*=\s*[\"']?no\b|class\s*=\s*[\"'][^\"']*\bnotranslate\b)",
+    re.IGNORECASE,
+)
 _CODE_TAGS: Final = frozenset(
     {"code", "kbd", "samp", "var", "tt", "pre", "script", "style", "textarea", "math", "svg"}
 )
@@ -256,7 +260,8 @@ def _code_like(src: str, pieces: list[Piece]) -> list[Piece]:
         stop = at
         if piece.name == "html_inline" and (tag := _HTML_NAME.match(src, piece.start)):
             name = tag[2].lower()
-            if not tag[1] and name in _CODE_TAGS:
+            alone = _LEFT_ALONE.match(src, piece.start, piece.end)
+            if not tag[1] and (name in _CODE_TAGS or alone):
                 stop = _closing(src, pieces, at, name)
         found.append(
             Piece("opaque", piece.start, pieces[stop].end, "html_inline") if stop > at else piece

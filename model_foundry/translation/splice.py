@@ -126,7 +126,7 @@ def _new_text(text: str) -> _Item:
 
 
 def _piece_says(content: str, piece: Piece) -> tuple[Any, ...]:
-    if piece.kind == "text" or piece.name in {"task", "alert"}:
+    if piece.kind == "text" or piece.name in {"task", "alert", "kept"}:
         return ("text", piece.text or content[piece.start : piece.end])
     if piece.name == "hardbreak":
         return ("break",)
