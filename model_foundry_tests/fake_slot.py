@@ -482,7 +482,8 @@ def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:
     """A text in the language of words written backwards, and the finish_reason.
 
     `wrong` says what is done instead with a text that holds a piece: echo, loop, nothing, markdown
-    (of its own), stub, unmarked (without code and links), or long (cut off).
+    (of its own), stub, unmarked (without code and links), or long (cut off); anything else is the
+    answer.
     """
     backwards = re.sub(r"[A-Za-z]+", lambda word: word[0][::-1], text)
     how = next((how for piece, how in wrong.items() if piece in text), "")
@@ -494,7 +495,7 @@ def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:
         "stub": backwards[: len(backwards) // 8],
         "unmarked": re.sub(r"[`\[\]]|\(\d+\)", "", backwards),
         "long": backwards[: len(backwards) // 2],
-    }.get(how, backwards)
+    }.get(how, how or backwards)
     return said, "length" if how == "long" else "stop"
 
 

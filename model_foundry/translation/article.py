@@ -19,6 +19,7 @@ import yaml
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
+from model_foundry.translation.languages import base, language_name
 from model_foundry.whole_file import whole_file
 
 STAMP: Final = "translation"
@@ -29,7 +30,8 @@ _FRONT_MATTER: Final = re.compile(
 )
 _STAMP_BLOCK: Final = re.compile(rf"^{STAMP}:[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|\Z))*", re.M)
 _LANGUAGE: Final = re.compile(r"^(lang(?:uage)?:[ \t]*)[^\s#]+", re.M)
-_SUFFIX: Final = re.compile(r"\.(?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?)\Z")
+_SUFFIX: Final = re.compile(r"\.(?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2})\Z")
+SUFFIXES: Final = (".md", ".mdx", ".markdown")
 # A partition key of Dagster can hold none of these.
 _UNFIT_NAME: Final = re.compile(r"[|\x00-\x1f\x7f]|\.\.\.")
 
@@ -47,6 +49,29 @@ class Article(NamedTuple):
             FoundryError: it cannot be read, is too large, or is not UTF-8.
         """
         return read_text(self.path, max_bytes)
+
+
+class Tree(NamedTuple):
+    """Another folder for translations: each lies there as its source does below `root`."""
+
+    root: Path
+    folder: Path
+
+    def of(self, source: Path) -> Path:
+        """Where the translation of a source goes."""
+        inside = os.path.relpath(source.parent.absolute(), self.root.absolute())
+        return self.folder if inside.startswith("..") else self.folder / inside
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads dates as texts: one that there is not (`2026-13-45`) is no error."""
+
+
+def _as_text(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
 
 
 class Stamp(NamedTuple):
@@ -69,7 +94,8 @@ class Stamp(NamedTuple):
 
 
 def find_articles(settings: Settings) -> list[Article]:
-    """The sources below the articles' folder, by name; translations are left out.
+    """The sources below the articles' folder, by name; translations are left out (`foo.js.md` is
+    none).
 
     Hidden files and folders, and what leads out of the folder, are passed over, as are names that
     no partition can have.
@@ -108,26 +134,68 @@ def article(settings: Settings, name: str) -> Article:
 
 
 def declared_language(text: str) -> str | None:
-    """`lang` (or `language`) of the front matter, if it says one."""
+    """The language that the front matter names: `lang`, or a `language` that is one of people (and
+    not `python`); else that of the stamp of a translation."""
     fields = front_matter(text)
-    for key in ("lang", "language"):
-        if isinstance(value := fields.get(key), str) and value.strip():
-            return value.strip()
+    if isinstance(value := fields.get("lang"), str) and value.strip():
+        return value.strip()
+    if isinstance(value := fields.get("language"), str) and _is_language(value):
+        return value.strip()
+    return stamp.language if (stamp := stamp_of(text)) else None
+
+
+def is_left_alone(text: str) -> bool:
+    """Whether the front matter says `translate: false`."""
+    return front_matter(text).get("translate") is False
+
+
+def unfit_front_matter(text: str) -> str | None:
+    """Why nobody may read the front matter, if that is so."""
+    found = _FRONT_MATTER.match(text)
+    try:
+        yaml.load(found["yaml"] if found else "", Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except RecursionError:
+        return "line 1: its front matter is nested too deeply"
+    except (yaml.YAMLError, ValueError):
+        return None
     return None
 
 
-def output_path(source: Path, language: str, folder: Path | None = None) -> Path:
-    """NAME.LANG.md beside NAME.md (or in `folder`); of NAME.ja.md too, if it says its language."""
-    stem = _SUFFIX.sub("", source.stem)
-    return (folder or source.parent) / f"{stem}.{language}{source.suffix}"
+def output_path(
+    source: Path, language: str, tree: Tree | None = None, *, own: str | None = None
+) -> Path:
+    """NAME.LANG.md beside NAME.md, or in another tree; of NAME.OWN.md too, whose language `own`
+    is. (`foo.js.md` says no language.)"""
+    folder = tree.of(source) if tree else source.parent
+    return folder / f"{_stem(source, own)}.{language}{source.suffix}"
+
+
+def said_language(source: Path) -> str | None:
+    """What a name ends with, if that may be a language: `ja` of `guide.ja.md`."""
+    found = _SUFFIX.search(source.stem)
+    return found["language"] if found else None
+
+
+def _stem(source: Path, own: str | None) -> str:
+    found = _SUFFIX.search(source.stem)
+    is_own = found is not None and own is not None and base(found["language"]) == base(own)
+    return source.stem[: found.start()] if found and is_own else source.stem
+
+
+def _is_language(code: str) -> bool:
+    try:
+        language_name(code)
+    except ValueError:
+        return False
+    return True
 
 
 def front_matter(text: str) -> dict[str, Any]:
     """The fields of a YAML front matter; none if there is none, or if it is not a mapping."""
     found = _FRONT_MATTER.match(text)
     try:
-        fields = yaml.safe_load(found["yaml"]) if found else None
-    except yaml.YAMLError:
+        fields = yaml.load(found["yaml"], Loader=_Loader) if found else None  # noqa: S506
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 
@@ -238,7 +306,7 @@ def _markdown_files(root: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(folder) / name
-            if name.endswith(".md") and not name.startswith(".") and not path.is_symlink():
+            if name.endswith(SUFFIXES) and not name.startswith(".") and not path.is_symlink():
                 yield path
 
 
@@ -247,7 +315,7 @@ def _is_translation(path: Path, settings: Settings) -> bool:
     if found is None or found["language"] not in settings.articles_languages:
         return False
     siblings: Sequence[str] = ("", f".{settings.articles_language}")
-    stem = _SUFFIX.sub("", path.stem)
+    stem = path.stem[: found.start()]
     if any((path.parent / f"{stem}{each}{path.suffix}").is_file() for each in siblings):
         return True
     try:

@@ -37,9 +37,10 @@ _TOKEN: Final = re.compile(
 )
 
 
-def outgoing(pieces: Sequence[Piece]) -> str:
+def outgoing(pieces: Sequence[Piece], numbers: Mapping[int, int] | None = None) -> str:
+    """What is sent of these pieces; `numbers` instead of their own, where they are another's."""
     out = ""
-    numbers = numbers_of(pieces)
+    numbers = numbers_of(pieces) if numbers is None else numbers
     for at, piece in enumerate(pieces):
         if piece.kind == "text":
             out += _TAKEN.sub(r"\\\g<0>", piece.text)

@@ -99,7 +99,8 @@ def translation_request(
     terms = [(harmless(term), harmless(translated)) for term, translated in glossary]
     before = [(harmless(said), harmless(translated)) for said, translated in context]
     if prompt_format == "few-shot":
-        known = [(pair.get(base(source)), pair.get(base(target))) for pair in _SOLVED]
+        solvable = () if base(source) == base(target) else _SOLVED  # of one base there is one text
+        known = [(pair.get(base(source)), pair.get(base(target))) for pair in solvable]
         solved = [(said, translated) for said, translated in known if said and translated]
         return Request(
             endpoint="completion",

@@ -100,7 +100,7 @@ def judge(
     else:
         findings = [
             *_control(translation),
-            *_untranslated(text, translation, base(source), base(target)),
+            *_untranslated(text, translation, source, target),
             *_loop(text, translation),
             *_length(text, translation, (base(source), base(target))),
             *_own_markdown(text, translation),
@@ -199,30 +199,29 @@ def _untranslated(text: str, translation: str, source: str, target: str) -> list
     theirs, ours = script_of(source), script_of(target)
     if same:
         # A name stays as it is; a sentence does not, nor does another script.
-        blocks = words > 3 or (theirs not in {ours, "latin"} and in_script(text, theirs) > 0)
+        blocks = base(source) != base(target) and (
+            words > 3 or (theirs not in {ours, "latin"} and in_script(text, theirs) > 0)
+        )
         return [Finding("echo", "the translation is the source", blocks=blocks)]
     letters = max(1, sum(map(str.isalpha, translation)))
-    left = _left(translation, source, target)
+    left = _left(translation, base(source), base(target), theirs, ours)
     if left:
         share = left / letters
         said = f"{left} characters of the source's script are left"
         return [Finding("untranslated", said, blocks=share > 0.1 and left > 2)]
     if ours != "latin" and in_script(text, theirs) and not in_script(translation, ours):
         return [Finding("untranslated", f"nothing of it is {ours}", blocks=words > 3)]
-    if theirs == ours == "latin" and source != target:
-        was, now = (_function_words(translation, each) for each in (source, target))
+    if theirs == ours == "latin" and base(source) != base(target):
+        was, now = (_function_words(translation, base(each)) for each in (source, target))
         if was >= 3 and was > 2 * now:
             said = f"{was} words of it are {source}, {now} are {target}"
             return [Finding("untranslated", said, blocks=True)]
     return []
 
 
-def _left(translation: str, source: str, target: str) -> int:
+def _left(translation: str, source: str, target: str, theirs: str, ours: str) -> int:
     """Characters that only the source's language can have written."""
-    if source == target:
-        return 0
-    theirs, ours = script_of(source), script_of(target)
-    if source == "ja":
+    if source == "ja" != target:
         return in_script(translation, "kana" if target == "zh" else "japanese")
     if theirs in {ours, "latin"} or (theirs == "han" and target == "ja"):
         return 0  # Latin names and abbreviations stand in every language

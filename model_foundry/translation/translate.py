@@ -50,11 +50,14 @@ from model_foundry.translation.quality import (
     judge_segment,
 )
 from model_foundry.translation.round_trip import RoundTrip, round_trip
+from model_foundry.translation.sentences import estimated_tokens
 
 RECIPE: Final = "article_translation"
 ROLE: Final = "translator"
 # Prompts carry solved pairs and terms beside the segment.
 PROMPT_ROOM_TOKENS: Final = 512
+# Of a usual one, beside its segment.
+PROMPT_TOKENS: Final = 80
 # An answer may take three times its segment's tokens (`answer_tokens`).
 SHARES: Final = 4
 # How often a segment is cut in two or more before it is given up.
@@ -154,6 +157,28 @@ def translate(
     )
 
 
+class Forecast(NamedTuple):
+    """What a document's translation takes: its segments, those that the memory has not, and about
+    how many tokens these are to read and, at most, to write."""
+
+    segments: int
+    asked: int
+    prompt_tokens: int
+    answer_tokens: int
+
+
+def forecast(
+    tasks: Sequence[Task], *, settings: Settings, connection: psycopg.Connection[Any]
+) -> list[Forecast]:
+    """What translating documents would take; nothing is asked.
+
+    Raises:
+        FoundryError: the fleet is wrong, or PostgreSQL cannot be reached.
+        ValueError: a language is not known.
+    """
+    return _Translation(tasks, settings, connection, "batch", None).forecast()
+
+
 class _Open(NamedTuple):
     """A part without an outcome yet, and what its translation depends on."""
 
@@ -191,6 +216,7 @@ class _Translation:
                     front_matter_keys=settings.translation_front_matter_keys,
                     max_tokens=longest,
                     marks=marks,
+                    keep=task.glossary.kept_in if task.glossary else None,
                 ),
                 prompt_version(self._format),
             )
@@ -206,7 +232,9 @@ class _Translation:
             for segment in translated.document.segments
         ]
         while waiting:
-            known = remembered(self._connection, {each.key for each in waiting})
+            known = remembered(
+                self._connection, {each.key: (each.segment.text, each.asking) for each in waiting}
+            )
             again: list[_Open] = []
             to_ask: dict[str, tuple[_Open, int]] = {}
             for each in waiting:
@@ -225,6 +253,32 @@ class _Translation:
         if round_trips:
             self._measure_round_trips()
         return self._all
+
+    def forecast(self) -> list[Forecast]:
+        found = []
+        counted: set[str] = set()
+        for translated in self._all:
+            task, segments = translated.task, translated.document.segments
+            waiting = {
+                each.key: each
+                for segment in segments
+                if written_in(segment.text, task.source)
+                for each in [self._opened(translated, segment)]
+            }
+            known = remembered(
+                self._connection,
+                {key: (each.segment.text, each.asking) for key, each in waiting.items()},
+            )
+            left = [
+                each.segment.text
+                for key, each in waiting.items()
+                if key not in counted and not (key in known and known[key].is_fit)
+            ]
+            counted |= waiting.keys()
+            prompt = sum(estimated_tokens(text) + PROMPT_TOKENS for text in left)
+            answers = sum(answer_tokens(text) for text in left)
+            found.append(Forecast(len(segments), len(left), prompt, answers))
+        return found
 
     def _opened(self, translated: Translated, segment: Segment) -> _Open:
         task = translated.task
@@ -264,13 +318,15 @@ class _Translation:
 
     def _is_given_up(self, each: _Open, memory: Remembered) -> bool:
         """Whether neither another try nor smaller parts can help what is unfit."""
+        if memory.decided_by:
+            return True
         if (memory.is_fit or memory.is_cut_off) and self._may_split(each):
             return False
         return memory.is_fit or self._tries[each.key] >= self._settings.translation_tries
 
     def _parts(self, each: _Open, memory: Remembered | None) -> list[_Open]:
         """The parts that are asked in this one's place, if what is known of it calls for that."""
-        if memory is None or not (memory.is_fit or memory.is_cut_off):
+        if memory is None or memory.decided_by or not (memory.is_fit or memory.is_cut_off):
             return []
         if not self._may_split(each):
             return []
@@ -348,7 +404,9 @@ class _Translation:
             (translated, part, part.memory, part.translation)
             for translated in self._all
             for part in translated.parts
-            if part.memory is not None and part.translation is not None
+            if part.memory is not None
+            and part.memory.decided_by is None
+            and part.translation is not None
         ]
         jobs = {
             memory.memory_key: self._asking(

@@ -110,7 +110,7 @@ def test_a_translation_lies_beside_its_source_and_in_postgresql(settings: Settin
     assert "model: fake-model-v1" in stamp
     assert "licence: Apache-2.0" in stamp
     assert body == (
-        f"\n# {backwards('What a slot is')}\n\n"
+        f'\n# {backwards("What a slot is")} <a id="what-a-slot-is"></a>\n\n'
         f"{backwards('A slot serves one model. It has a name, and works on *several* requests')}"
         f"{backwards(' at once.')}\n\n"
         f"- {backwards('Ask')} `naughty` {backwards('first, see')} "
