@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
+REFEREES := $(basename $(notdir $(wildcard model_foundry_tests/referees/*.in)))
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
 VLLM := .vllm
 # Wheels with other versions of PostgreSQL; that of 18 is embedded.
@@ -23,7 +24,7 @@ export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers docs faults screenshots lock release advisories \
+.PHONY: help run dev test test-postgres test-vllm test-grafana check bench bench-peers referees docs faults screenshots lock release advisories \
   containers clean clean-data \
   check-types check-architecture check-definitions
 
@@ -69,6 +70,8 @@ bench: $(VENV)/.installed ## Ours, the naive way and the peers, side by side; re
 	-@$(MAKE) --no-print-directory --keep-going bench-peers
 	@$(BIN)/python -m benchmarks all
 
+referees: $(REFEREES:%=.referees/%/.installed) ## What judges what we write in the tests, each in a venv of its own
+
 bench-peers: $(PEERS:%=.peers/%/.installed) ## What `make bench` compares with, each in a venv of its own
 
 test-grafana: $(VENV)/.installed ## The node graph on Grafana's own transformations (npm fetches 120 MB)
@@ -86,7 +89,7 @@ screenshots: $(VENV)/.installed ## Take the pictures of README and docs anew, fr
 	@SCREENSHOTS="$(CURDIR)/docs/images" $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \
 	  model_foundry_tests/e2e/test_session_page.py
 
-faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
+faults: $(VENV)/.installed referees ## The long fault drills: real processes killed at many moments
 	@$(BIN)/pytest -q model_foundry_tests/faults model_foundry_tests/e2e/test_uvx.py --uvx \
 	  model_foundry_tests/integration/test_flat_tables.py::test_drains_and_flattening_racing_agree_to_the_row \
 	  model_foundry_tests/integration/test_flatten_fuzz.py --fuzz-examples 20000 \
@@ -100,12 +103,12 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	  --session-events 50000 --poisoned-events 50000 --fault-events 50000 --batch-lines 10000 \
 	  --moments 20 --race-rounds 200 --paragraphs 60 --timeout 3600
 
-lock: $(VENV)/.installed ## Compile the locks and those of the benchmarks' peers anew
+lock: $(VENV)/.installed ## Compile the locks and those of peers and referees anew
 	@$(LOCK) --all-extras pyproject.toml --output-file requirements.lock
 	@$(LOCK) --extra embedded --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
 	@$(LOCK) --extra deploy --constraint requirements.lock pyproject.toml --output-file requirements-image.lock
 	@printf 'uv\nhatchling\n' | $(LOCK) --constraint requirements.lock - --output-file requirements-build.lock
-	@for peer in $(PEERS:%=benchmarks/peers/%); do $(BIN)/uv pip compile --quiet --universal \
+	@for peer in $(PEERS:%=benchmarks/peers/%) $(REFEREES:%=model_foundry_tests/referees/%); do $(BIN)/uv pip compile --quiet --universal \
 	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
 	  --output-file $$peer.txt || exit 1; done
 
@@ -138,7 +141,7 @@ $(GRAFANA)/node_modules/.installed:
 	@if npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) 2>/dev/null; then touch $@; else echo "No npm: no LogQL is parsed"; fi
 
 clean: ## Remove the virtual environments and caches; what the embedded stack has kept stays
-	rm -rf $(VENV) $(VLLM) .peers .postgres .containers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VLLM) .peers .referees .postgres .containers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 # A home is known by its lock: nothing else is ever removed, whatever MODEL_FOUNDRY_HOME says.
 clean-data: ## Remove what the embedded stack has kept, after asking
@@ -172,6 +175,12 @@ $(VENV)/.installed: requirements.lock | $(VENV)/.runs
 	@echo "Installing $* into .peers/$* …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .peers/$*
 	@$(BIN)/uv pip install --quiet --python .peers/$*/bin/python --no-deps -r $<
+	@touch $@
+
+.referees/%/.installed: model_foundry_tests/referees/%.txt | $(VENV)/.installed
+	@echo "Installing $* into .referees/$* …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .referees/$*
+	@$(BIN)/uv pip install --quiet --python .referees/$*/bin/python --no-deps -r $<
 	@touch $@
 
 .postgres/%/.installed: | $(VENV)/.installed

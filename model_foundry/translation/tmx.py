@@ -28,6 +28,7 @@ from model_foundry.translation.review import Decided, Decision, decide
 
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _UNWRITABLE: Final = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINES: Final = re.compile(r"[ \t]*[\r\n]\s*|\t")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _DECISIONS: Final[tuple[Decision, ...]] = ("accepted", "edited", "learned", "imported")
 _DEPENDS_ON: Final = ("models", "prompt_version", "glossary_version", "licence")
@@ -184,7 +185,7 @@ def _of(element: Element, srclang: str, name: str) -> Iterator[Unit | None]:
             language = canonical(tuv.get(_LANG) or tuv.get("lang") or "")
         except ValueError:
             continue
-        text = " ".join("".join(seg.itertext()).split()) if seg is not None else ""
+        text = _LINES.sub(" ", "".join(seg.itertext())).strip(" ") if seg is not None else ""
         if text and len(text) <= LONGEST:
             texts.append((language, text))
     wanted = element.get("srclang", srclang)
