@@ -101,7 +101,7 @@ faults: $(VENV)/.installed referees ## The long fault drills: real processes kil
 	  model_foundry_tests/integration/test_slot_answers.py --quirk-examples 5000 \
 	  model_foundry_tests/integration/test_summaries.py::test_a_long_session_across_midnight \
 	  --session-events 50000 --poisoned-events 50000 --fault-events 50000 --batch-lines 10000 \
-	  --moments 20 --race-rounds 200 --paragraphs 60 --timeout 3600
+	  --moments 20 --race-rounds 200 --paragraphs 60 --documents 300 --timeout 3600
 
 lock: $(VENV)/.installed ## Compile the locks and those of peers and referees anew
 	@$(LOCK) --all-extras pyproject.toml --output-file requirements.lock

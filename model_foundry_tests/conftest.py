@@ -53,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--session-events", type=int, default=5_000, help="Of one long session.")
     group.addoption("--batch-lines", type=int, default=600, help="Of the file that is answered.")
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
+    group.addoption("--documents", type=int, default=12, help="Of the tree that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
     parser.addoption(
         "--postgres-bin", type=_absolute, help="PostgreSQL's programs; unset: those of the wheel."

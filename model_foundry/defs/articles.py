@@ -22,6 +22,7 @@ from model_foundry.dispatch.report import Progress
 from model_foundry.settings import Settings
 from model_foundry.sql import load_sql
 from model_foundry.summaries.views import publish_views
+from model_foundry.translation.article import orphans
 from model_foundry.translation.publish import (
     TABLES,
     Outcome,
@@ -163,6 +164,9 @@ def _translated(
             progress=log,
         )
         day = record(connection, outcomes)
+    for path in orphans(settings):
+        path.unlink(missing_ok=True)
+        context.log.info(f"{path} is gone, as its source is")
     for table in TABLES:
         lake.refresh_day(settings, table, day)
     publish_views(settings)

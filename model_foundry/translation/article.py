@@ -118,6 +118,25 @@ def find_articles(settings: Settings) -> list[Article]:
     return found
 
 
+def orphans(settings: Settings) -> list[Path]:
+    """Translations in the articles' folder whose source is gone, as they were written here."""
+    root = settings.articles_root
+    found = []
+    for path in sorted(_markdown_files(root)):
+        if said_language(path) not in settings.articles_languages:
+            continue
+        try:
+            stamp = stamp_of(read_text(path, settings.article_max_bytes))
+        except (FoundryError, FileNotFoundError):
+            continue
+        if stamp is None or (source := root / stamp.source).exists():
+            continue
+        lies_there = path == output_path(source, stamp.language, own=stamp.source_language)
+        if lies_there and ownership(path, stamp.source, settings.article_max_bytes) == "ours":
+            found.append(path)
+    return found
+
+
 def article(settings: Settings, name: str) -> Article:
     """The article of a name.
 

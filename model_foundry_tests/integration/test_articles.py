@@ -13,12 +13,12 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster_graphql.cli import execute_query
 
-from model_foundry.assets.resource import Foundry
 from model_foundry.settings import Settings
 from model_foundry_tests import line
+from model_foundry_tests.articles import Sensor
 from model_foundry_tests.asking import QUICK
 from model_foundry_tests.fake_slot import FakeSlot, translated
-from model_foundry_tests.foundry import checks_of, lent, location, materialize, metadata_of
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.recipes import with_slots
 
 LAST = (
@@ -339,53 +339,6 @@ def test_no_name_leads_out_of_the_folder(settings: Settings, tmp_path: Path) -> 
     assert "leads out of" in str(checks_of(result)[0].description)
     assert not list(tmp_path.glob("*.de.md"))
     assert not list(settings.home.glob("*.de.md"))
-
-
-class Sensor:
-    """The sensor `articles_changed`, and what the daemon does with its ticks."""
-
-    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self._foundry = Foundry(settings)
-        self._definitions = location()
-
-    def tick(self, *, run: bool = True) -> list[tuple[str, str]]:
-        """The ranges of partitions that were asked for, which are run."""
-        sensor = self._definitions.resolve_sensor_def("articles_changed")
-        data = sensor.evaluate_tick(
-            dg.build_sensor_context(
-                instance=self.instance,
-                repository_def=self._definitions.get_repository_def(),
-                resources={"foundry": self._foundry},
-            )
-        )
-        for change in data.dynamic_partitions_requests or ():
-            if isinstance(change, dg.AddDynamicPartitionsRequest):
-                self.instance.add_dynamic_partitions("articles", change.partition_keys)
-            else:
-                for key in change.partition_keys:
-                    self.instance.delete_dynamic_partition("articles", key)
-        for event in data.asset_events:
-            self.instance.report_runless_asset_event(event)
-        asked: list[tuple[str, str]] = []
-        for request in data.run_requests or ():
-            if run:
-                job = self._definitions.resolve_job_def("translate_articles")
-                with lent(self._foundry.settings):
-                    done = job.execute_in_process(instance=self.instance, tags=request.tags)
-                assert done.success
-            start, end = (
-                request.tags[f"dagster/asset_partition_range_{e}"] for e in ("start", "end")
-            )
-            asked.append((start, end))
-        return asked
-
-    def seen(self, name: str) -> int:
-        """How often an article was seen with a new text."""
-        found = self.instance.fetch_observations(
-            dg.AssetRecordsFilter(dg.AssetKey("article"), asset_partitions=[name]), limit=10
-        )
-        return len(found.records)
 
 
 def test_the_sensor_finds_articles_and_asks_for_what_has_changed(

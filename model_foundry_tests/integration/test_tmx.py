@@ -48,7 +48,7 @@ sys.stdout.buffer.write(bytes(store))
 
 def fill(connection: Any) -> None:
     """What a model has said, and what people have decided."""
-    known = (True, False, [], 1, "job", "plamo-2", "MIT")
+    known: Any = (True, False, [], 1, "job", "plamo-2", "MIT")
     said = [
         (Remembered(memory_key(text, ASKING), other, *known), text, ASKING)
         for text, other in TEXTS.items()
