@@ -210,7 +210,7 @@ def test_a_tree_through_the_sensor(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(lambda: answers(settings) >= 2 * count)  # of four segments each
+        until(lambda: answers(settings) >= 2 * count, deadline_s=DEADLINE_S + count)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         until(lambda: fake.stats()["busy"] == 0)

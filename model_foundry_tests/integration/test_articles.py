@@ -1,5 +1,6 @@
 """Articles through a translator: what is published, what is kept, what is asked again."""
 
+import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,9 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster_graphql.cli import execute_query
 
+from model_foundry import postgres
 from model_foundry.settings import Settings
+from model_foundry.translation.review import answer, reviews
 from model_foundry_tests import line
 from model_foundry_tests.articles import Sensor
 from model_foundry_tests.asking import QUICK
@@ -394,3 +397,98 @@ def test_a_changed_source_is_stale_in_the_ui(settings: Settings, tmp_path_factor
         assert stale(ui) == {"a": "FRESH", "b": "STALE"}
         sensor.tick()
         assert stale(ui) == {"a": "FRESH", "b": "FRESH"}
+
+
+def test_what_cannot_be_read_stops_no_sensor(settings: Settings) -> None:
+    root = settings.articles_root
+    (root / "deep.md").write_text(f"---\na: {'[' * 3000}\n---\nHello there.\n")
+    (root / "late.md").write_text("---\ndate: 2026-13-45\nlanguage: python\n---\nHello there.\n")
+    (root / "alone.md").write_text("---\ntranslate: false\n---\nHello there.\n")
+    (root / "page.mdx").write_text("Hello there, page.\n")
+    (root / "foo.js.md").write_text("Hello there, code.\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensor = Sensor(settings, instance)
+        with pytest.raises(dg.DagsterError):
+            sensor.tick()
+        sensor.rest()
+        assert sensor.tick() == []
+    made = {path.name for path in root.iterdir() if ".de." in path.name}
+    assert made == {"late.de.md", "page.de.mdx", "foo.js.de.md"}
+
+
+def test_a_link_follows_when_its_target_is_translated(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    root = settings.articles_root
+    (root / "a.md").write_text("# One\n\nSee [the other](b.md#two), it is there.\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensor = Sensor(settings, instance)
+        sensor.tick()
+        assert "](b.md#two)" in (root / "a.de.md").read_text()
+        asked = translator.stats()["requests"]
+        (root / "b.md").write_text("# Two\n\nBack to [one](a.md#one).\n")
+        assert sensor.tick() == [("b.md|de", "b.md|de")]
+        assert "](a.de.md#one)" in (root / "b.de.md").read_text()
+        assert '# owT <a id="two"></a>' in (root / "b.de.md").read_text()
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert "](b.de.md#two)" in (root / "a.de.md").read_text()
+        assert sensor.tick() == []
+        (root / "b.md").unlink()
+        (root / "b.de.md").unlink()
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert "](b.md#two)" in (root / "a.de.md").read_text()
+        assert sensor.tick() == []
+        assert translator.stats()["requests"] == asked + 4  # two texts, there and back
+
+
+def test_the_sensor_learns_of_edits_and_of_decisions(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    root = settings.articles_root
+    (root / "a.md").write_text("This is one paragraph.\n\nThis is another one.\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensor = Sensor(settings, instance)
+        sensor.tick()
+        output = root / "a.de.md"
+        output.write_text(output.read_text().replace(backwards("another one"), "ein anderer"))
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert sensor.tick() == []
+        assert of(settings, "SELECT decision, translated_text FROM translation_review") == (
+            "learned",
+            "sihT si ein anderer.",
+        )
+        # What cannot be learned is kept, until it is moved away.
+        output.write_text(output.read_text() + "\nA line of my own.\n")
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert sensor.tick() == []
+        assert of(settings, "SELECT status FROM article_translation") == ("kept",)
+        output.unlink()
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert output.read_text().endswith("sihT si ein anderer.\n")
+        # What a person has decided makes a run of what could not be published.
+        translator.tell(translate={"nobody": "echo"})
+        (root / "b.md").write_text("This is a paragraph that nobody can translate at all.\n")
+        with pytest.raises(dg.DagsterError):
+            sensor.tick()
+        sensor.rest()
+        assert sensor.tick() == []
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            [open_one] = reviews(connection)
+            answer(connection, open_one.name, text="Ein Absatz.", by="Ada")
+            connection.commit()
+        assert sensor.tick() == [("b.md|de", "b.md|de")]
+        assert (root / "b.de.md").read_text().endswith("---\nEin Absatz.\n")
+
+
+def test_a_translation_goes_with_its_source(settings: Settings) -> None:
+    root = settings.articles_root
+    for name in ("a", "b", "c"):
+        (root / f"{name}.md").write_text(f"This is document {name}, in English.\n")
+    (root / "other.de.md").write_text("Das hat jemand geschrieben.\n")
+    translate(settings, "a.md", "b.md", "c.md")
+    edited = root / "b.de.md"
+    edited.write_text(edited.read_text() + "Mehr.\n")
+    (root / "a.md").unlink()
+    (root / "b.md").unlink()
+    translate(settings, "c.md")
+    assert {path.name for path in root.glob("*.de.md")} == {"b.de.md", "c.de.md", "other.de.md"}
