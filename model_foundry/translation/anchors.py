@@ -153,8 +153,8 @@ def unanchored(text: str, source: str, style: Style) -> str:
     if len(theirs) != len(ours):
         return text
     out, at = [], 0
-    for heading, anchor in zip(ours, anchors(theirs, style.slugger), strict=True):
-        for written in (f' <a id="{anchor}"></a>', f" {{#{anchor}}}"):
+    for heading, was, anchor in zip(ours, theirs, anchors(theirs, style.slugger), strict=True):
+        for written in [] if was.explicit else (f' <a id="{anchor}"></a>', f" {{#{anchor}}}"):
             start = heading.end - len(written)
             if text[start : heading.end] == written and start > at:
                 out.append(text[at:start])

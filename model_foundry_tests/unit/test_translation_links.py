@@ -216,11 +216,13 @@ def test_a_translated_heading_keeps_its_anchor(style: Style, expected: str) -> N
         "## Titel {: #title .x }",
         "## Titel {/*title*/}",
         '## <a id="title"></a>Titel',
+        '## Titel <a id="title"></a>',
     ],
 )
 def test_a_heading_with_an_id_gets_no_other(heading: str) -> None:
     source = heading.replace("Titel", "Title")
     assert not any(wanted_anchors(source, heading, GITHUB))
+    assert unanchored(heading, source, GITHUB) == heading
 
 
 def test_closed_headings_get_html(tmp_path: Path) -> None:
