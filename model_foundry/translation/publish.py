@@ -159,7 +159,7 @@ def publish(
     for outcome, translated in zip(translatable, done, strict=True):
         outcome.translated = translated
         found = doubts(translated)
-        ask_people(connection, outcome.wanted.article.name, translated, found.parts)
+        ask_people(connection, _known_as(outcome, settings), translated, found.parts)
         if found.reasons:
             outcome.status, outcome.reasons = "not_published", found.reasons
         elif outcome.edit is not None and (left := outcome.edit.left_out_of(translated)):
@@ -304,6 +304,12 @@ def _not_ours(output: Path, settings: Settings) -> str:
         stamp = None
     whose = f"is the translation of {stamp.source}" if stamp else "was not written here"
     return f"{whose}; move it away to have the translation there"
+
+
+def _known_as(outcome: Outcome, settings: Settings) -> str:
+    """What a person knows a document by: its name in the articles' folder, else its path."""
+    name, path = outcome.wanted.article
+    return name if path == settings.articles_root / name else str(path)
 
 
 def _style(outcome: Outcome, settings: Settings) -> Style:

@@ -106,8 +106,7 @@ class _Look:
         except FileNotFoundError:
             return True
         if row["status"] == "kept":
-            is_newer = state[1] > row["translated_at"].timestamp() * 1e9
-            return is_newer or bool(row["is_decided_since"])
+            return bool(state[1] > row["translated_at"].timestamp() * 1e9)
         edited = _is_edited(*state, found.article.name, self._settings.article_max_bytes)
         return edited or self._leads_elsewhere(found.article.path, state, language)
 

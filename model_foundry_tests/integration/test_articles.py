@@ -467,7 +467,8 @@ def test_the_sensor_learns_of_edits_and_of_decisions(
         assert output.read_text().endswith("sihT si ein anderer.\n")
         # What a person has decided makes a run of what could not be published.
         translator.tell(translate={"nobody": "echo"})
-        (root / "b.md").write_text("This is a paragraph that nobody can translate at all.\n")
+        for name in ("b.md", "c.md"):
+            (root / name).write_text("This is a paragraph that nobody can translate at all.\n")
         with pytest.raises(dg.DagsterError):
             sensor.tick()
         sensor.rest()
@@ -476,8 +477,9 @@ def test_the_sensor_learns_of_edits_and_of_decisions(
             [open_one] = reviews(connection)
             answer(connection, open_one.name, text="Ein Absatz.", by="Ada")
             connection.commit()
-        assert sensor.tick() == [("b.md|de", "b.md|de")]
-        assert (root / "b.de.md").read_text().endswith("---\nEin Absatz.\n")
+        assert sensor.tick() == [("b.md|de", "c.md|de")]
+        for name in ("b.de.md", "c.de.md"):
+            assert (root / name).read_text().endswith("---\nEin Absatz.\n")
 
 
 def test_a_translation_goes_with_its_source(settings: Settings) -> None:

@@ -249,6 +249,18 @@ def test_only_what_nobody_has_decided_is_asked_again(
     assert "Auf Wiedersehen." in Path("b.de.md").read_text()
 
 
+def test_documents_of_one_name_have_their_own_questions(run: Run, translator: FakeSlot) -> None:
+    write(a__index="This one is bad.\n", b__index="This one is good.\n")
+    translator.tell(translate={"bad": "nothing"})
+    run("translate", "a/index.md", "--to", "de", code=1)
+    run("translate", "b/index.md", "--to", "de")
+    [review] = said(run("translation", "review", "list", "--json"))
+    assert review["article"] == "a/index.md"
+    translator.tell(translate={})
+    run("translate", "a/index.md", "--to", "de")
+    assert said(run("translation", "review", "list", "--json")) == []
+
+
 def test_a_correction_must_have_its_marks(run: Run, translator: FakeSlot) -> None:
     write(a=DOCUMENT)
     translator.tell(translate={"hello": "nothing", "`1`": "nothing"})
