@@ -63,8 +63,11 @@ def wait_for(what: Callable[[], bool], *, seconds: float, name: str) -> None:
 
 
 @contextlib.contextmanager
-def running_dev(home: Path, *, killed: str | None = None) -> Iterator[Dev]:
-    """Started, and ended as by Ctrl-C, or when this process of it is killed; nothing is left."""
+def running_dev(home: Path, *, killed: str | None = None, **variables: str) -> Iterator[Dev]:
+    """Started with these in its environment.
+
+    It ends as by Ctrl-C, or when this process of it is killed; nothing is left.
+    """
     home.parent.chmod(0o755)
     home = home / "モデル 工房"
     home.mkdir()
@@ -74,6 +77,7 @@ def running_dev(home: Path, *, killed: str | None = None) -> Iterator[Dev]:
         **kept,
         "MODEL_FOUNDRY_HOME": str(home),
         "MODEL_FOUNDRY_EXPORTER_PORT": str(exporter_port),
+        **variables,
     }
     log = (home / "dev.log").open("w+")
     process = subprocess.Popen(

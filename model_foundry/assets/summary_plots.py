@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, Final, NamedTuple
 
 import dagster as dg
@@ -36,7 +36,8 @@ def _events(rows: Rows, day: Day) -> list[Chart]:
     for row in rows:
         per_subject.setdefault(row["subject"], Counter())[row["hour_utc"]] += row["events"]
     shown = charts.with_others(per_subject)
-    return [charts.by_hour("Events by hour", Scale("events"), shown, *day)]
+    midnight = datetime.combine(day.day, time(), UTC)
+    return [charts.by_hour("Events by hour", Scale("events"), shown, midnight, day.zone)]
 
 
 def _slot_throughput(rows: Rows, _: Day) -> list[Chart]:

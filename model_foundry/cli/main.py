@@ -611,7 +611,7 @@ def summarize(
 
 @app.command()
 def report(
-    day: Annotated[date, typer.Option(parser=utc_day, metavar="DAY", help=f"A UTC day. {DAY}")],
+    day: Annotated[str, typer.Option(metavar="DAY", help=f"Yours (MODEL_FOUNDRY_TIMEZONE). {DAY}")],
     out: Annotated[
         Path | None, typer.Option(help="A file; .html makes a page, else it is Markdown.")
     ] = None,

@@ -9,11 +9,11 @@ files are live can be read from one listing of one folder. A covered file is del
 later, so that a reader that has listed it can still read it. A layer is what PostgreSQL held
 between two drops of the day; only the last one is still written to.
 
-Belongs here: which tables there are (`tables`), where their files lie (`place`), which there
-should be (`catalog`), what a file says (`parquet`), where rows come from (`source`, and `keep` for
-a summary's), bringing a day up to PostgreSQL (`refresh`), what a summary has read (`made`), showing
-days to DuckDB (`shown`), finding and mending damage (`check`), dropping PostgreSQL's days that are
-here (`retention`).
+Belongs here: which tables there are (`tables`), where their files lie (`place`; as DuckDB reads
+them: `reading`), which there should be (`catalog`), what a file says (`parquet`), where rows come
+from (`source`, and `keep` for a summary's), bringing a day up to PostgreSQL (`refresh`), what a
+summary has read (`made`), showing days to DuckDB (`shown`), finding and mending damage (`check`),
+dropping PostgreSQL's days that are here (`retention`).
 Does not: what is computed from the lake (`summaries`), how others see it (`views`).
 """
 

@@ -15,6 +15,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from model_foundry.errors import FoundryError
+from model_foundry.lake.reading import Reading
 from model_foundry.settings import Settings
 from model_foundry.settings.files import make_home
 from model_foundry.whole_file import new_file
@@ -136,7 +137,7 @@ class Lake:
         """Let a DuckDB connection read this lake, without an extension."""
         protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
         if not self.is_local and not connection.filesystem_is_registered(protocol):
-            connection.register_filesystem(self.fs)
+            connection.register_filesystem(Reading(self.fs))
 
     def address(self, path: str) -> str:
         """A path as DuckDB is given it."""

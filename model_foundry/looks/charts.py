@@ -119,29 +119,29 @@ def over_days(
 
 
 def by_hour(
-    title: str, y: Scale, named: Mapping[str, Mapping[int, float]], day: date, zone: tzinfo | None
-) -> Chart:
-    """Stacked bars over the 24 hours of a UTC day: name → hour → height.
+    title: str, y: Scale, named: Mapping[str, Mapping[int, float]], first: datetime,
+    zone: tzinfo | None, *, hours: int = 24,
+) -> Chart:  # fmt: skip
+    """Stacked bars over the hours of a day that begins at `first`: name → hour → height.
 
-    The hours are those of `zone`; None: of the machine.
+    They are labelled in `zone`; None: the machine's.
     """
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
 
     def draw(axis: "Axes") -> None:
-        below = [0.0] * 24
+        below = [0.0] * hours
         for name, heights, hatch in _styled(named, _HATCHES):
-            stacked = [float(heights.get(hour, 0)) for hour in range(24)]
-            middles = [hour + 0.5 for hour in range(24)]
+            stacked = [float(heights.get(hour, 0)) for hour in range(hours)]
+            middles = [hour + 0.5 for hour in range(hours)]
             axis.bar(
                 middles, stacked, 0.86, below, color=_of(name), hatch=hatch, edgecolor=_BACK,
                 linewidth=0.3, label=_label(name),
             )  # fmt: skip
             below = [low + height for low, height in zip(below, stacked, strict=True)]
-        _hour_ticks(axis, midnight, 24, zone)
+        _hour_ticks(axis, first, hours, zone)
         _from_zero(axis, "y", y.unit)
         axis.grid(axis="y")
 
-    return _drawn(title, Scale(_hours_of(midnight, zone)), y, draw)
+    return _drawn(title, Scale(_hours_of(first, zone)), y, draw)
 
 
 def bars(title: str, x: Scale, named: Mapping[str, Mapping[str, float]]) -> Chart:

@@ -1,18 +1,24 @@
 """The report of one day: its questions, and which of them are pictures."""
 
-from datetime import date, timedelta, tzinfo
+from collections.abc import Mapping, Sequence
+from datetime import date, tzinfo
 from typing import Any, Final, NamedTuple
 
 from model_foundry.errors import FoundryError
 from model_foundry.looks import charts, units
 from model_foundry.report import markdown, page
+from model_foundry.report.local_day import LocalDay
 from model_foundry.report.parts import Cell, Parts, Table, Total
 from model_foundry.settings import Settings
 from model_foundry.sql import load_sql, sql_description
+from model_foundry.summaries.compute import Rate, slots_json
 from model_foundry.summaries.query import Answer, answer, open_foundry, views
 
 PICTURES: Final = ("events", "tokens")
 TABLES: Final = ("slots", "tools", "recipes", "sessions", "agreement")
+
+# What a day is compared with, and how many days before it is.
+BEFORE: Final = {"day_before": 1, "week_before": 7}
 
 IF_THERE: Final = {
     "quarantined": "event_quarantine",
@@ -35,59 +41,63 @@ class Report(NamedTuple):
         return page.write(self.parts)
 
 
-def day_report(settings: Settings, day: date) -> Report:
-    """The report of a UTC day, from the lake alone.
+def day_report(settings: Settings, day: date, slots: Sequence[Rate] = ()) -> Report:
+    """The report of a day of whoever looks, from the lake alone.
+
+    `slots` are the fleet's: what they cost.
 
     Raises:
         FoundryError: the lake has no event of the day, or lacks what a part reads.
     """
+    today = LocalDay(day, settings.zone)
     with open_foundry(settings) as connection:
 
-        def ask(name: str, day: date = day) -> Answer:
-            return answer(settings, connection, load_sql(f"duckdb/report/{name}"), {"day": day})
+        def ask(name: str, of: LocalDay = today, more: Mapping[str, Any] | None = None) -> Answer:
+            for variable, value in (of.variables() | dict(more or {})).items():
+                connection.execute(f"SET VARIABLE {variable} = ?", [value])
+            return answer(settings, connection, load_sql(f"duckdb/report/{name}"))
 
-        totals = _totals(ask("totals"), ask("totals", day - timedelta(days=1)))
-        if not totals:
+        def figures(of: LocalDay) -> dict[str, Any] | None:
+            [found] = ask("totals", of, {"slots": slots_json(slots)}).as_dicts()
+            return found if found["events"] else None
+
+        totals = figures(today)
+        if totals is None:
             raise FoundryError(
                 f"the lake has no event of {day}: materialize its summaries first "
                 "(`model-foundry query --name busy-hours` shows what there is)"
             )
+        before = {called: figures(today.before(days)) for called, days in BEFORE.items()}
+        had = {f"had_{called}": bool(found) for called, found in before.items()}
         # The lake has no such table before one of its days was summarized.
         there = views(connection)
         failed = ["failed", *(name for name, view in IF_THERE.items() if view in there)]
-        had_a_day_before = any(total.before is not None for total in totals)
         return Report(
             Parts(
-                day,
-                settings.zone,
-                totals,
-                changed=_table(ask("changed"), "changed", settings.zone)
-                if had_a_day_before
-                else None,
-                failed=[_table(ask(name), name, settings.zone) for name in failed],
-                pictures=[
-                    picture
-                    for name in PICTURES
-                    for picture in _pictures(ask(name), day, settings.zone)
+                today,
+                [
+                    Total(
+                        column,
+                        value,
+                        tuple(
+                            (f"the {called.replace('_', ' ')}", found[column])
+                            for called, found in before.items()
+                            if found is not None
+                        ),
+                    )
+                    for column, value in totals.items()
                 ],
-                tables=[_table(ask(name), name, settings.zone) for name in TABLES],
+                changed=_table(ask("changed", more=had), "changed", today)
+                if any(had.values())
+                else None,
+                failed=[_table(ask(name), name, today) for name in failed],
+                pictures=[picture for name in PICTURES for picture in _pictures(ask(name), today)],
+                tables=[_table(ask(name), name, today) for name in TABLES],
             )
         )
 
 
-def _totals(today: Answer, before: Answer) -> list[Total]:
-    """Nothing for a day without events."""
-    [figures], [figures_before] = today.as_dicts(), before.as_dicts()
-    if not figures["events"]:
-        return []
-    known = bool(figures_before["events"])
-    return [
-        Total(units.heading(name), value, figures_before[name] if known else None)
-        for name, value in figures.items()
-    ]
-
-
-def _pictures(found: Answer, day: date, zone: tzinfo | None) -> list[charts.Chart]:
+def _pictures(found: Answer, day: LocalDay) -> list[charts.Chart]:
     """One for each figure: columns are hour, name, figures."""
     made = []
     for number, (column, _) in enumerate(found.columns[2:], start=2):
@@ -97,15 +107,17 @@ def _pictures(found: Answer, day: date, zone: tzinfo | None) -> list[charts.Char
         shown = charts.with_others(named)
         words = units.heading(column)
         title = f"{words[:1].upper()}{words[1:]} by hour"
-        made.append(charts.by_hour(title, charts.Scale(words), shown, day, zone))
+        made.append(
+            charts.by_hour(title, charts.Scale(words), shown, day.since, day.zone, hours=day.hours)
+        )
     return made
 
 
-def _table(found: Answer, name: str, zone: tzinfo | None) -> Table:
+def _table(found: Answer, name: str, day: LocalDay) -> Table:
     title, _, note = sql_description(f"duckdb/report/{name}").partition("\n\n")
     columns = [column for column, _ in found.columns]
     rows = [
-        [_cell(column, value, zone) for column, value in zip(columns, row, strict=True)]
+        [_cell(column, value, day.zone) for column, value in zip(columns, row, strict=True)]
         for row in found.rows
     ]
     return Table(title, note, [units.heading(column) for column in columns], rows)

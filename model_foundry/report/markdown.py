@@ -19,12 +19,12 @@ def data_uri(svg: str) -> str:
 
 
 def _blocks(parts: Parts) -> Iterator[str]:
-    yield f"# {parts.day}"
-    yield parts.stretch
+    yield f"# {parts.day.day}"
+    yield str(parts.day)
     yield _rows(
-        ["", "", "against the day before"],
+        ["", "", "against days before"],
         [False, True, False],
-        [[one.name, one.shown, one.change or units.NONE] for one in parts.totals],
+        [[one.name, one.shown, ", ".join(one.changes) or units.NONE] for one in parts.totals],
     )
     for table in (*([parts.changed] if parts.changed else []), *parts.failed):
         yield from _table(table)

@@ -23,13 +23,14 @@ def write(parts: Parts) -> str:
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{parts.day}: model-foundry</title>\n<style>{fonts.face(body)}\n{STYLE}</style>\n"
+        f"<title>{parts.day.day}: model-foundry</title>\n"
+        f"<style>{fonts.face(body)}\n{STYLE}</style>\n"
         f'<div class="page">\n{body}</div>\n</html>\n'
     )
 
 
 def _body(parts: Parts) -> Iterator[str]:
-    yield f'<h1>{parts.day}</h1>\n<p class="dim">{html.escape(parts.stretch)}</p>\n'
+    yield f'<h1>{parts.day.day}</h1>\n<p class="dim">{html.escape(str(parts.day))}</p>\n'
     yield f'<dl class="cards">{"".join(map(_card, parts.totals))}</dl>\n'
     for table in (*([parts.changed] if parts.changed else []), *parts.failed):
         yield from _table(table)
@@ -40,9 +41,10 @@ def _body(parts: Parts) -> Iterator[str]:
 
 
 def _card(total: Total) -> str:
-    change = f'<dd class="small">{html.escape(total.change)}</dd>' if total.change else ""
+    changes = "".join(f'<dd class="small">{html.escape(change)}</dd>' for change in total.changes)
     return (
-        f'<div><dt>{html.escape(total.name)}</dt><dd class="large">{total.shown}</dd>{change}</div>'
+        f'<div><dt>{html.escape(total.name)}</dt><dd class="large">{html.escape(total.shown)}</dd>'
+        f"{changes}</div>"
     )
 
 

@@ -1,37 +1,49 @@
 """What a report consists of, before it is written in one form or the other."""
 
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from model_foundry.looks import units
 from model_foundry.looks.charts import Chart
+from model_foundry.report.local_day import LocalDay
 
 
 class Total(NamedTuple):
-    """A figure of the day, and what it was the day before, if there was one with events.
+    """A figure of the day by its column, and what it was on days before. None: nobody said.
 
-    None: nobody said.
+    `before`: what such a day is called, and its figure; without those that had no events.
     """
 
-    name: str
-    value: int | None
-    before: int | None
+    column: str
+    value: float | None
+    before: tuple[tuple[str, float | None], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As a heading."""
+        return units.heading(self.column)
 
     @property
     def shown(self) -> str:
         """The figure, as people read it."""
-        return units.NONE if self.value is None else units.number(self.value)
+        return units.shown(self.column, self.value)
 
     @property
-    def change(self) -> str:
-        """Against the day before; nothing where there was none."""
-        if self.before is None or self.value is None:
-            return ""
-        if self.before == self.value:
-            return "as the day before"
-        if self.before == 0:
-            return "none the day before"
-        return f"{100 * (self.value / self.before - 1):+,.0f} % on {units.number(self.before)}"
+    def changes(self) -> list[str]:
+        """Against each of the days before, where both are known."""
+        return [
+            self._change(self.value, before, called)
+            for called, before in self.before
+            if self.value is not None and before is not None
+        ]
+
+    def _change(self, value: float, before: float, called: str) -> str:
+        if before == value:
+            return f"as {called}"
+        if before == 0:
+            return f"none {called}"
+        return (
+            f"{100 * (value / before - 1):+,.0f} % on {units.shown(self.column, before)} {called}"
+        )
 
 
 class Cell(NamedTuple):
@@ -58,18 +70,9 @@ class Table(NamedTuple):
 class Parts(NamedTuple):
     """In the order in which they are read. `changed`: None without a day before."""
 
-    day: date
-    zone: tzinfo | None
+    day: LocalDay
     totals: list[Total]
     changed: Table | None
     failed: list[Table]
     pictures: list[Chart]
     tables: list[Table]
-
-    @property
-    def stretch(self) -> str:
-        """The UTC day in the owner's time."""
-        first = datetime.combine(self.day, time(), UTC)
-        begin, end = first.astimezone(self.zone), (first + timedelta(days=1)).astimezone(self.zone)
-        form = "%Y-%m-%d %H:%M"
-        return f"{self.day:%A}, {begin:{form}} to {end:{form}} {end.tzname() or ''}".rstrip()

@@ -7,7 +7,6 @@ that lie outside the package (`own`).
 
 import functools
 import json
-import math
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
@@ -21,7 +20,6 @@ from model_foundry.summaries import functions
 SUMMARIES: Final = sql_names("duckdb")
 _MACROS: Final = sql_names("duckdb/macros")
 ROLLUPS: Final = sql_names("duckdb/rollups")
-_PORTION_ROWS: Final = 20_000
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _PERIODS: Final = {"weekly": "week", "monthly": "month"}
 
@@ -68,12 +66,12 @@ class Computed(NamedTuple):
     Attributes:
         rows: all of them.
         new: how many of these were computed now.
-        sessions: of which those are, in a column `correlation_id`; None: of all.
+        keys: of which sessions or conversations those are, in a column `key`; None: of all.
     """
 
     rows: pa.Table
     new: int
-    sessions: pa.Table | None = None
+    keys: pa.Table | None = None
 
 
 @functools.cache
@@ -136,17 +134,14 @@ def is_of_hours(summary: Summary) -> bool:
     return "$since" in summary.statement
 
 
+def slots_json(slots: Sequence[Rate]) -> str:
+    """The fleet's slots, as SQL is given them."""
+    return json.dumps([rate._asdict() for rate in slots])
+
+
 def asks_for_slots(summary: Summary) -> bool:
     """Whether a summary asks what the fleet's slots cost."""
     return "$slots" in summary.statement
-
-
-def is_in_portions(summary: Summary) -> bool:
-    """Whether a summary is computed in portions (`$portion` of `$portions`), since a day is large.
-
-    They are of rows that belong together, so that none is in two portions' results.
-    """
-    return "$portions" in summary.statement
 
 
 def summary_of(
@@ -165,8 +160,7 @@ def summary_of(
     """
     connection.execute("SET TimeZone = 'UTC'")
     functions.register(connection, summary.statement)
-    for macro in macros():
-        connection.execute(macro)
+    make_macros(connection)
     parameters: dict[str, Any] = {"day": day}
     if reaches_back(summary):
         parameters["first_day"] = first_day or day
@@ -175,19 +169,14 @@ def summary_of(
     if "$timezone" in summary.statement:
         parameters["timezone"] = outside.timezone
     if asks_for_slots(summary):
-        parameters["slots"] = json.dumps([rate._asdict() for rate in outside.slots])
-    if not is_in_portions(summary):
-        return connection.sql(summary.statement, params=parameters).to_arrow_table()
-    rows = sum(len(connection.table(table)) for table in input_tables(summary))
-    parameters["portions"] = max(1, math.ceil(rows / _PORTION_ROWS))
-    return pa.concat_tables(
-        [
-            connection.sql(
-                summary.statement, params=parameters | {"portion": number}
-            ).to_arrow_table()
-            for number in range(parameters["portions"])
-        ]
-    )
+        parameters["slots"] = slots_json(outside.slots)
+    return connection.sql(summary.statement, params=parameters).to_arrow_table()
+
+
+def make_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make those that summaries use."""
+    for macro in macros():
+        connection.execute(macro)
 
 
 def macros() -> list[str]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from model_foundry import lake
 from model_foundry.settings import Settings
 from model_foundry.summaries.by_hour import renew_hours
-from model_foundry.summaries.by_session import summarize_sessions
+from model_foundry.summaries.by_key import NO_KEYS, ByKey, key_of
 from model_foundry.summaries.compute import (
     Computed,
     Outside,
@@ -40,7 +40,7 @@ class SummaryDay(NamedTuple):
         inputs: the lake days it was made of.
         columns: of each table that it read, the columns and their DuckDB types.
         rows_computed: how many rows were computed now.
-        sessions: those of which these are, in a column `correlation_id`; None: of all.
+        keys: of which sessions or conversations these are, in a column `key`; None: of all.
     """
 
     name: str
@@ -50,7 +50,7 @@ class SummaryDay(NamedTuple):
     inputs: list[lake.LakeDay]
     columns: Mapping[str, Mapping[str, str]]
     rows_computed: int
-    sessions: pa.Table | None
+    keys: pa.Table | None
 
 
 def summarize_day(
@@ -89,14 +89,14 @@ def summarize_day(
         lake.adopt(catalog, listed)
         kept = None if rebuild or catalog.lost(listed) else lake.kept_day(place, name, day)
         if kept and kept.made == made:
-            done = Computed(kept.rows, 0, kept.rows.slice(0, 0))
+            done = Computed(kept.rows, 0, NO_KEYS)
         else:
             unread = lake.unread(kept, version, inputs)
             done = _computed(settings, connection, summary, inputs, unread, outside=outside)
             kept = lake.keep_day(catalog, done.rows, made)
         lake.tidy(settings, catalog)
     publish_views(settings)
-    return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, done.new, done.sessions)
+    return SummaryDay(name, day, kept.rows, kept.bytes, inputs, columns, done.new, done.keys)
 
 
 def _computed(
@@ -108,8 +108,9 @@ def _computed(
     *,
     outside: Outside,
 ) -> Computed:
-    if reaches_back(summary):
-        return summarize_sessions(settings, connection, summary, inputs, unread, outside=outside)
+    if key := key_of(summary):
+        by_key = ByKey(key, settings, connection, inputs)
+        return by_key.summarize(summary, unread, outside=outside)
     if unread and is_of_hours(summary):
         return renew_hours(settings, connection, summary, inputs, unread, outside=outside)
     rows = summary_of(connection, summary, inputs[0].day, outside=outside)
@@ -125,7 +126,7 @@ def later_days(
     """
     place, summary = lake.lake_of(settings), find_summary(settings, done.name)
     while reaches_back(summary) and place.live(done.name, day := done.day + timedelta(days=1)):
-        sessions = done.sessions
+        sessions = done.keys
         if sessions is None:
             sessions = sessions_of(settings, connection, done.day)
         if not under_way(settings, connection, sessions, day).num_rows:

@@ -32,10 +32,10 @@ def days_under_way(
 
 
 def sessions_of(settings: Settings, connection: duckdb.DuckDBPyConnection, day: date) -> pa.Table:
-    """Every session with events on a day, in a column `correlation_id`."""
+    """Every session with events on a day, in a column `key`."""
     lake.show(settings, connection, [lake.refresh_day(settings, "event_inbox", day)])
     return connection.sql(
-        "SELECT DISTINCT correlation_id FROM event_inbox WHERE correlation_id IS NOT NULL"
+        "SELECT DISTINCT correlation_id AS key FROM event_inbox WHERE correlation_id IS NOT NULL"
     ).to_arrow_table()
 
 

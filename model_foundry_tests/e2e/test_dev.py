@@ -7,8 +7,10 @@ import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -25,6 +27,13 @@ EARLIER_CALLS_EACH = 20
 TODAY_CALLS = "SELECT calls FROM daily_tool_calls WHERE tool_name = 'hands_off'"
 EARLIER_CALLS = "SELECT sum(calls) FROM daily_tool_calls WHERE day = ?"
 SUMMARIZED_S = 180.0
+PLANTED = "planted-0123456789"
+# Of a webhook that cannot be reached when a check fails, and under names that nobody reads.
+SECRETS = {
+    "MODEL_FOUNDRY_ALERT_URL": f"http://me:{PLANTED}@127.0.0.1:1/{PLANTED}?token={PLANTED}%2F",
+    "PGPASSWORD": f"{PLANTED}'\"/@",
+    "SLOT_KEY": f"Bearer {PLANTED}",
+}
 PATIENCE_MS = 90_000
 
 
@@ -45,7 +54,7 @@ def earlier_calls() -> Iterator[Raw]:
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     """`model-foundry dev` with events that have been published."""
-    with running_dev(tmp_path_factory.mktemp("dev")) as running:
+    with running_dev(tmp_path_factory.mktemp("dev"), **SECRETS) as running:
         running.publish(*(hands_off(number) for number in range(2)), *earlier_calls())
         yield running
 
@@ -174,6 +183,29 @@ def test_a_failed_check_says_what_to_do_and_a_backfill_does_it(
     page.goto(f"{summarized.url}/assets/llm_tool_call?view=checks")
     page.get_by_text("Passed", exact=True).first.wait_for()  # of two checks
     assert summarized.query(EARLIER_CALLS, EARLIER) == [(61,)]
+
+
+@pytest.mark.timeout(300)
+def test_no_secret_of_the_environment_is_told(summarized: Dev) -> None:
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in summarized.home.rglob("*") if path.is_file()}
+
+    wait_for(
+        lambda: any(b"the receiver of alerts, 127.0.0.1" in text for text in files().values()),
+        seconds=SUMMARIZED_S,
+        name="that the webhook was not reached",
+    )
+    told = files()
+    for page in ("/", "/live.json", "/metrics"):
+        told[Path(page)] = httpx.get(f"{summarized.live}{page}", timeout=30).content
+    for command in ("settings", "doctor", "status"):
+        done = subprocess.run(
+            [COMMAND, command], env=summarized.environment, capture_output=True, check=False
+        )
+        told[Path(command)] = done.stdout + done.stderr
+        assert done.stdout, command
+    assert b"MODEL_FOUNDRY_ALERT_URL" in told[Path("settings")]
+    assert [where for where, text in told.items() if PLANTED.encode() in text] == []
 
 
 def _metadata(page: Page, key: str) -> Locator:

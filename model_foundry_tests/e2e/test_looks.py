@@ -23,6 +23,7 @@ from model_foundry.looks.charts import Chart, Scale
 from model_foundry.looks.colours import colour
 from model_foundry.paths import data_path
 from model_foundry.report import page as report_page
+from model_foundry.report.local_day import LocalDay
 from model_foundry.report.parts import Cell, Parts, Table, Total
 from model_foundry.sessions.page import page as session_page
 from model_foundry.settings import Settings
@@ -59,10 +60,14 @@ def spread(first_ms: float) -> dict[float, int]:
 
 CHARTS: dict[str, Callable[[], Chart]] = {
     "an event": lambda: charts.by_hour(
-        "Events", Scale("events"), {"llm.tool_call": {4: 1}}, DAY, ZONE
+        "Events", Scale("events"), {"llm.tool_call": {4: 1}}, MIDNIGHT, ZONE
     ),
     "a full day": lambda: charts.by_hour(
-        "Events", Scale("events"), {slot: full_day(n) for n, slot in enumerate(SLOTS)}, DAY, ZONE
+        "Events",
+        Scale("events"),
+        {slot: full_day(n) for n, slot in enumerate(SLOTS)},
+        MIDNIGHT,
+        ZONE,
     ),
     "one busy hour": lambda: charts.over_days(
         "Load", SHARE, {"naughty": [(MIDNIGHT + timedelta(hours=4), 0.0003)]}, DAY, ZONE
@@ -164,12 +169,14 @@ def report() -> str:
     table = Table("Slots", "A note.", headings, rows)
     picture = CHARTS["a full day"]()
     totals = [
-        Total("events", 3_521, 2_504),
-        Total("input tokens", 12_345_678, 0),
-        Total("jobs", 4, 4),
-        Total("chats", 1, None),
+        Total("events", 3_521, (("the day before", 2_504), ("the week before", 3_600))),
+        Total("input_tokens", 12_345_678, (("the day before", 0),)),
+        Total("jobs", 4, (("the day before", 4), ("the week before", None))),
+        Total("chat_p95_ms", 12_345.6, (("the day before", 9_000.0),)),
+        Total("cost", 1.25),
     ]
-    return report_page.write(Parts(DAY, ZONE, totals, table, [table], [picture] * 3, [table] * 4))
+    day = LocalDay(DAY, ZONE)
+    return report_page.write(Parts(day, totals, table, [table], [picture] * 3, [table] * 4))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from model_foundry import lake, postgres
 from model_foundry.errors import FoundryError
@@ -21,11 +22,13 @@ from model_foundry.summaries import tending, views
 from model_foundry.summaries.day import summarize_day
 from model_foundry_tests.faults.conftest import Moment
 from model_foundry_tests.faults.lake_process import EVENTS, SUMMARY, TABLE, keep_current, land_round
+from model_foundry_tests.integration.test_lake_s3 import bucket
 from model_foundry_tests.line import value
 
 DAY = date(2026, 11, 20)
 DEADLINE_S = 60.0
 SUMMARIES = (SUMMARY, "daily_events", "session_summary")
+__all__ = ["bucket"]
 
 
 def start(settings: Settings, first: int, rounds: int, *days: date) -> subprocess.Popen[str]:
@@ -36,6 +39,7 @@ def start(settings: Settings, first: int, rounds: int, *days: date) -> subproces
         "nats_stream": settings.nats_stream,
         "lake_grace_s": settings.lake_grace_s,
         "lake_max_parts": settings.lake_max_parts,
+        **({"lake_url": settings.lake_url} if settings.lake_url else {}),
     }
     environment = {f"MODEL_FOUNDRY_{name.upper()}": str(one) for name, one in values.items()}
     return subprocess.Popen(
@@ -60,10 +64,18 @@ def count(reader: duckdb.DuckDBPyConnection, name: str) -> tuple[int, int]:
     return int(found[0]), int(found[1])
 
 
+@pytest.mark.parametrize("where", ["a folder", "a bucket"])
 def test_a_kill_during_a_write_leaves_the_old_day_or_the_new_one(
-    settings: Settings, moment: Moment, came_to: Counter[str]
+    settings: Settings,
+    moment: Moment,
+    came_to: Counter[str],
+    where: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     settings = settings.model_copy(update={"lake_grace_s": 0.2, "lake_max_parts": 3})
+    if where == "a bucket":
+        lake_url = request.getfixturevalue("bucket")
+        settings = settings.model_copy(update={"lake_url": lake_url})
     keep_current(settings, DAY, 0, rebuild=False)
     process = start(settings, 1, 1_000, DAY)
     assert process.stdout is not None

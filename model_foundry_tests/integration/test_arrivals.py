@@ -23,7 +23,13 @@ from model_foundry_tests.line import Raw, event, publish
 from model_foundry_tests.sessions import made_session
 
 DAYS = tuple(date(2026, 11, 19) + timedelta(days=number) for number in range(3))
-NAMES = ("session_summary", "session_agreement", "daily_events", "daily_slot_load")
+NAMES = (
+    "session_summary",
+    "session_agreement",
+    "daily_events",
+    "daily_slot_load",
+    "daily_cache_misses",
+)
 
 
 def at(day: int, seconds: float) -> datetime:
@@ -65,6 +71,18 @@ def chat(day: int, seconds: float, took_s: float, slot: str) -> Raw:
     return event("llm.chat.persist", payload, correlation_id=None, occurred_at=at(day, seconds))
 
 
+def turn(conversation: str, kept: int, moment: datetime) -> Raw:
+    """One of a conversation over several sessions, whose prompt leaves out some messages."""
+    said = [{"role": "user", "content": f"{conversation}: {number}"} for number in range(3)]
+    payload = {
+        "conversation_id": conversation, "slot": "a", "messages": said[kept:],
+        "response": {"content": "Yes."}, "timings": {"duration_ms": 10},
+        "usage": {"prompt_tokens": 900, "completion_tokens": 5, "cached_tokens": 0},
+    }  # fmt: skip
+    session = f"{conversation}-{moment.hour // 12}"
+    return event("llm.chat.persist", payload, correlation_id=session, occurred_at=moment)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_renewed_as_events_come_it_is_what_it_would_be_computed_at_the_end(
     settings: Settings, tmp_path: Path, seed: int
@@ -87,7 +105,11 @@ def test_renewed_as_events_come_it_is_what_it_would_be_computed_at_the_end(
         )
         for _ in range(20)
     ]
-    events = [*sessions, *bridges, *chats, event(correlation_id=None, occurred_at=at(1, 5))]
+    turns = [
+        turn(f"c{number % 3}", draw.randrange(3), at(draw.choice([0, 1]), draw.uniform(0, 86_000)))
+        for number in range(30)
+    ]
+    events = [*sessions, *bridges, *chats, *turns, event(correlation_id=None, occurred_at=at(1, 5))]
     draw.shuffle(events)
     cuts = [0, *sorted(draw.sample(range(1, len(events)), 3)), len(events)]
     for number, (first, last) in enumerate(pairwise(cuts)):
@@ -107,20 +129,38 @@ def test_only_sessions_with_new_events_are_computed_again(settings: Settings) ->
     for number in range(3):
         land(settings, made_session(f"s{number}", at=at(0, 1_000)))
     [first] = renew(settings, "session_summary", DAYS[:1])
-    assert first.sessions is None
+    assert first.keys is None
     [again] = renew(settings, "session_summary", DAYS[:1])
-    assert again.sessions is not None
-    assert again.sessions.num_rows == 0
+    assert again.keys is not None
+    assert again.keys.num_rows == 0
     [before] = lake.lake_of(settings).live("session_summary", DAYS[0])
     land(settings, [event(correlation_id="s1", occurred_at=at(0, 2_000))])
     [renewed] = renew(settings, "session_summary", DAYS[:1])
-    assert renewed.sessions is not None
-    assert renewed.sessions.to_pydict() == {"correlation_id": ["s1"]}
+    assert renewed.keys is not None
+    assert renewed.keys.to_pydict() == {"key": ["s1"]}
     [after] = lake.lake_of(settings).live("session_summary", DAYS[0])
     assert after != before
     land(settings, [event(correlation_id="s2", occurred_at=at(0, 2_000))], rebuild=True)
     [rebuilt] = renew(settings, "session_summary", DAYS[:1])
-    assert rebuilt.sessions is None
+    assert rebuilt.keys is None
+
+
+def test_only_conversations_with_new_chats_are_computed_again(settings: Settings) -> None:
+    settings = settings.model_copy(update={"session_portion_events": 2})
+    for conversation in ("c0", "c1", "c2"):
+        land(settings, [turn(conversation, kept, at(0, 60 * (1 + kept))) for kept in (0, 1)])
+    name = "daily_cache_misses"
+    [first] = renew(settings, name, DAYS[:1])
+    assert (first.keys, first.table.num_rows) == (None, 3)
+    land(settings, [turn("c1", 2, at(0, 80_000)), event(correlation_id="c0-0")])
+    [again] = renew(settings, name, DAYS[:1])
+    assert again.keys is not None
+    assert again.keys.to_pydict() == {"key": ["c1"]}
+    conversations, counts = (
+        again.table[column].to_pylist() for column in ("conversation_id", "misses")
+    )
+    misses = dict(zip(conversations, counts, strict=True))
+    assert (again.rows_computed, misses) == (2, {"c0": 1, "c1": 1, "c2": 1})
 
 
 def test_hours_before_the_first_new_event_are_not_computed_again(settings: Settings) -> None:

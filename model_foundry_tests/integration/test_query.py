@@ -5,8 +5,10 @@ import csv
 import io
 import json
 import re
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,10 +16,11 @@ from typer.testing import CliRunner, Result
 from model_foundry.cli import app
 from model_foundry.report import day_report
 from model_foundry.settings import Settings
+from model_foundry.summaries.compute import Rate
 from model_foundry.summaries.query import QUESTIONS, ask
 from model_foundry_tests.integration.test_summaries import land
 from model_foundry_tests.integration.test_trace import summarize, summarized
-from model_foundry_tests.line import NOON, event
+from model_foundry_tests.line import NOON, Raw, event
 from model_foundry_tests.sessions import made_session
 
 DAY = "2026-11-20"
@@ -121,7 +124,6 @@ def test_questions_and_limits(
 def test_a_report_of_the_day(
     summarized: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MODEL_FOUNDRY_TIMEZONE", "Asia/Tokyo")
     land(
         summarized,
         *made_session("<script>alert(1)</script>|x"),
@@ -142,12 +144,11 @@ def test_a_report_of_the_day(
     # Figures first, then what changed and what failed, then pictures, then tables.
     parts = ("21</dd>", "What changed", "What failed", "<img ", ">Slots<")
     assert sorted(parts, key=page.index) == [*parts]
-    assert '<dt>events</dt><dd class="large">21</dd><dd class="small">+75 % on 12</dd>' in page
+    change = '<dd class="small">+75 % on 12 the day before</dd>'
+    assert f'<dt>events</dt><dd class="large">21</dd>{change}</div>' in page
     name, number = '<td class="name">', '<td class="number">'
     assert f"{name}calls of the tool{name}search{number}9{number}0{name}new" in page
     assert f"{name}tool call{name}read_note{number}1{number}1{number}100 %" in page
-    assert "Friday, 2026-11-20 09:00 to 2026-11-21 09:00 JST" in page
-    assert "time, from 2026-11-20 09:00 JST" in _pictures(page)[0]
     first = CliRunner().invoke(app, ["report", "--day", "2026-11-19"]).stdout
     assert "What changed" not in first
     assert "| events | 12 | – |" in first
@@ -155,6 +156,118 @@ def test_a_report_of_the_day(
     assert shown.stdout.startswith(f"# {DAY}")
     done = CliRunner().invoke(app, ["report", "--day", str(date(2020, 1, 1))])
     assert (done.exit_code, "no event" in done.stderr) == (1, True)
+    assert "is no day" in CliRunner().invoke(app, ["report", "--day", "x"]).stderr
+
+
+def rows_of(text: str, title: str) -> list[list[str]]:
+    """The cells below a heading of a report."""
+    block = text.split(f"## {title}\n")[1].split("\n## ", maxsplit=1)[0]
+    lines = [line for line in block.splitlines() if line.startswith("| ")]
+    return [line.strip("| ").split(" | ") for line in lines[2:]]
+
+
+def test_a_report_is_of_a_day_of_whoever_looks(settings: Settings) -> None:
+    """Tokyo's 20th of November: from 15:00 UTC of the 19th to 15:00 UTC of the 20th."""
+    settings = settings.model_copy(update={"timezone": "Asia/Tokyo"})
+    midnight = NOON.replace(hour=15) - timedelta(days=1)
+    chat = {
+        "slot": "naughty", "model": "m", "status": "error", "response": {"content": ""},
+        "usage": {"prompt_tokens": 900, "completion_tokens": 7},
+        "timings": {"duration_ms": 1_800_000},
+    }  # fmt: skip
+    moments = {
+        "late": midnight - timedelta(seconds=1),
+        "first": midnight,
+        "last": midnight + timedelta(hours=24) - timedelta(seconds=1),
+        "next": midnight + timedelta(hours=24),
+    }
+    land(
+        settings,
+        *(event("llm.chat.persist", chat, event_id=name, correlation_id=name, occurred_at=moment)
+          for name, moment in moments.items()),
+    )  # fmt: skip
+    summarize(settings, "2026-11-19", DAY)
+    slots = [Rate("naughty", 2, 1.5, None)]
+    text = day_report(settings, date.fromisoformat(DAY), slots).markdown()
+    lines = text.splitlines()
+    assert "Friday, 2026-11-20 00:00 to 2026-11-21 00:00 JST" in lines[2]
+    for line in (
+        "| events | 2 | +100 % on 1 the day before |",
+        "| failed chats | 2 | +100 % on 1 the day before |",
+        "| slowest chat | 30 min | as the day before |",
+        "| cost | 0.750 | +100 % on 0.375 the day before |",
+    ):
+        assert line in lines
+    # (Chats begin before midnight where they end after it: "first" was under way on the 19th.)
+    assert {row[0] for row in rows_of(text, "Sessions, longest first")} == {"first", "last", "next"}
+    assert rows_of(text, "Output that was lost") == [
+        ["traffic", "naughty", "m", "failed", "–", "2", "14", "0", "0"]
+    ]
+    [failed] = rows_of(text, "What failed")
+    assert failed[:4] == ["chat, failed or cut at its length", "naughty", "2", "2"]
+    [events, *_] = _pictures(text)
+    assert "time, from 2026-11-20 00:00 JST" in events
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
+def test_a_report_of_a_day_when_clocks_are_changed(
+    settings: Settings, day: str, hours: int
+) -> None:
+    settings = settings.model_copy(update={"timezone": "Europe/Berlin"})
+    today = date.fromisoformat(day)
+    midnight = datetime.combine(today, time(), ZoneInfo("Europe/Berlin")).astimezone(UTC)
+    each = [midnight + timedelta(hours=hour) for hour in range(-1, hours + 1)]
+    land(settings, *(event(event_id=str(moment), occurred_at=moment) for moment in each))
+    summarize(settings, str(today - timedelta(days=1)), day)
+    lines = day_report(settings, today).markdown().splitlines()
+    assert f"| events | {hours} | {100 * (hours - 1):+,} % on 1 the day before |" in lines
+
+
+def test_a_report_compares_with_the_same_weekday(settings: Settings) -> None:
+    """What is as usual on this weekday has not changed, though it was not so yesterday."""
+    settings = settings.model_copy(update={"timezone": "UTC"})
+
+    def calls(days: int, **tools: int) -> Iterator[Raw]:
+        for tool, count in tools.items():
+            for number in range(count):
+                yield event(
+                    payload={"tool_name": tool},
+                    event_id=f"{days}-{tool}-{number}",
+                    occurred_at=NOON - timedelta(days=days),
+                )
+
+    land(
+        settings,
+        *calls(7, weekly=30, always=30),
+        *calls(1, always=30),
+        *calls(0, weekly=30, always=30, more=30),
+    )
+    summarize(settings, "2026-11-13", "2026-11-19", DAY)
+    text = day_report(settings, date.fromisoformat(DAY)).markdown()
+    changed = rows_of(text, "What changed")
+    assert ["calls of the tool", "more", "30", "0", "new", "0", "new"] in changed
+    assert {row[1] for row in changed} == {"more", r"llm.tool\_call"}
+    assert (
+        "| events | 90 | +200 % on 30 the day before, +50 % on 60 the week before |"
+        in text.splitlines()
+    )
+
+
+def test_a_report_stays_small_whatever_names_there_are(settings: Settings) -> None:
+    long = "名" * 4_000
+    chat = {"response": {"content": "", "finish_reason": "length"},
+            "usage": {"completion_tokens": 7}}  # fmt: skip
+    named = [(n, f"{n}{long}") for n in range(300)]
+    land(
+        settings,
+        *(event("llm.chat.persist", chat | {"slot": name, "model": name}, event_id=f"c{n}",
+                correlation_id=name[:200]) for n, name in named),
+        *(event(payload={"tool_name": name, "error": long}, event_id=f"t{n}") for n, name in named),
+    )  # fmt: skip
+    summarize(settings, DAY)
+    report = day_report(settings, date.fromisoformat(DAY))
+    assert len(rows_of(report.markdown(), "Slots")) == 50
+    assert len(report.page().encode()) < 1_000_000
 
 
 def test_a_report_says_what_was_lost_and_read_again(settings: Settings) -> None:

@@ -527,11 +527,17 @@ def test_tool_calls(connection: duckdb.DuckDBPyConnection, tables: Tables) -> No
     assert_agree(computed(connection, "daily_tool_calls", tables), ("tool_name",), expected)
 
 
+def local_day(row: Row) -> date:
+    """As whoever looks counts days."""
+    moment: datetime = row["occurred_at"]
+    return moment.astimezone(ZONE).date()
+
+
 @property_of("daily_chats")
 def test_chats(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
     keys = ("local_day", "model", "role", "user_language", "response_language", "finish_reason")
     derived: dict[str, Callable[[Row], Any]] = {
-        "local_day": lambda row: row["occurred_at"].astimezone(ZONE).date(),
+        "local_day": local_day,
         "model": model_of,
         "failed": has_failed,
         "user_language": lambda row: TEXTS[row["user_text"]],
@@ -691,15 +697,13 @@ def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) 
             row["thread"] = row["correlation_id"]
     rows = [row for row in rows if row["thread"] is not None]
     rows.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
-    everything = [
-        row | {"model": model_of(row)} for row in tables["llm_chat"] if not row["choice_no"]
-    ]
-    keys = ("correlation_id", "conversation_id", "slot", "model", "role", "cause")
+    keys = ("local_day", "correlation_id", "conversation_id", "slot", "model", "role", "cause")
     missed: dict[tuple[Any, ...], list[Missed]] = {}
     for number, row in enumerate(rows):
         before = [each for each in rows[:number] if each["thread"] == row["thread"]]
         if found := _missed(row, before):
-            key = tuple((row | {"cause": found.cause})[name] for name in keys)
+            more = {"cause": found.cause, "local_day": local_day(row)}
+            key = tuple((row | more)[name] for name in keys)
             missed.setdefault(key, []).append(found)
     expected = {}
     for key, group in missed.items():
@@ -707,7 +711,7 @@ def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) 
         seconds = [
             None if one.reread is None or pace is None else one.reread * pace
             for one in group
-            for pace in [_pace(one.row, everything)]
+            for pace in [_pace(one.row, rows)]
         ]
         rate = RATES.get(group[0].row["slot"], Rate("", None, None, None))
         hours = [None if s is None else s / (rate.parallel or 1) / 3600 for s in seconds]
@@ -732,33 +736,15 @@ def _assert_cache_misses(connection: duckdb.DuckDBPyConnection, tables: Tables) 
 
 
 def _pace(row: Row, rows: list[Row]) -> float | None:
-    """Seconds a token, as measured for it, or for its slot and model on that day."""
-    same = [one for one in rows if (one["slot"], one["model"]) == (row["slot"], row["model"])]
+    """Seconds a token, as measured for it, or for its slot and model in the conversation."""
+    alike = ("thread", "slot", "model")
+    same = [one for one in rows if all(one[name] == row[name] for name in alike)]
     for some in ([row], same):
         speeds = [one["pp_tokens_per_s"] for one in some]
         paces = [1 / speed for speed in speeds if speed is not None and 1e-9 <= speed <= 1e6]
         if paces:
             return math.fsum(paces) / len(paces)
     return None
-
-
-def test_a_day_in_portions_gives_what_it_gives_at_once(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Conversations of two turns, of which each is in one portion."""
-    rows = [
-        {"event_id": f"{session}-{turn}", "correlation_id": session, "slot": "a",
-         "messages": json.dumps([SYSTEM, FIRST]), "input_tokens": 500, "cached_tokens": 0,
-         "occurred_at": MIDNIGHT + timedelta(minutes=turn)}
-        for session in "pqrstuvw" for turn in range(2)
-    ]  # fmt: skip
-    found = []
-    for most in (20_000, 3):
-        monkeypatch.setattr("model_foundry.summaries.compute._PORTION_ROWS", most)
-        table = computed(connection, "daily_cache_misses", {"llm_chat": rows})
-        found.append(sorted(table.to_pylist(), key=lambda row: row["correlation_id"]))
-    assert found[0] == found[1]
-    assert [row["misses"] for row in found[0]] == [1] * 8
 
 
 @property_of("daily_lost_output")
@@ -768,12 +754,14 @@ def test_lost_output(connection: duckdb.DuckDBPyConnection, tables: Tables) -> N
         failed = has_failed(row)
         something = row["response_text"] or row["refusal_text"] or row["tool_call_count"]
         if not row["choice_no"] and (failed or not something):
-            rows.append(row | {"origin": "traffic", "status": "failed" if failed else "ok"})
+            more: Row = {"origin": "traffic", "status": "failed" if failed else "ok"}
+            rows.append(row | more | {"local_day": local_day(row)})
     for row in tables["inference_result"]:
         something = row["response_text"] or json.loads(row["tool_calls"] or "[]")
         if row["status"] != "ok" or not something:
-            rows.append(row | {"origin": "jobs", "reasoning_tokens": None})
-    keys = ("origin", "slot", "model", "status", "finish_reason", "error_kind")
+            job = {"origin": "jobs", "reasoning_tokens": None, "local_day": DAY}
+            rows.append(row | job)
+    keys = ("local_day", "origin", "slot", "model", "status", "finish_reason", "error_kind")
     lost = [row | {"model": model_of(row)} for row in rows if (row["output_tokens"] or 0) > 0]
     expected = {}
     for key, part in grouped(lost, *keys):

@@ -16,20 +16,22 @@
 -- offered; `system`: another system prompt; `dropped`: an earlier message was left out; `edited`:
 -- a message was changed, or one put before it; `answer`: it came back otherwise than it was given;
 -- `server`: nothing changed.
+--
+-- `local_day`: of whoever looks ($timezone), when the request was answered.
 WITH rate AS (
     SELECT *
     FROM slot_rates($slots)
 ),
 
--- Of texts no more than a hash each, and a portion of the conversations: a day's would not fit into
--- memory.
+-- Of texts no more than a hash each: those of a day's prompts would not fit into memory.
 read AS (
     SELECT
         event_id,
         occurred_at,
+        timezone($timezone, occurred_at)::DATE AS local_day,
         correlation_id,
         conversation_id,
-        hash(coalesce(conversation_id, correlation_id)) AS thread,
+        hash(conversation_key(conversation_id, correlation_id)) AS thread,
         slot,
         request_model,
         response_model,
@@ -60,8 +62,7 @@ read AS (
         occurred_on = $day
         AND coalesce(choice_no, 0) = 0
         AND messages IS NOT NULL
-        AND hash(coalesce(conversation_id, correlation_id)) % $portions = $portion
-        AND coalesce(conversation_id, correlation_id) IS NOT NULL
+        AND conversation_key(conversation_id, correlation_id) IS NOT NULL
 ),
 
 asked AS (
@@ -258,17 +259,14 @@ judged AS (
     FROM compared
 ),
 
--- At the speed that was measured for the request, else for its slot and model that day.
+-- At the speed that was measured for the request, else for its slot and model in the conversation.
 speed AS (
     SELECT
+        thread,
         slot,
-        coalesce(response_model, request_model) AS model,
+        model,
         avg(1 / pp_tokens_per_s) AS s_per_token
-    FROM llm_chat
-    WHERE
-        occurred_on = $day
-        AND coalesce(choice_no, 0) = 0
-        AND pp_tokens_per_s BETWEEN 1e-9 AND 1e6
+    FROM read
     GROUP BY ALL
 ),
 
@@ -282,6 +280,7 @@ missed AS (
         rate.watts,
         row_number() OVER (
             PARTITION BY
+                judged.local_day,
                 judged.correlation_id,
                 judged.conversation_id,
                 judged.slot,
@@ -294,7 +293,8 @@ missed AS (
     LEFT JOIN rate ON judged.slot = rate.slot
     LEFT JOIN speed
         ON
-            judged.slot IS NOT DISTINCT FROM speed.slot
+            judged.thread = speed.thread
+            AND judged.slot IS NOT DISTINCT FROM speed.slot
             AND judged.model IS NOT DISTINCT FROM speed.model
     WHERE
         judged.reread_tokens > 128
@@ -303,6 +303,7 @@ missed AS (
 
 SELECT
     $day::DATE AS day,
+    local_day,
     correlation_id,
     conversation_id,
     slot,
@@ -325,5 +326,5 @@ SELECT
     any_value(broken_role) FILTER (WHERE is_worst) AS worst_broken_role, -- before it changed
     any_value(since_last_s) FILTER (WHERE is_worst) AS worst_since_last_s -- after the earlier one
 FROM missed
-GROUP BY correlation_id, conversation_id, slot, model, role, cause
-ORDER BY correlation_id, conversation_id, slot, model, role, cause;
+GROUP BY local_day, correlation_id, conversation_id, slot, model, role, cause
+ORDER BY local_day, correlation_id, conversation_id, slot, model, role, cause;

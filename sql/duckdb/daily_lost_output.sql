@@ -2,9 +2,12 @@
 --
 -- A chat lost its tokens when it failed, or gave no text, no tool call and no refusal in any of its
 -- choices. A job lost them when its result was not accepted, or was without text and calls.
+--
+-- `local_day`: of whoever looks ($timezone); a UTC day has parts of two. A job is of its UTC day.
 WITH answered AS (
     SELECT
         event_id,
+        timezone($timezone, occurred_at)::DATE AS local_day,
         slot,
         coalesce(response_model, request_model) AS model,
         CASE WHEN chat_failed(status, error_kind, finish_reason) THEN 'failed' ELSE 'ok' END
@@ -40,6 +43,7 @@ lost AS (
     UNION ALL BY NAME
     SELECT
         'jobs' AS origin,
+        occurred_on AS local_day,
         slot,
         coalesce(response_model, request_model) AS model,
         status,
@@ -64,6 +68,7 @@ lost AS (
 
 SELECT
     $day::DATE AS day,
+    local_day,
     origin, -- traffic, jobs
     slot,
     model,
@@ -81,5 +86,5 @@ SELECT
     sum_of(CASE WHEN NOT has_answer AND NOT has_thoughts THEN output_tokens END)
         AS nothing_kept_tokens
 FROM lost
-GROUP BY origin, slot, model, status, finish_reason, error_kind
-ORDER BY origin, slot, model, status, finish_reason, error_kind;
+GROUP BY local_day, origin, slot, model, status, finish_reason, error_kind
+ORDER BY local_day, origin, slot, model, status, finish_reason, error_kind;

@@ -1,6 +1,6 @@
 -- What was read again although the server had read it, worst first: which message broke the prefix?
 SELECT
-    day,
+    local_day AS day,
     coalesce(conversation_id, correlation_id) AS conversation,
     slot,
     model,
@@ -16,5 +16,11 @@ SELECT
     worst_since_last_s
 FROM daily_cache_misses
 WHERE day BETWEEN getvariable('since') AND getvariable('until')
-ORDER BY reread_tokens DESC NULLS LAST, misses DESC, day DESC, conversation ASC, slot ASC, cause ASC
+ORDER BY
+    reread_tokens DESC NULLS LAST,
+    misses DESC,
+    local_day DESC,
+    conversation ASC,
+    slot ASC,
+    cause ASC
 LIMIT 50;

@@ -7,7 +7,10 @@ WITH trouble AS (
         count(*) AS out_of,
         mode(error_type) FILTER (WHERE is_error) AS mostly
     FROM llm_tool_call
-    WHERE occurred_on = $day
+    WHERE
+        occurred_on BETWEEN getvariable('first_utc') AND getvariable('last_utc')
+        AND occurred_at >= getvariable('since')
+        AND occurred_at < getvariable('until')
     GROUP BY tool_name
     UNION ALL
     SELECT
@@ -24,7 +27,11 @@ WITH trouble AS (
             END
         ) AS mostly
     FROM llm_chat
-    WHERE occurred_on = $day AND coalesce(choice_no, 0) = 0
+    WHERE
+        occurred_on BETWEEN getvariable('first_utc') AND getvariable('last_utc')
+        AND occurred_at >= getvariable('since')
+        AND occurred_at < getvariable('until')
+        AND coalesce(choice_no, 0) = 0
     GROUP BY slot
     UNION ALL
     SELECT
@@ -34,7 +41,7 @@ WITH trouble AS (
         count(*) AS out_of,
         mode(error_kind) FILTER (WHERE status <> 'ok') AS mostly
     FROM inference_result
-    WHERE occurred_on = $day
+    WHERE occurred_on = getvariable('day')
     GROUP BY recipe
 )
 

@@ -12,7 +12,9 @@ SELECT
     sum_of(reasoning_only) AS reasoning_only,
     sum_of(kept) AS kept
 FROM daily_lost_output
-WHERE day = $day
+WHERE
+    day BETWEEN getvariable('first_utc') AND getvariable('last_utc')
+    AND local_day = getvariable('day')
 GROUP BY ALL
 ORDER BY
     output_tokens DESC NULLS LAST, origin ASC, slot ASC, model ASC, status ASC, reason ASC

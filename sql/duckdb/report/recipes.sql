@@ -1,4 +1,6 @@
 -- Recipes
+--
+-- Their jobs of the UTC day of this date.
 SELECT
     recipe,
     count(*) AS jobs,
@@ -7,6 +9,7 @@ SELECT
     count(*) FILTER (WHERE status = 'failed') AS failed,
     sum_of(output_tokens) AS output_tokens
 FROM inference_result
-WHERE occurred_on = $day
+WHERE occurred_on = getvariable('day')
 GROUP BY recipe
-ORDER BY recipe;
+ORDER BY jobs DESC, recipe ASC
+LIMIT 50;

@@ -10,7 +10,9 @@ SELECT
     sum(reread_s) AS reread_s,
     sum(cost) AS cost
 FROM daily_cache_misses
-WHERE day = $day
+WHERE
+    day BETWEEN getvariable('first_utc') AND getvariable('last_utc')
+    AND local_day = getvariable('day')
 GROUP BY slot, model, cause
 ORDER BY reread_tokens DESC NULLS LAST, misses DESC, slot ASC, model ASC, cause ASC
 LIMIT 20;

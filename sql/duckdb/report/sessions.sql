@@ -1,4 +1,6 @@
 -- Sessions, longest first
+--
+-- Each as it stood at the end of the UTC day: those that were under way on this day.
 SELECT
     correlation_id,
     began_on,
@@ -10,6 +12,10 @@ SELECT
     tool_errors,
     output_tokens
 FROM session_summary
-WHERE day = $day
+WHERE
+    day BETWEEN getvariable('first_utc') AND getvariable('last_utc')
+    AND ended_at >= getvariable('since')
+    AND started_at < getvariable('until')
+QUALIFY row_number() OVER (PARTITION BY correlation_id, began_on ORDER BY day DESC) = 1
 ORDER BY span_s DESC, correlation_id ASC
 LIMIT 50;

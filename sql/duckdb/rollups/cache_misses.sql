@@ -1,11 +1,11 @@
 -- daily_cache_misses of each week, month … by slot, model and cause.
 CREATE OR REPLACE MACRO cache_misses_by(period) AS TABLE (
     SELECT
-        date_trunc(period, day)::DATE AS starts_on,
+        date_trunc(period, local_day)::DATE AS starts_on,
         slot,
         model,
         cause,
-        count(DISTINCT day) AS days,
+        count(DISTINCT local_day) AS days,
         sum_of(misses) AS misses,
         sum_of(untold) AS untold,
         sum_of(input_tokens) AS input_tokens,

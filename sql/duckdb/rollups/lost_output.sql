@@ -1,14 +1,14 @@
 -- daily_lost_output of each week, month …
 CREATE OR REPLACE MACRO lost_output_by(period) AS TABLE (
     SELECT
-        date_trunc(period, day)::DATE AS starts_on,
+        date_trunc(period, local_day)::DATE AS starts_on,
         origin,
         slot,
         model,
         status,
         finish_reason,
         error_kind,
-        count(DISTINCT day) AS days,
+        count(DISTINCT local_day) AS days,
         sum_of(requests) AS requests,
         sum_of(output_tokens) AS output_tokens,
         sum_of(reasoning_tokens) AS reasoning_tokens,
