@@ -74,6 +74,7 @@ _SCRIPTS: Final = {
     "kana": _KANA,
     "han": _HAN,
     "japanese": _KANA + _HAN,
+    "foreign": r"\u0370-\u1dff\u1f00-\u1fff\u2e80-\ufaff\uff66-\uff9d\U00020000-\U0003ffff",
 }
 _WRITTEN_IN: Final = {
     **dict.fromkeys(("bg", "ru", "sr", "uk"), "cyrillic"),
@@ -118,7 +119,8 @@ def script_of(code: str) -> str:
 
 
 def in_script(text: str, script: str) -> int:
-    """How many characters of the text are in the script (`latin`, `kana`, `japanese`, …)."""
+    """How many characters of the text are in the script (`latin`, `kana`, `japanese`, …); `foreign`
+    are all that are not Latin."""
     return len(_PATTERNS[script].findall(text))
 
 
@@ -130,6 +132,11 @@ def written_in(text: str, code: str) -> bool:
 def is_unspaced(character: str) -> bool:
     """Whether the character belongs to a script that puts no spaces between words."""
     return bool(_UNSPACED.match(character))
+
+
+def unspaced_in(text: str) -> int:
+    """How many characters of the text belong to such scripts."""
+    return len(_UNSPACED.findall(text))
 
 
 def joined(lines: str) -> str:

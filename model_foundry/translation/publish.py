@@ -35,6 +35,7 @@ from model_foundry.translation.article import (
 )
 from model_foundry.translation.glossary import Glossary, load_glossary
 from model_foundry.translation.languages import base, language_name
+from model_foundry.translation.quality import stamp_faults
 from model_foundry.translation.translate import Part, Task, Translated, translate
 
 # What `record` writes to.
@@ -233,12 +234,15 @@ def _write(outcome: Outcome, settings: Settings) -> None:
     )
     text = stamped(translated.rendered, stamp)
     stamp = stamp._replace(text_sha256=digest(unstamped(text)))
+    text = stamped(translated.rendered, stamp)
+    if faults := stamp_faults(translated.document, translated.rendered, text, stamp):
+        outcome.status, outcome.reasons = "not_published", faults
+        return
     try:
         before = stamp_of(read_text(outcome.output, settings.article_max_bytes))
     except (FileNotFoundError, FoundryError):
         before = None
     if before is None or before._replace(date=stamp.date) != stamp:
-        text = stamped(translated.rendered, stamp)
         write_text(outcome.output, text, like=outcome.wanted.article.path)
 
 
