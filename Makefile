@@ -98,6 +98,7 @@ faults: $(VENV)/.installed referees ## The long fault drills: real processes kil
 	  model_foundry_tests/integration/test_requests_live.py::test_an_interactive_request_joins_a_run_and_waits_for_no_batch \
 	  --request-examples 5000 --beside 5000 \
 	  model_foundry_tests/unit/test_answers_fuzz.py \
+	  model_foundry_tests/unit/test_translation_dialects.py --dialect-documents 20000 \
 	  model_foundry_tests/integration/test_slot_answers.py --quirk-examples 5000 \
 	  model_foundry_tests/integration/test_summaries.py::test_a_long_session_across_midnight \
 	  --session-events 50000 --poisoned-events 50000 --fault-events 50000 --batch-lines 10000 \

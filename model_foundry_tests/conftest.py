@@ -61,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fuzz-examples", type=int, default=50, help="Payloads for each flat table.")
     group.addoption("--quirk-examples", type=int, default=100, help="Answers that slots may send.")
     group.addoption("--request-examples", type=int, default=100, help="Request events of any JSON.")
+    group.addoption("--dialect-documents", type=int, default=500, help="Made of all dialects.")
     group.addoption("--uvx", action="store_true", help="The demo from an environment made anew.")
     group.addoption("--beside", type=int, default=300, help="Batch jobs that hide no urgent one.")
 

@@ -1,7 +1,7 @@
 """An article: a Markdown file, its language, where its translation lies, and whose that file is.
 
 A translation says in its front matter what it was made from and with, and the digest of its own
-text (`Stamp`). So whether a person has edited it since can be told from the file alone; such a
+text (`stamp`). So whether a person has edited it since can be told from the file alone; such a
 file is never written again.
 
 Belongs here: names, front matter, the two files on disk. Does not: what is in the text
@@ -20,16 +20,15 @@ import yaml
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.translation.languages import base, language_name
+from model_foundry.translation.stamp import Stamp, stamp_of, stamped, unstamped
 from model_foundry.whole_file import whole_file
 
-STAMP: Final = "translation"
+__all__ = ["Stamp", "stamp_of", "stamped", "unstamped"]
 Ownership = Literal["absent", "ours", "edited", "foreign"]
 
 _FRONT_MATTER: Final = re.compile(
     r"\A(?P<bom>\ufeff?)---[ \t]*(?P<newline>\r?\n)(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.S | re.M
 )
-_STAMP_BLOCK: Final = re.compile(rf"^{STAMP}:[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|\Z))*", re.M)
-_LANGUAGE: Final = re.compile(r"^(lang(?:uage)?:[ \t]*)[^\s#]+", re.M)
 _SUFFIX: Final = re.compile(r"\.(?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2})\Z")
 SUFFIXES: Final = (".md", ".mdx", ".markdown")
 # A partition key of Dagster can hold none of these.
@@ -72,25 +71,6 @@ def _as_text(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
-
-
-class Stamp(NamedTuple):
-    """What a translation's front matter says of it. `text_sha256` is of what `unstamped` gives."""
-
-    source: str
-    source_sha256: str
-    source_language: str
-    language: str
-    model: str
-    licence: str
-    date: str
-    text_sha256: str
-
-    def as_yaml(self, newline: str) -> str:
-        """The block as it stands in the front matter."""
-        fields = {name: " ".join(value.split()) for name, value in self._asdict().items()}
-        lines = yaml.safe_dump({STAMP: fields}, allow_unicode=True, sort_keys=False, width=10_000)
-        return lines.replace("\n", newline)
 
 
 def find_articles(settings: Settings) -> list[Article]:
@@ -217,52 +197,6 @@ def front_matter(text: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
-
-
-def stamped(text: str, stamp: Stamp) -> str:
-    """The text with the stamp at the end of its front matter, which is made if there is none.
-
-    Where the front matter names the source's language, it names the translation's instead.
-    """
-    text = _in_language(text, stamp.language)
-    found = _FRONT_MATTER.match(text)
-    if found and (front_matter(text) or not found["yaml"].strip()):
-        end = found.end("yaml")
-        return text[:end] + stamp.as_yaml(found["newline"]) + text[end:]
-    newline = "\r\n" if "\r\n" in text else "\n"
-    bom = "\ufeff" if text.startswith("\ufeff") else ""
-    return f"{bom}---{newline}{stamp.as_yaml(newline)}---{newline}{text[len(bom) :]}"
-
-
-def _in_language(text: str, language: str) -> str:
-    found = _FRONT_MATTER.match(text)
-    if not found:
-        return text
-    start, end = found.span("yaml")
-    return text[:start] + _LANGUAGE.sub(rf"\g<1>{language}", text[start:end], count=1) + text[end:]
-
-
-def unstamped(text: str) -> str:
-    """The text as it was before `stamped`."""
-    found = _FRONT_MATTER.match(text)
-    if not found or not (
-        block := _STAMP_BLOCK.search(text, found.start("yaml"), found.end("yaml"))
-    ):
-        return text
-    without = text[: block.start()] + text[block.end() :]
-    only = found["yaml"] == block[0]
-    return found["bom"] + text[found.end() :] if only else without
-
-
-def stamp_of(text: str) -> Stamp | None:
-    """The stamp of a translation that was made here; None of any other text."""
-    fields = front_matter(text).get(STAMP)
-    if not isinstance(fields, dict):
-        return None
-    try:
-        return Stamp(**{name: str(fields[name]) for name in Stamp._fields})
-    except KeyError:
-        return None
 
 
 def ownership(path: Path, source: str, max_bytes: int) -> Ownership:

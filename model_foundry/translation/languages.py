@@ -104,6 +104,7 @@ _SCRIPTS: Final = {
     "kana": _KANA,
     "han": _HAN,
     "japanese": _KANA + _HAN,
+    "foreign": r"\u0370-\u1dff\u1f00-\u1fff\u2e80-\ufaff\uff66-\uff9d\U00020000-\U0003ffff",
 }
 _WRITTEN_IN: Final = {
     **dict.fromkeys(("be", "bg", "kk", "mk", "mn", "ru", "sr", "uk"), "cyrillic"),
@@ -218,7 +219,8 @@ def _tag(part: str) -> str:
 
 
 def in_script(text: str, script: str) -> int:
-    """How many characters of the text are in the script (`latin`, `kana`, `japanese`, …)."""
+    """How many characters of the text are in the script (`latin`, `kana`, `japanese`, …); `foreign`
+    are all that are not Latin."""
     return len(_PATTERNS[script].findall(text))
 
 
@@ -230,6 +232,11 @@ def written_in(text: str, code: str) -> bool:
 def is_unspaced(character: str) -> bool:
     """Whether the character belongs to a script that puts no spaces between words."""
     return bool(_UNSPACED.match(character))
+
+
+def unspaced_in(text: str) -> int:
+    """How many characters of the text belong to such scripts."""
+    return len(_UNSPACED.findall(text))
 
 
 def joined(lines: str) -> str:

@@ -10,9 +10,7 @@ Belongs here: from three texts to lessons. Does not: keeping them (`review`), fi
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from model_foundry.translation import front_matter
 from model_foundry.translation.document import Document, Segment
-from model_foundry.translation.markdown import Block
 from model_foundry.translation.marks import MARKS, MisfitError, numbers_of, outgoing
 from model_foundry.translation.regions import Spans
 from model_foundry.translation.structure import differences
@@ -62,7 +60,7 @@ def learn(source: str, written: str, edited: str, sides: Sides) -> Learned:
     was, had, has = (sides.document(text) for text in (source, written, edited))
     kinds = [[segment.kind for segment in each.segments] for each in (was, had, has)]
     if not kinds[0] == kinds[1] == kinds[2]:
-        return Learned([], ["a text of it has no words any more, or has some that had none"])
+        return Learned([], ["it has not as many texts as its source, of the same kinds"])
     lessons = []
     for theirs, before, now in zip(was.segments, had.segments, has.segments, strict=True):
         try:
@@ -78,7 +76,7 @@ def learn(source: str, written: str, edited: str, sides: Sides) -> Learned:
 
 def _in_numbers_of(theirs: Segment, ours: Segment) -> str:
     """A segment's text, with the numbers that its source's marks have."""
-    if not ours.marks or not isinstance(ours.block, Block) or not isinstance(theirs.block, Block):
+    if not ours.marks:
         return ours.text
     known: dict[tuple[str, ...], list[int]] = {}
     for at, number in _first_of_each(theirs):
@@ -91,35 +89,38 @@ def _in_numbers_of(theirs: Segment, ours: Segment) -> str:
         renumbered[number] = left.pop(0)
     if any(known.values()):
         raise MisfitError("a mark of the source is missing")
-    numbers = {at: renumbered[number] for at, number in numbers_of(ours.pieces).items()}
-    return outgoing(ours.pieces, numbers)
+    numbers = numbers_of(ours.pieces, ours.block.content).of
+    return outgoing(
+        ours.pieces,
+        ours.block.content,
+        {at: renumbered[number] for at, number in numbers.items()},
+    )
 
 
 def _first_of_each(segment: Segment) -> list[tuple[int, int]]:
     """Where each number stands first."""
     seen: dict[int, int] = {}
-    for at, number in sorted(numbers_of(segment.pieces).items()):
+    for at, number in sorted(numbers_of(segment.pieces, segment.block.content).of.items()):
         seen.setdefault(number, at)
     return [(at, number) for number, at in seen.items()]
 
 
 def _mark(segment: Segment, at: int) -> tuple[str, ...]:
     """What a mark is: code to the letter, a link by its target."""
-    pieces, block = segment.pieces, segment.block
+    pieces = segment.pieces
     piece = pieces[at]
-    if not isinstance(block, Block):
-        return ()  # front matter has no marks
     if piece.kind == "open" and piece.name not in MARKS:
         return piece.name, *piece.target
+    numbers = numbers_of(pieces, segment.block.content).of
     last = at
-    while last + 1 < len(pieces) and pieces[last + 1].kind == "opaque":
+    while numbers.get(last + 1) == numbers[at]:
         last += 1
-    return "opaque", block.content[piece.start : pieces[last].end]
+    return "opaque", segment.block.content[piece.start : pieces[last].end]
 
 
 def _frame(document: Document) -> list[tuple[str, int]]:
     """The document without its segments: each character that is left, and its line."""
-    spans = sorted(_span(segment) for segment in document.segments)
+    spans = sorted(document.span(segment) for segment in document.segments)
     out: list[tuple[str, int]] = []
     at, line = 0, 1
     for start, end in [*spans, (len(document.source), len(document.source))]:
@@ -130,13 +131,6 @@ def _frame(document: Document) -> list[tuple[str, int]]:
         line += document.source.count("\n", start, end)
         at = max(at, end)
     return out
-
-
-def _span(segment: Segment) -> tuple[int, int]:
-    if isinstance(segment.block, front_matter.Field):
-        return segment.block.start, segment.block.end
-    first, last = segment.pieces[0], segment.pieces[-1]
-    return segment.block.starts[first.start], segment.block.ends[last.end - 1]
 
 
 def _first_difference(was: Sequence[tuple[str, int]], now: Sequence[tuple[str, int]]) -> int | None:

@@ -43,12 +43,14 @@ from model_foundry.translation.article import (
     unstamped,
     write_text,
 )
+from model_foundry.translation.document import Document
 from model_foundry.translation.doubts import ask_people, doubts
 from model_foundry.translation.edited import Edit
 from model_foundry.translation.glossary import Glossary, glossary_for
 from model_foundry.translation.languages import language_name, same_language
 from model_foundry.translation.links import relinked, urls
 from model_foundry.translation.memory import was_replaced, will_write
+from model_foundry.translation.quality import stamp_faults
 from model_foundry.translation.siblings import Siblings
 from model_foundry.translation.structure import differences
 from model_foundry.translation.translate import (
@@ -353,7 +355,7 @@ def _write(
     except FoundryError as error:
         outcome.status, outcome.reasons = "not_published", [str(error)]
         return
-    source, plain = (unstamped(stamped(each, stamp)) for each in (source, text))
+    original, plain = (unstamped(stamped(each, stamp)) for each in (source, text))
     stamp = stamp._replace(text_sha256=digest(unstamped(stamped(whole, stamp))))
     try:
         before = stamp_of(read_text(outcome.output, settings.article_max_bytes))
@@ -361,8 +363,15 @@ def _write(
         before = None
     if before is not None and before._replace(date=stamp.date) == stamp and outcome.edit is None:
         return
-    will_write(connection, stamp.text_sha256, source, plain)
-    write_text(outcome.output, stamped(whole, stamp), like=outcome.wanted.article.path)
+    written = stamped(whole, stamp)
+    document = Document(
+        anchored(source, anchors, style), front_matter_keys=settings.translation_front_matter_keys
+    )
+    if faults := stamp_faults(document, whole, written, stamp):
+        outcome.status, outcome.reasons = "not_published", faults
+        return
+    will_write(connection, stamp.text_sha256, original, plain)
+    write_text(outcome.output, written, like=outcome.wanted.article.path)
     if before is not None and before.text_sha256 != stamp.text_sha256:
         was_replaced(connection, before.text_sha256)
 

@@ -32,7 +32,7 @@ def without_regions(parsed: Parsed) -> list[Block]:
 
 def _switches(parsed: Parsed) -> Iterator[tuple[int, bool]]:
     for token in parsed.tokens:
-        if token.map and token.type in {"html_block", "inline"}:
+        if token.map and token.type in {"html_block", "template", "inline"}:
             for match in _COMMENT.finditer(token.content):
                 if token.type == "inline" and match[0] != token.content.strip():
                     continue  # within a paragraph it says nothing

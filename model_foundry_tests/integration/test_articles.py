@@ -238,6 +238,82 @@ def test_lost_marks_and_cut_off_answers_are_asked_in_parts(
     assert translator.stats()["requests"] == asked
 
 
+def test_a_paragraph_of_many_sentences_whose_marks_are_lost_is_published(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    sentences = [f"The value of `code{number}` is read first here." for number in range(24)]
+    (settings.articles_root / "long.md").write_text(" ".join(sentences) + "\n")
+    translator.tell(translate={"`": "unmarked"})
+    translate(settings, "long.md")
+    text = (settings.articles_root / "long.de.md").read_text()
+    assert [f"`code{number}`" in text for number in range(24)] == [True] * 24
+    assert of(settings, "SELECT unfit_segments FROM article_translation") == (0,)
+
+
+@pytest.mark.parametrize("how", ["reversed", "moved", "unmarked"])
+def test_marks_in_disorder_never_reach_the_file(
+    settings: Settings, translator: FakeSlot, how: str
+) -> None:
+    source = (
+        "# A title of words {#title}\n\nUse <b>bold words</b> here, {% if a %}this one{% else %}"
+        "that one{% endif %} and [a link of words]({{ site.url }}/x).\n\n"
+        "2. The last of all\n</Steps>\n"
+    )
+    (settings.articles_root / "marks.md").write_text(source)
+    translator.tell(translate={"`": how})
+    translate(settings, "marks.md")
+    text = (settings.articles_root / "marks.de.md").read_text()
+    said = [backwards(each) for each in ("bold words", "this one", "that one", "a link of words")]
+    bold, this, that, link = said
+    assert f"<b>{bold}</b>" in text
+    assert f"{{% if a %}}{this}{{% else %}}{that}{{% endif %}}" in text
+    assert f"[{link}]({{{{ site.url }}}}/x)" in text
+    assert text.endswith("\n</Steps>\n")
+    assert f"# {backwards('A title of words')} {{#title}}\n" in text
+
+
+def test_what_stands_below_a_heading_is_asked_with_it(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    (settings.articles_root / "guide.md").write_text(ARTICLE)
+    translate(settings, "guide.md")
+    requests = rows(settings, "SELECT request -> 'messages' FROM inference_result")
+    turns = {
+        messages[-1]["content"]: [each["content"] for each in messages[1:-1]]
+        for (messages,) in requests
+    }
+    title, heading = "About slots", "What a slot is"
+    assert turns[title] == turns[heading] == []
+    assert turns[LAST] == [title, backwards(title), heading, backwards(heading)]
+
+
+def test_an_example_of_the_prompt_is_never_published(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    slot = translator.slot(roles=("translator",), prompt_format="few-shot")
+    settings = with_slots(settings, slot)
+    translator.tell(translate={"": "example"})
+    (settings.articles_root / "see.md").write_text("See\n")
+    translate(settings, "see.md")
+    assert not (settings.articles_root / "see.de.md").exists()
+    status, reason = of(settings, "SELECT status, reasons[1] FROM article_translation")
+    assert status == "not_published"
+    assert reason.startswith("line 1: it answers an example of the prompt")
+
+
+def test_toml_is_stamped_in_toml(settings: Settings) -> None:
+    root = settings.articles_root
+    (root / "hugo.md").write_text('+++\ntitle = "About slots"\n+++\n\nA slot serves one model.\n')
+    translate(settings, "hugo.md")
+    text = (root / "hugo.de.md").read_text()
+    assert text.startswith(f'+++\ntitle = "{backwards("About slots")}"\n\n[translation]\nsource = ')
+    translate(settings, "hugo.md")
+    assert of(settings, "SELECT status, asked_segments FROM article_translation") == (
+        "published",
+        0,
+    )
+
+
 def test_an_edited_translation_is_kept_and_reported(
     settings: Settings, translator: FakeSlot
 ) -> None:

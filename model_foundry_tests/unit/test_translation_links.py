@@ -21,6 +21,7 @@ from model_foundry.translation.anchors import (
 )
 from model_foundry.translation.article import Tree
 from model_foundry.translation.links import broken, links, relinked
+from model_foundry.translation.markdown import parse
 from model_foundry.translation.siblings import Siblings
 from model_foundry.translation.structure import skeleton
 
@@ -156,7 +157,9 @@ def test_nothing_but_links_changes(
         for each, text in ((was, text), (now, new))
     ]
     assert outside[0] == outside[1]
-    assert [bone.name for bone in skeleton(text)] == [bone.name for bone in skeleton(new)]
+    assert [bone.name for bone in skeleton(parse(text))] == [
+        bone.name for bone in skeleton(parse(new))
+    ]
     back = {"b.de.md": "b.md", "my%20file.de.md": "my%20file.md"}
     for before, after in zip(was, now, strict=True):
         path, sharp, rest = after.url.removeprefix("./").partition("#")
