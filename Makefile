@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
+REFEREES := $(basename $(notdir $(wildcard model_foundry_tests/referees/*.in)))
 PEERS := $(basename $(notdir $(wildcard benchmarks/peers/*.in)))
 VLLM := .vllm
 ENGINES := .engines
@@ -24,7 +25,7 @@ export MODEL_FOUNDRY_HOME ?= $(CURDIR)/.foundry
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-postgres test-vllm test-engines test-grafana check bench bench-peers docs faults screenshots lock release advisories \
+.PHONY: help run dev test test-postgres test-vllm test-engines test-grafana check bench bench-peers referees docs faults screenshots lock release advisories \
   containers clean clean-data \
   check-types check-architecture check-definitions
 
@@ -73,6 +74,8 @@ bench: $(VENV)/.installed ## Ours, the naive way and the peers, side by side; re
 	-@$(MAKE) --no-print-directory --keep-going bench-peers
 	@$(BIN)/python -m benchmarks all
 
+referees: $(REFEREES:%=.referees/%/.installed) ## What judges what we write in the tests, each in a venv of its own
+
 bench-peers: $(PEERS:%=.peers/%/.installed) ## What `make bench` compares with, each in a venv of its own
 
 test-grafana: $(VENV)/.installed ## The node graph on Grafana's own transformations (npm fetches 120 MB)
@@ -90,7 +93,7 @@ screenshots: $(VENV)/.installed ## Take the pictures of README and docs anew, fr
 	@SCREENSHOTS="$(CURDIR)/docs/images" $(BIN)/pytest -q model_foundry_tests/e2e/test_dev.py \
 	  model_foundry_tests/e2e/test_session_page.py
 
-faults: $(VENV)/.installed ## The long fault drills: real processes killed at many moments
+faults: $(VENV)/.installed referees ## The long fault drills: real processes killed at many moments
 	@$(BIN)/pytest -q model_foundry_tests/faults model_foundry_tests/e2e/test_uvx.py --uvx \
 	  model_foundry_tests/integration/test_flat_tables.py::test_drains_and_flattening_racing_agree_to_the_row \
 	  model_foundry_tests/integration/test_flatten_fuzz.py --fuzz-examples 20000 \
@@ -99,17 +102,18 @@ faults: $(VENV)/.installed ## The long fault drills: real processes killed at ma
 	  model_foundry_tests/integration/test_requests_live.py::test_an_interactive_request_joins_a_run_and_waits_for_no_batch \
 	  --request-examples 5000 --beside 5000 \
 	  model_foundry_tests/unit/test_answers_fuzz.py \
+	  model_foundry_tests/unit/test_translation_dialects.py --dialect-documents 20000 \
 	  model_foundry_tests/integration/test_slot_answers.py --quirk-examples 5000 \
 	  model_foundry_tests/integration/test_summaries.py::test_a_long_session_across_midnight \
 	  --session-events 50000 --poisoned-events 50000 --fault-events 50000 --batch-lines 10000 \
-	  --moments 20 --race-rounds 200 --paragraphs 60 --timeout 3600
+	  --moments 20 --race-rounds 200 --paragraphs 60 --documents 300 --timeout 3600
 
-lock: $(VENV)/.installed ## Compile the locks and those of the benchmarks' peers anew
+lock: $(VENV)/.installed ## Compile the locks and those of peers and referees anew
 	@$(LOCK) --all-extras pyproject.toml --output-file requirements.lock
 	@$(LOCK) --extra embedded --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
 	@$(LOCK) --extra deploy --constraint requirements.lock pyproject.toml --output-file requirements-image.lock
 	@printf 'uv\nhatchling\n' | $(LOCK) --constraint requirements.lock - --output-file requirements-build.lock
-	@for peer in $(PEERS:%=benchmarks/peers/%) model_foundry_tests/engines/requirements; do $(BIN)/uv pip compile --quiet --universal \
+	@for peer in $(PEERS:%=benchmarks/peers/%) $(REFEREES:%=model_foundry_tests/referees/%) model_foundry_tests/engines/requirements; do $(BIN)/uv pip compile --quiet --universal \
 	  --no-annotate --no-emit-index-url --no-header --python-version 3.11 $$peer.in \
 	  --output-file $$peer.txt || exit 1; done
 
@@ -142,7 +146,7 @@ $(GRAFANA)/node_modules/.installed:
 	@if npm install --prefix $(GRAFANA) $(NPM) $(LOGQL) 2>/dev/null; then touch $@; else echo "No npm: no LogQL is parsed"; fi
 
 clean: ## Remove the virtual environments and caches; what the embedded stack has kept stays
-	rm -rf $(VENV) $(VLLM) $(ENGINES) .peers .postgres .containers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(VLLM) $(ENGINES) .peers .referees .postgres .containers .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 
 # A home is known by its lock: nothing else is ever removed, whatever MODEL_FOUNDRY_HOME says.
 clean-data: ## Remove what the embedded stack has kept, after asking
@@ -182,6 +186,12 @@ $(ENGINES)/.installed: model_foundry_tests/engines/requirements.txt | $(VENV)/.i
 	@echo "Installing the engines into $(ENGINES) (1.2 GB the first time) …"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(ENGINES)
 	@$(BIN)/uv pip install --quiet --python $(ENGINES)/bin/python --no-deps -r $<
+	@touch $@
+
+.referees/%/.installed: model_foundry_tests/referees/%.txt | $(VENV)/.installed
+	@echo "Installing $* into .referees/$* …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .referees/$*
+	@$(BIN)/uv pip install --quiet --python .referees/$*/bin/python --no-deps -r $<
 	@touch $@
 
 .postgres/%/.installed: | $(VENV)/.installed

@@ -53,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--session-events", type=int, default=5_000, help="Of one long session.")
     group.addoption("--batch-lines", type=int, default=600, help="Of the file that is answered.")
     group.addoption("--paragraphs", type=int, default=8, help="Of the article that is translated.")
+    group.addoption("--documents", type=int, default=12, help="Of the tree that is translated.")
     group.addoption("--race-rounds", type=int, default=10, help="Of drains against flattening.")
     parser.addoption(
         "--postgres-bin", type=_absolute, help="PostgreSQL's programs; unset: those of the wheel."
@@ -60,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fuzz-examples", type=int, default=50, help="Payloads for each flat table.")
     group.addoption("--quirk-examples", type=int, default=100, help="Answers that slots may send.")
     group.addoption("--request-examples", type=int, default=100, help="Request events of any JSON.")
+    group.addoption("--dialect-documents", type=int, default=500, help="Made of all dialects.")
     group.addoption("--uvx", action="store_true", help="The demo from an environment made anew.")
     group.addoption("--beside", type=int, default=300, help="Batch jobs that hide no urgent one.")
 

@@ -482,10 +482,13 @@ def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:
     """A text in the language of words written backwards, and the finish_reason.
 
     `wrong` says what is done instead with a text that holds a piece: echo, loop, nothing, markdown
-    (of its own), stub, unmarked (without code and links), or long (cut off).
+    (of its own), stub, unmarked (without code and links), or long (cut off); anything else is the
+    answer.
     """
     backwards = re.sub(r"[A-Za-z]+", lambda word: word[0][::-1], text)
+    numbers = re.findall(r"`\d+`", text)
     how = next((how for piece, how in wrong.items() if piece in text), "")
+    turned = iter(reversed(numbers))
     said = {
         "echo": text,
         "loop": f"{backwards[:20]} " * 50,
@@ -493,8 +496,11 @@ def translated(text: str, wrong: dict[str, str]) -> tuple[str, str]:
         "markdown": f"# {backwards}\n\n- eno\n- owt",
         "stub": backwards[: len(backwards) // 8],
         "unmarked": re.sub(r"[`\[\]]|\(\d+\)", "", backwards),
+        "reversed": re.sub(r"`\d+`", lambda _: next(turned), backwards),
+        "moved": re.sub(r"`\d+`", "", backwards) + " ".join(numbers),
+        "example": "Es konnte keine Verbindung zur Datenbank hergestellt werden.",
         "long": backwards[: len(backwards) // 2],
-    }.get(how, backwards)
+    }.get(how, how or backwards)
     return said, "length" if how == "long" else "stop"
 
 

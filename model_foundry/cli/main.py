@@ -29,6 +29,12 @@ fleet = typer.Typer(no_args_is_help=True, help="The slots of the fleet file.")
 app.add_typer(fleet, name="fleet")
 new = typer.Typer(no_args_is_help=True, help="A recipe or a summary of your own, to begin with.")
 app.add_typer(new, name="new")
+translation = typer.Typer(
+    no_args_is_help=True, help="What people decide of translations; checking them; TMX."
+)
+app.add_typer(translation, name="translation")
+review = typer.Typer(no_args_is_help=True, help="Segments that a person accepts or corrects.")
+translation.add_typer(review, name="review")
 
 _TIME = "As 2026-11-20T09:30:00Z; without an offset it is UTC."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -285,24 +291,128 @@ def quarantine_show(
 
 
 @app.command()
-def translate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Markdown files.")],
-    to: Annotated[str, typer.Option("--to", help="Language wanted, as in en.")],
+def translate(  # noqa: PLR0917 - typer names them
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Markdown files, folders, 'docs/**/*.md'."),
+    ],
+    to: Annotated[list[str], typer.Option("--to", help="Language wanted, as in en; repeatable.")],
     source: Annotated[
         str | None, typer.Option("--from", help="Theirs; else the front matter's `lang`.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where NAME.LANG.md goes; else beside FILE.")
+        Path | None, typer.Option(help="Where the tree of NAME.LANG.md goes; else beside FILE.")
     ] = None,
+    form: Annotated[
+        Literal["markdown"] | None,
+        typer.Option("--format", help="Read the files as this, whatever their names say."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask nothing: say how much would be asked.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Translate Markdown files whole or not at all; exit code 1: one could not be published."""
     from model_foundry.cli.translate import translate_files
 
     with _errors_shown():
-        raise typer.Exit(
-            translate_files(Settings(), files, to=to, source=source, out=out, as_json=as_json)
+        code = translate_files(
+            Settings(),
+            files,
+            to=to,
+            source=source,
+            out=out,
+            as_markdown=form is not None,
+            dry_run=dry_run,
+            as_json=as_json,
         )
+    raise typer.Exit(code)
+
+
+_BY = typer.Option("--by", help="Who decides; else whoever is logged in.")
+_SEGMENT = typer.Argument(metavar="ID", help="As `list` shows it, or its first six digits.")
+
+
+@review.command("list")
+def review_list(
+    article: Annotated[str | None, typer.Option(help="Only of this document.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Only into this language.")] = None,
+    decided: Annotated[bool, typer.Option("--decided", help="What was decided, by whom.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """List the segments that keep documents from being published."""
+    from model_foundry.cli.translation import list_reviews
+
+    with _errors_shown():
+        list_reviews(
+            Settings(), article=article, language=to, decided=decided, limit=limit, as_json=as_json
+        )
+
+
+@review.command("accept")
+def review_accept(
+    segment: Annotated[str, _SEGMENT],
+    by: Annotated[str | None, _BY] = None,
+    as_json: Json = False,
+) -> None:
+    """Take a model's answer as it is, whatever was found."""
+    from model_foundry.cli.translation import answer_review
+
+    with _errors_shown():
+        answer_review(Settings(), segment, text=None, by=by, as_json=as_json)
+
+
+@review.command("edit")
+def review_edit(
+    segment: Annotated[str, _SEGMENT],
+    text: Annotated[str, typer.Argument(help="The translation, with the source's marks.")],
+    by: Annotated[str | None, _BY] = None,
+    as_json: Json = False,
+) -> None:
+    """Put a translation of your own in a segment's place."""
+    from model_foundry.cli.translation import answer_review
+
+    with _errors_shown():
+        answer_review(Settings(), segment, text=text, by=by, as_json=as_json)
+
+
+@translation.command("check")
+def translation_check(
+    source: Annotated[Path, typer.Argument(help="The document.")],
+    translated: Annotated[Path, typer.Argument(metavar="TRANSLATION")],
+    own: Annotated[str | None, typer.Option("--from", help="The document's language.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="The translation's language.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with a translation, whoever made it; exit code 1: something is."""
+    from model_foundry.cli.translation import check_translation
+
+    with _errors_shown():
+        code = check_translation(Settings(), source, translated, own=own, to=to, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@translation.command("export")
+def translation_export(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tmx")], as_json: Json = False
+) -> None:
+    """Write the translation memory as TMX 1.4b."""
+    from model_foundry.cli.translation import export_tmx
+
+    with _errors_shown():
+        export_tmx(Settings(), file, as_json=as_json)
+
+
+@translation.command("import")
+def translation_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE.tmx")], as_json: Json = False
+) -> None:
+    """Take the units of a TMX file into the translation memory."""
+    from model_foundry.cli.translation import import_tmx
+
+    with _errors_shown():
+        import_tmx(Settings(), file, as_json=as_json)
 
 
 @app.command()

@@ -3,12 +3,10 @@
 translate_articles    articles that are new or have changed    (sensor: there are some)
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import dagster as dg
 from psycopg.rows import dict_row
@@ -21,28 +19,19 @@ from model_foundry.assets.resource import Foundry
 from model_foundry.assets.runs import failed_lately, unfinished_partitions
 from model_foundry.assets.slots import SLOT
 from model_foundry.dispatch.report import Progress
-from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
 from model_foundry.sql import load_sql
 from model_foundry.summaries.views import publish_views
-from model_foundry.translation.article import (
-    Article,
-    declared_language,
-    digest,
-    find_articles,
-    output_path,
-    read_text,
-)
-from model_foundry.translation.languages import base
+from model_foundry.translation.article import orphans
 from model_foundry.translation.publish import (
     TABLES,
     Outcome,
     find_wanted,
-    glossary_of,
     publish,
     record,
 )
 from model_foundry.translation.translate import Part
+from model_foundry.translation.watch import Seen, seen, stale_translations
 
 ASSET = "article_translation"
 SOURCE = "article"
@@ -175,6 +164,9 @@ def _translated(
             progress=log,
         )
         day = record(connection, outcomes)
+    for path in orphans(settings):
+        path.unlink(missing_ok=True)
+        context.log.info(f"{path} is gone, as its source is")
     for table in TABLES:
         lake.refresh_day(settings, table, day)
     publish_views(settings)
@@ -267,14 +259,6 @@ def _check(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
 # Which articles are to be translated.
 
 
-class _Found(NamedTuple):
-    """An article as it is now."""
-
-    article: Article
-    sha256: str
-    language: str
-
-
 @dg.sensor(
     job_name=JOB,
     description="Articles are new, have changed, or lost their translation.",
@@ -286,21 +270,22 @@ def articles_changed(
 ) -> dg.SensorResult | dg.SkipReason:
     """Finds articles, marks what has changed as stale, and asks for what is to be translated.
 
-    That is what was never translated as it is now, with the glossary as it is now, and what lost
-    its translation. What could not be published waits for a change, or for a person.
+    That is what was never translated as it is now, with the glossary as it is now; what lost its
+    translation, or has one that a person has changed; and where a link should lead elsewhere by
+    now. What could not be published waits for a change, or for a person.
     """
     settings, instance = foundry.settings, context.instance
     root = settings.articles_root
     if not root.is_dir():
         return dg.SkipReason(f"There is no folder {root}: set MODEL_FOUNDRY_ARTICLES_DIR.")
-    found = _found(settings)
+    found = seen(settings)
     with foundry.postgres() as connection, connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(load_sql("postgres/translation/latest"))
         latest = {(row["article"], row["target_language"]): row for row in cursor.fetchall()}
     known = instance.get_dynamic_partitions(ARTICLES)
     new = [name for name in found if name not in set(known)]
     gone = [name for name in known if name not in found]
-    stale = _stale(settings, found, latest)
+    stale = stale_translations(settings, found, latest)
     changed = [found[name] for name in dict.fromkeys(name for name, _ in stale)]
     held = unfinished_partitions(instance, JOB) | failed_lately(instance, JOB, datetime.now(UTC))
     order = [*(name for name in known if name in found), *new]
@@ -314,58 +299,7 @@ def articles_changed(
     )
 
 
-def _found(settings: Settings) -> dict[str, _Found]:
-    found = {}
-    for each in find_articles(settings):
-        stat = each.path.stat()
-        read = _read(each.path, stat.st_mtime_ns, stat.st_size, settings.article_max_bytes)
-        if read is not None:
-            sha256, language = read
-            found[each.name] = _Found(each, sha256, language or settings.articles_language)
-    return found
-
-
-@lru_cache(maxsize=100_000)
-def _read(path: Path, _mtime_ns: int, _size: int, max_bytes: int) -> tuple[str, str | None] | None:
-    """Digest and language of a file, read once for as long as it does not change."""
-    try:
-        text = read_text(path, max_bytes)
-    except (FoundryError, FileNotFoundError):
-        return None
-    return digest(text), declared_language(text)
-
-
-def _stale(
-    settings: Settings,
-    found: Mapping[str, _Found],
-    latest: Mapping[tuple[str, str], Mapping[str, Any]],
-) -> set[tuple[str, str]]:
-    versions: dict[tuple[str, str], str] = {}
-    stale = set()
-    for name, (article, sha256, source) in found.items():
-        for language in settings.articles_languages:
-            if base(source) == base(language):
-                continue
-            if (source, language) not in versions:
-                glossary = glossary_of(settings, source, language)
-                versions[source, language] = glossary.version if glossary else ""
-            row = latest.get((name, language))
-            current = (
-                row is not None
-                and row["source_sha256"] == sha256
-                and row["glossary_version"] == versions[source, language]
-            )
-            lost = (
-                row
-                and row["status"] == "published"
-                and not output_path(article.path, language).exists()
-            )
-            if not current or lost:
-                stale.add((name, language))
-    return stale
-
-
-def _is_news(instance: dg.DagsterInstance, found: _Found) -> bool:
+def _is_news(instance: dg.DagsterInstance, found: Seen) -> bool:
     """Whether the article was last seen with another text, or never."""
     records = instance.fetch_observations(
         dg.AssetRecordsFilter(dg.AssetKey(SOURCE), asset_partitions=[found.article.name]), limit=1
@@ -374,7 +308,7 @@ def _is_news(instance: dg.DagsterInstance, found: _Found) -> bool:
     return seen is None or seen.tags.get(_DATA_VERSION) != found.sha256
 
 
-def _observation(found: _Found) -> dg.AssetObservation:
+def _observation(found: Seen) -> dg.AssetObservation:
     return dg.AssetObservation(
         SOURCE,
         partition=found.article.name,

@@ -181,6 +181,16 @@ class Settings(BaseSettings):
     translation_front_matter_keys: Texts = Field(
         ("title", "subtitle", "description"), description="Whose texts are translated, at the top."
     )
+    translation_links: bool = Field(
+        True,
+        description="Whether relative links of a translation are written for where it lies, and "
+        "lead to the translations of other articles.",
+    )
+    translation_anchors: Literal["auto", "attribute", "html", "none"] = Field(
+        "auto",
+        description="How a translated heading keeps its source's anchor: {#id}, an HTML anchor, "
+        "not at all; auto: as the site's generator reads it.",
+    )
     translation_tries: int = Field(
         2, ge=1, le=10, description="How often a run asks for a segment whose translation is unfit."
     )

@@ -27,7 +27,7 @@ def absolute(path: Path) -> Path:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(absolute)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]
 
 
 def _listed(value: object) -> object:

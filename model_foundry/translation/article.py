@@ -1,7 +1,7 @@
 """An article: a Markdown file, its language, where its translation lies, and whose that file is.
 
 A translation says in its front matter what it was made from and with, and the digest of its own
-text (`Stamp`). So whether a person has edited it since can be told from the file alone; such a
+text (`stamp`). So whether a person has edited it since can be told from the file alone; such a
 file is never written again.
 
 Belongs here: names, front matter, the two files on disk. Does not: what is in the text
@@ -19,17 +19,18 @@ import yaml
 
 from model_foundry.errors import FoundryError
 from model_foundry.settings import Settings
+from model_foundry.translation.languages import base, language_name
+from model_foundry.translation.stamp import Stamp, stamp_of, stamped, unstamped
 from model_foundry.whole_file import whole_file
 
-STAMP: Final = "translation"
+__all__ = ["Stamp", "stamp_of", "stamped", "unstamped"]
 Ownership = Literal["absent", "ours", "edited", "foreign"]
 
 _FRONT_MATTER: Final = re.compile(
     r"\A(?P<bom>\ufeff?)---[ \t]*(?P<newline>\r?\n)(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.S | re.M
 )
-_STAMP_BLOCK: Final = re.compile(rf"^{STAMP}:[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|\Z))*", re.M)
-_LANGUAGE: Final = re.compile(r"^(lang(?:uage)?:[ \t]*)[^\s#]+", re.M)
-_SUFFIX: Final = re.compile(r"\.(?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?)\Z")
+_SUFFIX: Final = re.compile(r"\.(?P<language>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2})\Z")
+SUFFIXES: Final = (".md", ".mdx", ".markdown")
 # A partition key of Dagster can hold none of these.
 _UNFIT_NAME: Final = re.compile(r"[|\x00-\x1f\x7f]|\.\.\.")
 
@@ -49,27 +50,32 @@ class Article(NamedTuple):
         return read_text(self.path, max_bytes)
 
 
-class Stamp(NamedTuple):
-    """What a translation's front matter says of it. `text_sha256` is of what `unstamped` gives."""
+class Tree(NamedTuple):
+    """Another folder for translations: each lies there as its source does below `root`."""
 
-    source: str
-    source_sha256: str
-    source_language: str
-    language: str
-    model: str
-    licence: str
-    date: str
-    text_sha256: str
+    root: Path
+    folder: Path
 
-    def as_yaml(self, newline: str) -> str:
-        """The block as it stands in the front matter."""
-        fields = {name: " ".join(value.split()) for name, value in self._asdict().items()}
-        lines = yaml.safe_dump({STAMP: fields}, allow_unicode=True, sort_keys=False, width=10_000)
-        return lines.replace("\n", newline)
+    def of(self, source: Path) -> Path:
+        """Where the translation of a source goes."""
+        inside = os.path.relpath(source.parent.absolute(), self.root.absolute())
+        return self.folder if inside.startswith("..") else self.folder / inside
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads dates as texts: one that there is not (`2026-13-45`) is no error."""
+
+
+def _as_text(_loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_text)
 
 
 def find_articles(settings: Settings) -> list[Article]:
-    """The sources below the articles' folder, by name; translations are left out.
+    """The sources below the articles' folder, by name; translations are left out (`foo.js.md` is
+    none).
 
     Hidden files and folders, and what leads out of the folder, are passed over, as are names that
     no partition can have.
@@ -92,6 +98,25 @@ def find_articles(settings: Settings) -> list[Article]:
     return found
 
 
+def orphans(settings: Settings) -> list[Path]:
+    """Translations in the articles' folder whose source is gone, as they were written here."""
+    root = settings.articles_root
+    found = []
+    for path in sorted(_markdown_files(root)):
+        if said_language(path) not in settings.articles_languages:
+            continue
+        try:
+            stamp = stamp_of(read_text(path, settings.article_max_bytes))
+        except (FoundryError, FileNotFoundError):
+            continue
+        if stamp is None or (source := root / stamp.source).exists():
+            continue
+        lies_there = path == output_path(source, stamp.language, own=stamp.source_language)
+        if lies_there and ownership(path, stamp.source, settings.article_max_bytes) == "ours":
+            found.append(path)
+    return found
+
+
 def article(settings: Settings, name: str) -> Article:
     """The article of a name.
 
@@ -108,74 +133,70 @@ def article(settings: Settings, name: str) -> Article:
 
 
 def declared_language(text: str) -> str | None:
-    """`lang` (or `language`) of the front matter, if it says one."""
+    """The language that the front matter names: `lang`, or a `language` that is one of people (and
+    not `python`); else that of the stamp of a translation."""
     fields = front_matter(text)
-    for key in ("lang", "language"):
-        if isinstance(value := fields.get(key), str) and value.strip():
-            return value.strip()
+    if isinstance(value := fields.get("lang"), str) and value.strip():
+        return value.strip()
+    if isinstance(value := fields.get("language"), str) and _is_language(value):
+        return value.strip()
+    return stamp.language if (stamp := stamp_of(text)) else None
+
+
+def is_left_alone(text: str) -> bool:
+    """Whether the front matter says `translate: false`."""
+    return front_matter(text).get("translate") is False
+
+
+def unfit_front_matter(text: str) -> str | None:
+    """Why nobody may read the front matter, if that is so."""
+    found = _FRONT_MATTER.match(text)
+    try:
+        yaml.load(found["yaml"] if found else "", Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except RecursionError:
+        return "line 1: its front matter is nested too deeply"
+    except (yaml.YAMLError, ValueError):
+        return None
     return None
 
 
-def output_path(source: Path, language: str, folder: Path | None = None) -> Path:
-    """NAME.LANG.md beside NAME.md (or in `folder`); of NAME.ja.md too, if it says its language."""
-    stem = _SUFFIX.sub("", source.stem)
-    return (folder or source.parent) / f"{stem}.{language}{source.suffix}"
+def output_path(
+    source: Path, language: str, tree: Tree | None = None, *, own: str | None = None
+) -> Path:
+    """NAME.LANG.md beside NAME.md, or in another tree; of NAME.OWN.md too, whose language `own`
+    is. (`foo.js.md` says no language.)"""
+    folder = tree.of(source) if tree else source.parent
+    return folder / f"{_stem(source, own)}.{language}{source.suffix}"
+
+
+def said_language(source: Path) -> str | None:
+    """What a name ends with, if that may be a language: `ja` of `guide.ja.md`."""
+    found = _SUFFIX.search(source.stem)
+    return found["language"] if found else None
+
+
+def _stem(source: Path, own: str | None) -> str:
+    found = _SUFFIX.search(source.stem)
+    is_own = found is not None and own is not None and base(found["language"]) == base(own)
+    return source.stem[: found.start()] if found and is_own else source.stem
+
+
+def _is_language(code: str) -> bool:
+    try:
+        language_name(code)
+    except ValueError:
+        return False
+    return True
 
 
 def front_matter(text: str) -> dict[str, Any]:
     """The fields of a YAML front matter; none if there is none, or if it is not a mapping."""
     found = _FRONT_MATTER.match(text)
     try:
-        fields = yaml.safe_load(found["yaml"]) if found else None
-    except yaml.YAMLError:
+        fields = yaml.load(found["yaml"], Loader=_Loader) if found else None  # noqa: S506
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
-
-
-def stamped(text: str, stamp: Stamp) -> str:
-    """The text with the stamp at the end of its front matter, which is made if there is none.
-
-    Where the front matter names the source's language, it names the translation's instead.
-    """
-    text = _in_language(text, stamp.language)
-    found = _FRONT_MATTER.match(text)
-    if found and (front_matter(text) or not found["yaml"].strip()):
-        end = found.end("yaml")
-        return text[:end] + stamp.as_yaml(found["newline"]) + text[end:]
-    newline = "\r\n" if "\r\n" in text else "\n"
-    bom = "\ufeff" if text.startswith("\ufeff") else ""
-    return f"{bom}---{newline}{stamp.as_yaml(newline)}---{newline}{text[len(bom) :]}"
-
-
-def _in_language(text: str, language: str) -> str:
-    found = _FRONT_MATTER.match(text)
-    if not found:
-        return text
-    start, end = found.span("yaml")
-    return text[:start] + _LANGUAGE.sub(rf"\g<1>{language}", text[start:end], count=1) + text[end:]
-
-
-def unstamped(text: str) -> str:
-    """The text as it was before `stamped`."""
-    found = _FRONT_MATTER.match(text)
-    if not found or not (
-        block := _STAMP_BLOCK.search(text, found.start("yaml"), found.end("yaml"))
-    ):
-        return text
-    without = text[: block.start()] + text[block.end() :]
-    only = found["yaml"] == block[0]
-    return found["bom"] + text[found.end() :] if only else without
-
-
-def stamp_of(text: str) -> Stamp | None:
-    """The stamp of a translation that was made here; None of any other text."""
-    fields = front_matter(text).get(STAMP)
-    if not isinstance(fields, dict):
-        return None
-    try:
-        return Stamp(**{name: str(fields[name]) for name in Stamp._fields})
-    except KeyError:
-        return None
 
 
 def ownership(path: Path, source: str, max_bytes: int) -> Ownership:
@@ -238,7 +259,7 @@ def _markdown_files(root: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in files:
             path = Path(folder) / name
-            if name.endswith(".md") and not name.startswith(".") and not path.is_symlink():
+            if name.endswith(SUFFIXES) and not name.startswith(".") and not path.is_symlink():
                 yield path
 
 
@@ -247,7 +268,7 @@ def _is_translation(path: Path, settings: Settings) -> bool:
     if found is None or found["language"] not in settings.articles_languages:
         return False
     siblings: Sequence[str] = ("", f".{settings.articles_language}")
-    stem = _SUFFIX.sub("", path.stem)
+    stem = path.stem[: found.start()]
     if any((path.parent / f"{stem}{each}{path.suffix}").is_file() for each in siblings):
         return True
     try:

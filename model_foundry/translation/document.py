@@ -29,15 +29,20 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from model_foundry.translation import front_matter, sentences
-from model_foundry.translation.inline import Piece, part
+from model_foundry.translation.inline import Piece, moved, part
 from model_foundry.translation.languages import joined
-from model_foundry.translation.markdown import Block, parse
-from model_foundry.translation.marks import MisfitError, close_of, outgoing
+from model_foundry.translation.markdown import Block, BlockKind, inline_pieces, parse
+from model_foundry.translation.marks import MisfitError, closes, outgoing
+from model_foundry.translation.regions import Spans, keep_names, without_regions
 from model_foundry.translation.splice import Change, put_back
 
 SegmentKind = Literal["paragraph", "heading", "cell", "term", "title", "front_matter"]
 FRONT_MATTER_KEYS: Final = ("title", "subtitle", "description")
 MAX_TOKENS: Final = 600
+# Longer paragraphs are put back in stretches: each is read again a few times, which adds up.
+_LONG: Final = 1_500
+_SHORT: Final = 300
+_BESIDE: Final = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,7 @@ class Segment:
     line: int
     text: str
     marks: bool
-    block: Block | front_matter.Field = field(repr=False)
+    block: Block = field(repr=False)
     pieces: tuple[Piece, ...] = field(repr=False)
 
 
@@ -61,7 +66,8 @@ class Document:
     """A Markdown text with its own line ends and byte order mark (read it with `newline=""`).
 
     Its `segments` are in the order of the source. `max_tokens` is the longest that one may be, by
-    `sentences.estimated_tokens`; `front_matter_keys` are the top-level keys that are translated.
+    `sentences.estimated_tokens`; `front_matter_keys` are the top-level keys that are translated;
+    `keep` says where in a text names stand that are never sent.
     """
 
     def __init__(
@@ -71,19 +77,29 @@ class Document:
         front_matter_keys: Sequence[str] = FRONT_MATTER_KEYS,
         max_tokens: int = MAX_TOKENS,
         marks: bool = True,
+        keep: Spans | None = None,
     ) -> None:
         self.source = source
         self.front_matter_keys = tuple(front_matter_keys)
-        self._parsed = parse(source)
-        fields = front_matter.fields(source, self._parsed.front, self.front_matter_keys)
-        drafts = [
-            *(_Draft("front_matter", each, ()) for each in fields),
-            *(draft for block in self._parsed.blocks for draft in _drafts(block, marks)),
-        ]
+        self.parsed = parse(source)
+        blocks = without_regions(self.parsed)
+        self._fields: dict[Block, front_matter.Field] = {}
+        for each in front_matter.fields(source, self.parsed.front, self.front_matter_keys):
+            block = _field_block(each)
+            self._fields[block if keep is None else keep_names(block, keep)] = each
+        if keep is not None:
+            blocks = [keep_names(block, keep) for block in blocks]
+        stretches = (each for block in blocks for each in _stretches(block))
+        drafts = [draft for block in (*self._fields, *stretches) for draft in _drafts(block, marks)]
         numbered = (_segment(str(number), draft) for number, draft in enumerate(drafts))
         self.segments = tuple(
             short for segment in numbered for short in self._shortened(segment, max_tokens)
         )
+
+    @property
+    def unplaced(self) -> list[tuple[int, str]]:
+        """Lines and texts of blocks that could not be found in the source: they have no segment."""
+        return self.parsed.unplaced
 
     def _shortened(self, segment: Segment, max_tokens: int) -> Iterator[Segment]:
         parts = self.split(segment) if sentences.estimated_tokens(segment.text) > max_tokens else ()
@@ -92,13 +108,20 @@ class Document:
         for each in parts:
             yield from self._shortened(each, max_tokens)
 
-    def split(self, segment: Segment) -> tuple[Segment, ...]:
+    def split(self, segment: Segment, *, halves: bool = True) -> tuple[Segment, ...]:
         """The segment in smaller ones: sentences; else what stands between its marks; else clauses;
-        else words. Empty when it is as small as it gets."""
-        drafts = _split(segment)
+        else words. Empty when it is as small as it gets. Many sentences are two `halves` first."""
+        drafts = _split(segment, halves=halves)
         return tuple(
             _segment(f"{segment.part}.{number}", draft) for number, draft in enumerate(drafts)
         )
+
+    def span(self, segment: Segment) -> tuple[int, int]:
+        """Where a segment stands in the source."""
+        if in_front := self._fields.get(segment.block):
+            return in_front.start, in_front.end
+        first, last = segment.pieces[0], segment.pieces[-1]
+        return segment.block.starts[first.start], segment.block.ends[last.end - 1]
 
     def misfit(
         self,
@@ -108,11 +131,19 @@ class Document:
     ) -> str | None:
         """Why a translation cannot stand in its segment's place; None if it can.
 
-        `beside` are translations that were found to fit before: those of the same block count.
+        `beside` are translations that were found to fit before: those of the same block count. Of
+        a block that is not short only what is near is read again; `render` reads all of it.
         """
-        neighbours = {each: text for each, text in beside.items() if each.block is segment.block}
+        block = segment.block
         try:
-            list(self._replacements({**neighbours, segment: translation}))
+            if len(block.content) > _SHORT and block.kind in {"paragraph", "rest"}:
+                block, pieces = _near(block, segment.pieces)
+                self._replacement(
+                    block, [(replace(segment, block=block, pieces=pieces), translation)]
+                )
+            else:
+                near = [(each, text) for each, text in beside.items() if each.block is block]
+                self._replacement(block, [*near, (segment, translation)])
         except MisfitError as error:
             return str(error)
         return None
@@ -131,22 +162,30 @@ class Document:
         return "".join([*out, self.source[at:]])
 
     def _replacements(self, translations: Mapping[Segment, str]) -> Iterator[tuple[int, int, str]]:
-        by_block: dict[Block | front_matter.Field, list[tuple[Segment, str]]] = {}
+        by_block: dict[Block, list[tuple[Segment, str]]] = {}
         for segment, translation in translations.items():
             if translation != segment.text:
                 by_block.setdefault(segment.block, []).append((segment, translation))
         for block, changes in by_block.items():
-            try:
-                if not all(any(map(str.isalnum, text)) for _, text in changes):
-                    raise MisfitError("there are no words in the translation")
-                if isinstance(block, Block):
-                    new = [Change(each.pieces, text, each.marks) for each, text in changes]
-                    yield put_back(block, new, self._parsed.env)
-                else:
-                    yield block.replacement(joined(changes[0][1]))
-            except ValueError as error:
-                line = min(segment.line for segment, _ in changes)
-                raise MisfitError(f"line {line}: {error}") from error
+            yield self._replacement(block, changes)
+
+    def _replacement(
+        self, block: Block, changes: Sequence[tuple[Segment, str]]
+    ) -> tuple[int, int, str]:
+        try:
+            if not all(any(map(str.isalnum, text)) for _, text in changes):
+                raise MisfitError("there are no words in the translation")
+            new = [
+                Change(each.pieces, text, each.marks) for each, text in changes if text != each.text
+            ]
+            place = put_back(block, new, self.parsed.env)
+            in_front = self._fields.get(block)
+            return in_front.replacement(place[2]) if in_front else place
+        except ValueError as error:
+            line = min(segment.line for segment, _ in changes)
+            misfit = MisfitError(f"line {line}: {error}")
+            misfit.line = line
+            raise misfit from error
 
 
 # --- cutting ------------------------------------------------------------------------------------
@@ -155,24 +194,101 @@ class Document:
 @dataclass(frozen=True)
 class _Draft:
     kind: SegmentKind
-    block: Block | front_matter.Field
+    block: Block
     pieces: tuple[Piece, ...]
 
 
 def _segment(part_name: str, draft: _Draft) -> Segment:
-    if isinstance(draft.block, Block):
-        marks = any(piece.kind != "text" for piece in draft.pieces)
-        text = outgoing(draft.pieces) if marks else "".join(p.text for p in draft.pieces)
-    else:
-        marks, text = False, joined(draft.block.value)
-    line = draft.block.line
-    if isinstance(draft.block, Block) and draft.pieces:
-        line += draft.block.content.count("\n", 0, draft.pieces[0].start)
-    return Segment(part_name, draft.kind, line, text, marks, draft.block, draft.pieces)
+    block, pieces = draft.block, draft.pieces
+    marks = any(piece.kind != "text" for piece in pieces)
+    text = outgoing(pieces, block.content) if marks else "".join(piece.text for piece in pieces)
+    line = block.line + block.content.count("\n", 0, pieces[0].start)
+    return Segment(part_name, draft.kind, line, text, marks, block, pieces)
+
+
+_KINDS: Final[dict[BlockKind, SegmentKind]] = {
+    "paragraph": "paragraph",
+    "rest": "paragraph",
+    "heading": "heading",
+    "setext": "heading",
+    "cell": "cell",
+    "term": "term",
+    "title": "title",
+    "front_matter": "front_matter",
+}
+
+
+def _field_block(field_: front_matter.Field) -> Block:
+    """A text of front matter as a block: what is no language in it is kept, as anywhere."""
+    content = joined(field_.value)
+    starts, ends = list(range(len(content))), list(range(1, len(content) + 1))
+    pieces = inline_pieces(content, {})
+    return Block("front_matter", field_.line, content, starts, ends, pieces, content)
+
+
+def _stretches(block: Block) -> Iterator[Block]:
+    """A long paragraph in several, cut at the ends of sentences or words outside of any mark."""
+    if len(block.content) <= _LONG or block.kind != "paragraph":
+        yield block
+        return
+    content, first, number = block.content, 0, 0
+    while first < len(content):
+        last, pieces = _stretch(block.pieces, number, first, len(content))
+        while number < len(block.pieces) and block.pieces[number].end <= last:
+            number += 1
+        yield Block(
+            "rest" if first else "paragraph",
+            block.line + content.count("\n", 0, first),
+            content[first:last],
+            block.starts[first:last],
+            block.ends[first:last],
+            [moved(piece, -first) for piece in pieces],
+            block.source,
+        )
+        first = last
+
+
+def _near(block: Block, pieces: Sequence[Piece]) -> tuple[Block, tuple[Piece, ...]]:
+    """Some of a block's pieces and what is beside them, as a block, and these pieces in it."""
+    depths = [0]
+    for piece in block.pieces:
+        depths.append(depths[-1] + (piece.kind == "open") - (piece.kind == "close"))
+    known = block.pieces
+    first = next(at for at, piece in enumerate(known) if piece.end > pieces[0].start)
+    last = first
+    while last + 1 < len(known) and known[last + 1].start < pieces[-1].end:
+        last += 1
+    for beside in (0, 1):  # around the marks that are open, then around what is beside them
+        if beside:
+            first -= first > 0 and known[first - 1].kind != "break"
+            last += last + 1 < len(known) and known[last + 1].kind != "break"
+        while depths[first] > 0:
+            first -= 1
+        while depths[last + 1] > 0:
+            last += 1
+    start, end = known[first].start, known[last].end
+    if known[first].kind == "text":
+        start = max(start, min(pieces[0].start, known[first].end) - _BESIDE)
+    if known[last].kind == "text":
+        end = min(end, max(pieces[-1].end, known[last].start) + _BESIDE)
+    near = [
+        _cut(piece, max(start, piece.start), min(end, piece.end)) if piece.kind == "text" else piece
+        for piece in known[first : last + 1]
+    ]
+    begins = first == 0 or known[first - 1].kind == "break"
+    return Block(
+        "paragraph" if begins and start == known[first].start and block.kind != "rest" else "rest",
+        block.line + block.content.count("\n", 0, start),
+        block.content[start:end],
+        block.starts[start:end],
+        block.ends[start:end],
+        [moved(piece, -start) for piece in near],
+        block.source,
+    ), tuple(moved(piece, -start) for piece in pieces)
 
 
 def _drafts(block: Block, marks: bool) -> Iterator[_Draft]:
-    kind: SegmentKind = "heading" if block.kind == "setext" else block.kind
+    kind = _KINDS[block.kind]
     for unit in _units(block.pieces):
         for pieces in [trimmed] if (trimmed := _trimmed(unit)) and marks else _runs(trimmed):
             yield _Draft(kind, block, pieces)
@@ -196,6 +312,41 @@ def _has_letters(pieces: Iterable[Piece]) -> bool:
     return any(char.isalpha() for piece in pieces for char in piece.text)
 
 
+def _stretch(
+    pieces: Sequence[Piece], number: int, first: int, size: int
+) -> tuple[int, list[Piece]]:
+    """The end of a stretch from `first` on, and its pieces, of which `number` is the first."""
+    taken: list[Piece] = []
+    depth = 0
+    for at in range(number, len(pieces)):
+        piece = pieces[at]
+        if piece.kind == "text" and piece.start < first:
+            piece = _cut(piece, first, piece.end)
+        if piece.kind == "text" and depth == 0 and piece.end - first > _LONG:
+            end = _cut_at(piece, first)
+            return end, [*taken, _cut(piece, piece.start, end)]
+        depth += (piece.kind == "open") - (piece.kind == "close")
+        taken.append(piece)
+        if depth == 0 and piece.end - first > _LONG:
+            return piece.end, taken
+    return size, taken
+
+
+def _cut(piece: Piece, start: int, end: int) -> Piece:
+    chars = [char for char in piece.chars if start <= char[1] and char[2] <= end]
+    return Piece("text", start, end, chars=chars)
+
+
+def _cut_at(piece: Piece, first: int) -> int:
+    """Where a text is cut: the last end of a sentence, or word, that is not too far."""
+    near = [char for char in piece.chars if char[2] - first <= _LONG]
+    text = "".join(char for char, _, _ in near)
+    for places in (sentences.sentence_ends(text), sentences.word_ends(text)):
+        if places:
+            return near[places[-1] - 1][2]
+    return near[-1][2] if near else piece.end
+
+
 def _trimmed(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
     """Without space around it, nor a mark that encloses all of it; empty without a letter."""
     kept = list(pieces)
@@ -206,7 +357,7 @@ def _trimmed(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
             kept[:1] = _stripped(kept[0])
         elif kept[-1].kind == "text" and kept[-1].text[-1].isspace():
             kept[-1:] = _stripped(kept[-1])
-        elif kept[0].kind == "open" and close_of(kept, 0) == len(kept) - 1:
+        elif kept[0].kind == "open" and closes(kept)[0] == len(kept) - 1:
             kept = kept[1:-1]
         else:
             return tuple(kept)
@@ -225,9 +376,7 @@ def _runs(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, ...]]:
             yield run
 
 
-def _split(segment: Segment) -> list[_Draft]:
-    if not isinstance(segment.block, Block):
-        return []
+def _split(segment: Segment, *, halves: bool) -> list[_Draft]:
     pieces = segment.pieces
     flat = [
         (number, at, char)
@@ -252,7 +401,7 @@ def _split(segment: Segment) -> list[_Draft]:
 
     ends = [offset for offset in sentences.sentence_ends(text) if offset in outside]
     if ends:
-        return cut(_halved(text, ends))
+        return cut(_halved(text, ends) if halves else ends)
     if segment.marks:
         return [_Draft(segment.kind, segment.block, run) for run in _runs(pieces)]
     for places in (sentences.clause_ends(text), sentences.word_ends(text)):

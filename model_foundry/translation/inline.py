@@ -9,7 +9,7 @@ URLs, addresses, template tags). Does not: blocks (`markdown`), the dialect's ru
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from markdown_it import MarkdownIt
@@ -45,16 +45,28 @@ class Piece:
         return "".join(char for char, _, _ in self.chars)
 
 
-_URL: Final = r"[\w\-.~:/?#\[\]@!$&'()*+,;=%]"
-# Text that is no language: bare URLs and addresses, emoji codes, attributes, template tags.
+_URL: Final = r"[A-Za-z0-9_\-.~:/?#\[\]@!$&'()*+,;=%]"
+_WORD: Final = r"[^\W\x00-\x7f]\w*"
+# Text that is no language: bare URLs and paths, addresses, emoji codes, tokens of chat templates.
+# A URL's letters beyond ASCII are its own where it would end with a separator (`/wiki/日本語`).
 LITERAL: Final = re.compile(
-    rf"(?<![a-z0-9])(?:https?|ftps?|wss?|file|nats|postgres(?:ql)?)://{_URL}*[\w\-~/#=&%+]"
-    rf"|(?<![\w.])www\.{_URL}*[\w\-~/#=&%+]"
-    r"|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|(?<![\w:]):[a-z][a-z0-9_+-]*:(?![\w:])",
-    re.ASCII | re.IGNORECASE,
+    rf"(?<![A-Za-z0-9])(?:https?|ftps?|wss?|file|nats|postgres(?:ql)?)://"
+    rf"(?:{_URL}*[A-Za-z0-9_\-~/#=&%+])?(?:(?<=[/#=&%+_-]){_WORD}(?:{_URL}*[A-Za-z0-9_\-~/#=&%+])?)*"
+    rf"|(?<![\w.])www\.{_URL}*[A-Za-z0-9_\-~/#=&%+]"
+    r"|(?<![\w.+-])[A-Za-z0-9_.+-]+@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+"
+    r"|(?<![A-Za-z0-9_:]):[a-z][a-z0-9_+-]*:(?![\w:])"
+    rf"|(?<![\w/.\-])\.{{0,2}}(?:/(?:[A-Za-z0-9_.~%-]+|{_WORD})){{2,}}/?(?<![.])"
+    r"|<\|[\w.:/-]{1,40}\|>|<\|plamo:|</?s>|\[/?INST\]|<</?SYS>>"
+    r"|<(?:start_of_turn|end_of_turn|bos|eos|pad|unk)>",
+    re.IGNORECASE,
 )
+# Attributes of what they stand behind: kramdown, Pandoc, MkDocs, Docusaurus.
+ATTRIBUTES: Final = re.compile(r"\{[:#.]|\{ *[#.][\w-]|\{ *[\w:-]+=|\{/\*")
 _HTML_NAME: Final = re.compile(r"<(/?)([A-Za-z][\w-]*)")
+_LEFT_ALONE: Final = re.compile(
+    r"<[^<>]*\s(?:translate\s*=\s*[\"']?no\b|class\s*=\s*[\"'][^\"']*\bnotranslate\b)",
+    re.IGNORECASE,
+)
 _CODE_TAGS: Final = frozenset(
     {"code", "kbd", "samp", "var", "tt", "pre", "script", "style", "textarea", "math", "svg"}
 )
@@ -115,7 +127,7 @@ class PieceParser(ParserInline):
                 pieces.append(Piece("open", at, at + size, "delimiter", token=token))
                 at += size
         elif last.type == "image":
-            inner = [_moved(piece, start + 2) for piece in self._last] if last.content else []
+            inner = [moved(piece, start + 2) for piece in self._last] if last.content else []
             target = (str(last.attrs["src"]), str(last.attrs.get("title", "")))
             label = start + 2 + len(last.content)
             pieces.append(Piece("open", start, start + 2, "image", target))
@@ -125,7 +137,7 @@ class PieceParser(ParserInline):
             name = last.type.removesuffix("_close")
             opened = next(token for token in new if token.type == f"{name}_open")
             target = (str(opened.attrs.get("href", "")), str(opened.attrs.get("title", "")))
-            size = 2 if name == "note" else 1
+            size = opened.meta.get("size", 1)
             label = pieces[-1].end if len(pieces) > known else start + size
             pieces.insert(known, Piece("open", start, start + size, name, target))
             pieces.append(Piece("close", label, end, name, target))
@@ -150,7 +162,8 @@ def _text(src: str, start: int, end: int) -> Piece:
     return Piece("text", start, end, chars=[(src[at], at, at + 1) for at in range(start, end)])
 
 
-def _moved(piece: Piece, by: int) -> Piece:
+def moved(piece: Piece, by: int) -> Piece:
+    """The piece as it is in a text that begins elsewhere."""
     chars = [(char, start + by, end + by) for char, start, end in piece.chars]
     return Piece(piece.kind, piece.start + by, piece.end + by, piece.name, piece.target, chars)
 
@@ -193,8 +206,9 @@ def _append(pieces: list[Piece], piece: Piece) -> None:
 def _protected(src: str, pieces: Sequence[Piece]) -> list[Piece]:
     """Soft breaks as spaces, literals and what stands in code-like HTML as opaque pieces."""
     texts: list[Piece] = []
+    bound = _line_bound(pieces)
     for number, piece in enumerate(pieces):
-        if piece.kind == "break" and piece.name == "softbreak":
+        if piece.kind == "break" and piece.name == "softbreak" and number not in bound:
             before = texts[-1].chars[-1][0] if texts and texts[-1].chars else ""
             following = pieces[number + 1] if number + 1 < len(pieces) else None
             after = following.chars[0][0] if following and following.chars else ""
@@ -203,6 +217,12 @@ def _protected(src: str, pieces: Sequence[Piece]) -> list[Piece]:
                 continue
             space = (" ", piece.start, piece.end)
             _append(texts, Piece("text", piece.start, piece.end, chars=[space]))
+        elif _is_attributes_of(src, texts[-1] if texts else None, piece):
+            texts[-1] = replace(
+                texts[-1],
+                end=piece.end,
+                target=(texts[-1].target[0] + src[piece.start : piece.end], texts[-1].target[1]),
+            )
         else:
             _append(texts, piece)
     found: list[Piece] = []
@@ -211,13 +231,49 @@ def _protected(src: str, pieces: Sequence[Piece]) -> list[Piece]:
     return _code_like(src, found)
 
 
+def _is_attributes_of(src: str, before: Piece | None, piece: Piece) -> bool:
+    """Whether a link or an image has these attributes, which then go where it goes."""
+    return (
+        piece.name == "braces"
+        and before is not None
+        and before.kind == "close"
+        and before.name in {"link", "image"}
+        and before.end == piece.start
+        and bool(ATTRIBUTES.match(src, piece.start))
+    )
+
+
+_BOUND: Final = frozenset({"html_inline", "jsx", "braces", "comment"})
+
+
+def _line_bound(pieces: Sequence[Piece]) -> set[int]:
+    """The line ends beside a line of tags and templates alone: it means something as a line."""
+    bound: set[int] = set()
+    depth = 0
+    ends = [-1]
+    for number, piece in enumerate([*pieces, Piece("break", 0, 0, "end")]):
+        depth += (piece.kind == "open") - (piece.kind == "close")
+        if piece.kind != "break" or depth:
+            continue
+        line = pieces[ends[-1] + 1 : number]
+        if any(each.name in _BOUND for each in line) and all(
+            each.name in _BOUND or not each.text.strip()
+            if each.kind in {"text", "opaque"}
+            else False
+            for each in line
+        ):
+            bound |= {ends[-1], number}
+        ends.append(number)
+    return bound
+
+
 def _literals(src: str, piece: Piece) -> Iterator[Piece]:
     # Escaped characters, entities and line ends are no part of a literal.
     shadow = "".join(char if src[start:end] == char else "\0" for char, start, end in piece.chars)
-    spans = sorted([*(match.span() for match in LITERAL.finditer(shadow)), *_braces(shadow)])
     at = 0
-    for start, end in spans:
-        if start < at:
+    for match in LITERAL.finditer(shadow):
+        start, end = match.span()
+        if start == end:
             continue
         if at < start:
             yield part(piece, at, start)
@@ -225,21 +281,6 @@ def _literals(src: str, piece: Piece) -> Iterator[Piece]:
         at = end
     if at < len(piece.chars):
         yield part(piece, at, len(piece.chars))
-
-
-def _braces(text: str) -> Iterator[tuple[int, int]]:
-    """Outermost balanced `{…}`: MDX expressions, template tags, attributes."""
-    opened: list[int] = []
-    outer: list[tuple[int, int]] = []
-    for at, char in enumerate(text):
-        if char == "{":
-            opened.append(at)
-        elif char == "}" and opened:
-            start = opened.pop()
-            while outer and outer[-1][0] > start:
-                outer.pop()
-            outer.append((start, at + 1))
-    return iter(outer)
 
 
 def part(piece: Piece, start: int, end: int) -> Piece:
@@ -256,7 +297,8 @@ def _code_like(src: str, pieces: list[Piece]) -> list[Piece]:
         stop = at
         if piece.name == "html_inline" and (tag := _HTML_NAME.match(src, piece.start)):
             name = tag[2].lower()
-            if not tag[1] and name in _CODE_TAGS:
+            alone = _LEFT_ALONE.match(src, piece.start, piece.end)
+            if not tag[1] and (name in _CODE_TAGS or alone):
                 stop = _closing(src, pieces, at, name)
         found.append(
             Piece("opaque", piece.start, pieces[stop].end, "html_inline") if stop > at else piece

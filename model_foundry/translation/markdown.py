@@ -8,22 +8,24 @@ Belongs here: from a document to blocks with pieces. Does not: what is translate
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from markdown_it.token import Token
 
+from model_foundry.translation import front_matter
 from model_foundry.translation.dialect import INLINE, MARKDOWN
-from model_foundry.translation.inline import Char, Piece, part
+from model_foundry.translation.inline import ATTRIBUTES, Char, Piece, part
 
-BOM: Final = "\ufeff"
-BlockKind = Literal["paragraph", "heading", "setext", "cell", "term", "title"]
+BlockKind = Literal[
+    "paragraph", "heading", "setext", "cell", "term", "title", "rest", "front_matter"
+]
 
 
 @dataclass(slots=True, eq=False)
 class Block:
     """A block with text of its own. `starts[i]` and `ends[i]`: where its i-th character is in the
-    source; `line` counts from 1."""
+    source; `line` counts from 1. A `rest` is what follows in a paragraph that was long."""
 
     kind: BlockKind
     line: int
@@ -36,24 +38,31 @@ class Block:
 
 @dataclass(slots=True, eq=False)
 class Parsed:
-    """A document's tokens and blocks. `front` is its front matter, `---` lines included."""
+    """A document's tokens and blocks; `unplaced` are those whose text was not found, by line."""
 
     source: str
-    front: str
+    front: front_matter.Front | None
     tokens: list[Token]
     blocks: list[Block]
+    unplaced: list[tuple[int, str]]
     env: dict[str, Any]
     first_line: int
 
+    @property
+    def indented_prose(self) -> set[int]:
+        """The lines, from 1 below the front matter, of what is indented and no code in our dialect
+        alone: admonitions and definitions."""
+        spans = [
+            each.map
+            for each in self.tokens
+            if each.map and each.type in {"admonition_open", "dl_open", "footnote_reference_open"}
+        ]
+        return {line + 1 for first, last in spans for line in range(first, last)}
 
-_FRONT: Final = re.compile(
-    r"(?:---[ \t]*(?:\r\n?|\n)(?:(?:.*?)(?:\r\n?|\n))??(?:---|\.\.\.)"
-    r"|\+\+\+[ \t]*(?:\r\n?|\n)(?:(?:.*?)(?:\r\n?|\n))??\+\+\+)"
-    r"[ \t]*(?:\r\n?|\n|\Z)",
-    re.DOTALL,
-)
+
 _LINE_END: Final = re.compile(r"\r\n?|\n")
-_TASK: Final = re.compile(r"\[[ xX]\][ \t\0]+")
+_TASK: Final = re.compile(r"\[[ xX]\][ \t\n]+")
+_LABEL: Final = re.compile(r"[ \t]\^[A-Za-z0-9-]+\Z")
 _ALERT: Final = re.compile(r"\[![\w-]+\][+-]?[ \t]*")
 
 
@@ -69,10 +78,8 @@ def block_tokens(text: str) -> list[Token]:
 
 def parse(source: str) -> Parsed:
     """A document's tokens, and its blocks with the place of their text in the source."""
-    start = len(BOM) if source.startswith(BOM) else 0
-    match = _FRONT.match(source, start)
-    front = match[0] if match else ""
-    start += len(front)
+    front = front_matter.find(source)
+    start = front.end if front else len(front_matter.BOM) * source.startswith(front_matter.BOM)
     lines: list[str] = []
     offsets: list[int] = []
     at = start
@@ -87,7 +94,8 @@ def parse(source: str) -> Parsed:
     tokens = MARKDOWN.parse(body, env)
     first_line = len(_LINE_END.findall(source[:start])) + 1
     reader = _Reader(source, lines, offsets, env.get("rows", {}), first_line)
-    return Parsed(source, front, tokens, list(reader.blocks(tokens)), env, first_line)
+    blocks = list(reader.blocks(tokens))
+    return Parsed(source, front, tokens, blocks, reader.unplaced, env, first_line)
 
 
 class _Reader:
@@ -103,6 +111,7 @@ class _Reader:
     ) -> None:
         self._source, self._lines, self._offsets, self._rows = source, lines, offsets, rows
         self._first_line = first_line
+        self.unplaced: list[tuple[int, str]] = []
         self._body_starts = [0]
         for line in lines:
             self._body_starts.append(self._body_starts[-1] + len(line) + 1)
@@ -119,12 +128,16 @@ class _Reader:
             line = token.map[0] if token.map else 0
             if not token.content.strip():
                 continue
+            if kind == "title" and '"' not in self._lines[line]:
+                continue  # made of the admonition's name, or classes of it
             place = self._place(kind, token.content, line, column - 1)
-            if place is None:
-                continue
             pieces = token.meta["pieces"]
             if kind == "paragraph":
-                pieces = _marked(token.content, pieces, tokens, token)
+                pieces = _headed(token.content, pieces)
+            pieces = token.meta["pieces"] = _tailed(token.content, pieces)
+            if place is None:
+                self.unplaced.append((line + self._first_line, token.content))
+                continue
             yield Block(kind, line + self._first_line, token.content, *place, pieces, self._source)
 
     def _place(
@@ -135,7 +148,7 @@ class _Reader:
         if kind in {"heading", "title"}:
             text = self._lines[line]
             pattern = (
-                rf"#{{1,6}}[ \t]+({re.escape(content)})(?:[ \t]+#+)?[ \t]*$"
+                rf"#{{1,6}}[ \t]+\s*({re.escape(content)})\s*?(?:[ \t]+#+)?\s*$"
                 if kind == "heading"
                 else rf'"({re.escape(content)})"[^"]*$'
             )
@@ -148,7 +161,9 @@ class _Reader:
             text = self._lines[line + number]
             indent = len(row) - len(row.lstrip(" \t"))
             words = row[indent:]
-            at = len(text.rstrip(" \t")) - len(words.rstrip(" \t"))
+            # Of the last row the parser has taken what Python calls space, of others nothing.
+            tail = " \t" if number + 1 < len(rows) else None
+            at = len(text.rstrip(tail)) - len(words.rstrip(tail))
             if text.replace("\0", "\ufffd")[at : at + len(words)] != words:
                 return None
             begin = self._offsets[line + number] + at
@@ -169,7 +184,7 @@ class _Reader:
 
     def _cell(self, content: str, line: int, column: int) -> tuple[list[int], list[int]] | None:
         begin = self._rows[line] - self._body_starts[line]
-        text = self._lines[line][begin:].rstrip(" \t")
+        text = self._lines[line][begin:].rstrip()
         cells: list[list[Char]] = [[]]
         for at, char in enumerate(text):
             offset = self._offsets[line] + begin + at
@@ -182,9 +197,9 @@ class _Reader:
         if not cells[0]:
             del cells[0]
         chars = cells[column]
-        while chars and chars[0][0] in " \t":
+        while chars and chars[0][0].isspace():
             chars = chars[1:]
-        while chars and chars[-1][0] in " \t":
+        while chars and chars[-1][0].isspace():
             chars = chars[:-1]
         if "".join(char for char, _, _ in chars).replace("\0", "\ufffd") != content:
             return None
@@ -205,16 +220,39 @@ def _kind(before: Token) -> BlockKind:
     return _KINDS.get(before.type, "paragraph")
 
 
-def _marked(
-    content: str, pieces: list[Piece], tokens: Sequence[Token], token: Token
-) -> list[Piece]:
+def _shadow(content: str, piece: Piece) -> str:
+    """A piece's text with its line ends, without what an escape or an entity wrote."""
+    return "".join(
+        content[start]
+        if content[start:end] == char or content[start:end].startswith("\n")
+        else "\0"
+        for char, start, end in piece.chars
+    )
+
+
+def _tailed(content: str, pieces: list[Piece]) -> list[Piece]:
+    """What is read at a block's ends alone, as breaks: attributes, Obsidian's label."""
+    found = list(pieces)
+    ends = [0] if len(found) == 1 else [0, len(found) - 1]
+    for at in ends:
+        piece = found[at] if found else None
+        if piece and piece.name == "braces" and ATTRIBUTES.match(content, piece.start):
+            found[at] = replace(piece, kind="break", name="fixed")
+    if found and found[-1].kind == "text" and (label := _LABEL.search(_shadow(content, found[-1]))):
+        chars = found[-1].chars
+        place = Piece(
+            "break", chars[label.start()][1], chars[-1][2], "label", chars=chars[label.start() :]
+        )
+        found[-1:] = [*([part(found[-1], 0, label.start())] if label.start() else []), place]
+    return found
+
+
+def _headed(content: str, pieces: list[Piece]) -> list[Piece]:
     """A paragraph's task box or alert name, and the line end after it, as breaks."""
     first = pieces[0] if pieces else None
     if first is None or first.kind != "text":
         return pieces
-    shadow = "".join(
-        char if content[start:end] == char else "\0" for char, start, end in first.chars
-    )
+    shadow = _shadow(content, first)
     if task := _TASK.match(shadow):
         size = task.end()
         head = [Piece("break", first.start, first.chars[size - 1][2], "task")]

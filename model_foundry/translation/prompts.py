@@ -18,9 +18,9 @@ Pair = tuple[str, str]
 
 # A change of what is sent for the same segment is a new version: its translations are asked anew.
 PROMPT_VERSIONS: Final[dict[PromptFormat, str]] = {
-    "chat": "2",
-    "few-shot": "1",
-    "plamo-2-translate": "1",
+    "chat": "3",
+    "few-shot": "2",
+    "plamo-2-translate": "2",
 }
 CHAT_SYSTEM: Final = (
     "Translate the user's text from {source} to {target}. "
@@ -71,6 +71,14 @@ def keeps_marks(prompt_format: PromptFormat) -> bool:
     return prompt_format != "few-shot"
 
 
+def solved_pairs(prompt_format: PromptFormat, source: str, target: str) -> list[Pair]:
+    """The examples that every prompt of a format has, each a source and its translation."""
+    if prompt_format != "few-shot" or base(source) == base(target):  # of one base there is one text
+        return []
+    known = [(pair.get(base(source)), pair.get(base(target))) for pair in _SOLVED]
+    return [(said, translated) for said, translated in known if said and translated]
+
+
 def answer_tokens(text: str) -> int:
     """Tokens that a segment's translation may take: a looping model ends there."""
     return 64 + 3 * estimated_tokens(text)
@@ -99,8 +107,7 @@ def translation_request(
     terms = [(harmless(term), harmless(translated)) for term, translated in glossary]
     before = [(harmless(said), harmless(translated)) for said, translated in context]
     if prompt_format == "few-shot":
-        known = [(pair.get(base(source)), pair.get(base(target))) for pair in _SOLVED]
-        solved = [(said, translated) for said, translated in known if said and translated]
+        solved = solved_pairs(prompt_format, source, target)
         return Request(
             endpoint="completion",
             prompt="".join(

@@ -6,6 +6,7 @@ document is `document`'s, whether skeletons are equal `structure`'s; both are fi
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,14 @@ from typing import Final, Literal
 
 from model_foundry.translation.document import Document, Segment
 from model_foundry.translation.glossary import Glossary, terms_used
-from model_foundry.translation.languages import base, in_script, is_unspaced, joined, script_of
-from model_foundry.translation.markdown import block_tokens
-from model_foundry.translation.prompts import harmless
+from model_foundry.translation.inline import LITERAL
+from model_foundry.translation.languages import base, in_script, joined, script_of, unspaced_in
+from model_foundry.translation.markdown import block_tokens, parse
+from model_foundry.translation.prompts import Pair, harmless
+from model_foundry.translation.referee import disagreements
 from model_foundry.translation.sentences import sentence_ends
-from model_foundry.translation.structure import differences
+from model_foundry.translation.stamp import Stamp, is_stamped_in_place
+from model_foundry.translation.structure import found_differences
 
 Code = Literal[
     "empty",
@@ -28,6 +32,7 @@ Code = Literal[
     "loop",
     "length",
     "own_markdown",
+    "prompt_example",
     "control_tokens",
     "structure",
     "glossary",
@@ -42,6 +47,12 @@ _USUAL_LENGTH: Final = {("en", "de"): 1.15, ("en", "fr"): 1.15, ("en", "es"): 1.
 _WEIGHT: Final = 2.2
 _SHORT: Final = 20.0  # added to both lengths: a ratio of two short texts says little
 _LOOP_PERIOD: Final = 80
+_UNPLACED: Final = "its text was not found in the source, so that it would be left as it is"
+_HAN_NAME: Final = 8
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_SMALL_WORDS: Final = re.compile(
+    r"(?<!\S)[^\W\d_]*[a-z][a-z]+(?: [a-z]{2,}){2}(?![\w-])|(?<!\S)[a-z]{2,}(?: [a-z]{2,}){2}"
+)
 _FUNCTION_WORDS: Final = {
     language: frozenset(words.split())
     for language, words in {
@@ -63,11 +74,13 @@ _FUNCTION_WORDS: Final = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about a translation, in words; one that `blocks` keeps it from being published."""
+    """Something about a translation, in words; one that `blocks` keeps it from being published.
+    `line` is the source's, where the finding is a document's."""
 
     code: Code
     words: str
     blocks: bool
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,11 +99,18 @@ class Quality:
 
 
 def judge(
-    text: str, translation: str, *, source: str, target: str, glossary: Glossary | None = None
+    text: str,
+    translation: str,
+    *,
+    source: str,
+    target: str,
+    glossary: Glossary | None = None,
+    shown: Sequence[Pair] = (),
 ) -> Quality:
     """The measures of one text's translation from one language to another.
 
-    `text` is what was sent, `translation` what came back.
+    `text` is what was sent, `translation` what came back, `shown` the solved pairs that were sent
+    with it: a small model may answer with one of these.
     """
     terms = glossary.terms_in(text) if glossary else []
     used = terms_used(terms, translation)
@@ -100,10 +120,11 @@ def judge(
     else:
         findings = [
             *_control(translation),
-            *_untranslated(text, translation, base(source), base(target)),
+            *_untranslated(text, translation, source, target),
             *_loop(text, translation),
             *_length(text, translation, (base(source), base(target))),
             *_own_markdown(text, translation),
+            *_prompt_example(text, translation, shown),
         ]
     if len(used) < len(terms):
         missing = ", ".join(f"{term.source} → {term.target}" for term in terms if term not in used)
@@ -125,7 +146,7 @@ def judge_segment(
     quality = judge(segment.text, translation, source=source, target=target, glossary=glossary)
     if not translation.strip() or (why := document.misfit(segment, translation, beside)) is None:
         return quality
-    finding = Finding("structure", why, blocks=True)
+    finding = Finding("structure", why.removeprefix(f"line {segment.line}: "), blocks=True)
     return Quality(
         (*quality.findings, finding),
         quality.length_ratio,
@@ -145,7 +166,8 @@ def judge_document(
 ) -> Quality:
     """The measures of a whole document, `rendered` from its translations.
 
-    `untranslated` are the segments that have none. Its skeleton must be its source's.
+    `untranslated` are the segments that have none. It must be built as its source, by our parser
+    and by GitHub's.
     """
     before = " ".join(segment.text for segment in document.segments)
     translated = Document(rendered, front_matter_keys=document.front_matter_keys)
@@ -153,16 +175,66 @@ def judge_document(
     terms = glossary.terms_in(before) if glossary else []
     used = terms_used(terms, after)
     findings = [
-        Finding("structure", words, blocks=True)
-        for words in differences(document.source, rendered, document.front_matter_keys)
+        Finding("structure", words, blocks=True, line=line)
+        for line, words in found_differences(
+            document.parsed, translated.parsed, document.front_matter_keys
+        )
+    ]
+    findings += [
+        Finding("structure", f"line {line}: {words}", blocks=True, line=line)
+        for line, words in disagreements(
+            document.source,
+            rendered,
+            (document.parsed.indented_prose, translated.parsed.indented_prose),
+        )
     ]
     findings += [
         Finding("missing", f"line {segment.line}: not translated: {segment.text[:60]}", blocks=True)
         for segment in untranslated
     ]
+    findings += [
+        Finding("missing", f"line {line}: {_UNPLACED}: {text[:60]}", blocks=True, line=line)
+        for line, text in document.unplaced
+    ]
     findings += _length(before, after, (base(source), base(target)))
-    findings += _repeated_sentences(before, after)
+    findings += _repeated_in(document, translated)
     return Quality(tuple(findings), length_ratio(before, after), len(terms), len(used))
+
+
+def stamp_faults(document: Document, rendered: str, stamped: str, stamp: Stamp) -> list[str]:
+    """What is wrong with the text that would be written, `stamped` from what was `rendered`.
+
+    Below its front matter it is what was judged, to the byte, and cmark-gfm is asked once more.
+    """
+    prose = document.parsed.indented_prose, parse(stamped).indented_prose
+    faults = [
+        f"line {line}: {words}" for line, words in disagreements(document.source, stamped, prose)
+    ]
+    if not is_stamped_in_place(stamped, stamp, rendered):
+        faults.append("line 1: the stamp would not be read in this front matter: mend its syntax")
+    return faults
+
+
+def _repeated_in(document: Document, translated: Document) -> list[Finding]:
+    """A sentence that paragraphs repeat, as those of the source do not. Cells may well be equal."""
+    usual = Counter(
+        each for segment in document.segments for each in _sentences(segment.text)
+    ).most_common(1)
+    lines: dict[str, list[int]] = {}
+    for segment in translated.segments:
+        if segment.kind == "paragraph":
+            for each in _sentences(segment.text):
+                lines.setdefault(each, []).append(segment.line)
+    for sentence, found in lines.items():
+        if len(found) > max(2, usual[0][1] if usual else 1) and _weighted(sentence) > 20:
+            where = ", ".join(map(str, found[:9])) + (", …" if len(found) > 9 else "")
+            said = f"lines {where} of the translation: {sentence[:40]!r} {len(found)} times, which "
+            return [
+                Finding(
+                    "loop", said + "the source does not repeat: review these lines", blocks=True
+                )
+            ]
+    return []
 
 
 def length_ratio(text: str, translation: str) -> float:
@@ -172,7 +244,8 @@ def length_ratio(text: str, translation: str) -> float:
 
 
 def _weighted(text: str) -> float:
-    return sum(_WEIGHT if is_unspaced(char) else 1.0 for char in text if not char.isspace())
+    solid = "".join(text.split())
+    return len(solid) + (_WEIGHT - 1) * unspaced_in(solid)
 
 
 def _length(text: str, translation: str, pair: tuple[str, str]) -> list[Finding]:
@@ -194,35 +267,56 @@ def _control(translation: str) -> list[Finding]:
 
 
 def _untranslated(text: str, translation: str, source: str, target: str) -> list[Finding]:
-    words = len(re.findall(r"[^\W\d_]+", text))
-    same = _bare(text) == _bare(translation)
+    words = len(_WORD.findall(text))
     theirs, ours = script_of(source), script_of(target)
-    if same:
-        # A name stays as it is; a sentence does not, nor does another script.
-        blocks = words > 3 or (theirs not in {ours, "latin"} and in_script(text, theirs) > 0)
-        return [Finding("echo", "the translation is the source", blocks=blocks)]
+    if _bare(text) == _bare(translation):
+        stays = base(source) == base(target) or _may_stay(text, source, target)
+        return [Finding("echo", "the translation is the source", blocks=not stays)]
     letters = max(1, sum(map(str.isalpha, translation)))
-    left = _left(translation, source, target)
+    left = _left(translation, base(source), base(target), theirs, ours)
     if left:
         share = left / letters
         said = f"{left} characters of the source's script are left"
         return [Finding("untranslated", said, blocks=share > 0.1 and left > 2)]
+    if ours == "latin" and _other_scripts(text, translation, theirs) > in_script(translation, ours):
+        return [Finding("untranslated", "most of it is in another script", blocks=True)]
     if ours != "latin" and in_script(text, theirs) and not in_script(translation, ours):
-        return [Finding("untranslated", f"nothing of it is {ours}", blocks=words > 3)]
-    if theirs == ours == "latin" and source != target:
-        was, now = (_function_words(translation, each) for each in (source, target))
+        blocks = words > 3 and not (theirs == "latin" and _is_names(text, source))
+        return [Finding("untranslated", f"nothing of it is {ours}", blocks=blocks)]
+    if theirs == ours == "latin" and base(source) != base(target):
+        was, now = (_function_words(translation, base(each)) for each in (source, target))
         if was >= 3 and was > 2 * now:
             said = f"{was} words of it are {source}, {now} are {target}"
             return [Finding("untranslated", said, blocks=True)]
     return []
 
 
-def _left(translation: str, source: str, target: str) -> int:
-    """Characters that only the source's language can have written."""
-    if source == target:
-        return 0
+def _other_scripts(text: str, translation: str, theirs: str) -> int:
+    """How many letters of a translation are neither Latin nor of its source."""
+    foreign = in_script(translation, "foreign")
+    if theirs != "latin":
+        return foreign - in_script(translation, theirs)
+    return foreign if in_script(text, "latin") >= in_script(text, "foreign") else 0
+
+
+def _may_stay(text: str, source: str, target: str) -> bool:
+    """Whether a text can be its own translation: a name can; a sentence, or another script, not."""
     theirs, ours = script_of(source), script_of(target)
-    if source == "ja":
+    if theirs != "latin" and in_script(text, theirs) > 0:
+        han = {theirs, ours} <= {"han", "japanese"} and not in_script(text, "kana")
+        return theirs == ours or (han and in_script(text, "han") <= _HAN_NAME)
+    return len(_WORD.findall(text)) <= 3 or _is_names(text, source)
+
+
+def _is_names(text: str, language: str) -> bool:
+    """Whether it may be names alone: no function word, nowhere three words in small letters."""
+    plain = re.sub(r"`\d+`|\]\(\d+\)", " , ", text)
+    return not _function_words(plain, base(language)) and not _SMALL_WORDS.search(plain)
+
+
+def _left(translation: str, source: str, target: str, theirs: str, ours: str) -> int:
+    """Characters that only the source's language can have written."""
+    if source == "ja" != target:
         return in_script(translation, "kana" if target == "zh" else "japanese")
     if theirs in {ours, "latin"} or (theirs == "han" and target == "ja"):
         return 0  # Latin names and abbreviations stand in every language
@@ -244,7 +338,14 @@ def _loop(text: str, translation: str) -> list[Finding]:
         unit, size = looped
         said = f"{unit.strip()[:40]!r} again and again, over {size} characters"
         return [Finding("loop", said, blocks=True)]
+    if len(_bare(text)) > 8 and _is_twice(_bare(translation)) and not _is_twice(_bare(text)):
+        return [Finding("loop", "the whole of it is there twice", blocks=True)]
     return _repeated_sentences(text, translation)
+
+
+def _is_twice(bare: str) -> bool:
+    half = len(bare) // 2
+    return bare[:half] == bare[half:]
 
 
 def _longest_loop(text: str) -> tuple[str, int] | None:
@@ -296,12 +397,49 @@ def _sentences(text: str) -> list[str]:
 
 
 def _own_markdown(text: str, translation: str) -> list[Finding]:
-    new = sorted(_markup(translation) - _markup(text))
-    if not new:
+    """Markup that the translation would show or be. Put back it is on one line, and what would
+    begin a block is escaped: a sign for which the source has one of its own is text there."""
+    new = _markup(translation) - _markup(text)
+    plain = unicodedata.normalize("NFKC", text)
+    own = sorted(name for name in new if not _has_sign_of(name, text, plain, translation.strip()))
+    if not own:
         return []
     return [
-        Finding("own_markdown", f"markup that the source has not: {', '.join(new)}", blocks=True)
+        Finding("own_markdown", f"markup that the source has not: {', '.join(own)}", blocks=True)
     ]
+
+
+_SIGNS: Final = {
+    "em": "*_", "strong": "*_", "s": "~", "code_inline": "`", "link": "[", "image": "!",
+    "html_inline": "<", "jsx": "<", "html_block": "<", "braces": "{", "template": "{",
+    "math_inline": "$", "math_inline_double": "$", "wiki_link": "[", "note": "^",
+}  # fmt: skip
+_NUMBERED: Final = re.compile(r"\W{0,4}(?:第?[\d一二三四五六七八九十百]+|[IVXivx]+\b|[a-zA-Z][.)])")
+
+
+def _has_sign_of(name: str, text: str, plain: str, translation: str) -> bool:
+    if name in _SIGNS:
+        return any(sign in plain for sign in _SIGNS[name])
+    if name == "literal":
+        found = [match[0].casefold() for match in LITERAL.finditer(translation)]
+        return all(each in plain.casefold() or each[0] == ":" in plain for each in found)
+    if "\n" in translation or name == "paragraphs":
+        return False
+    if name in {"ordered_list", "list_item"} and translation[:1].isalnum():
+        return bool(_NUMBERED.match(plain))
+    category = unicodedata.category(text[:1] or "x")
+    return category[0] in "SP" and category not in {"Ps", "Pi", "Pf"} and text[0] not in "`*~[\\"
+
+
+def _prompt_example(text: str, translation: str, shown: Sequence[Pair]) -> list[Finding]:
+    """An answer that was in the prompt, to a question that was not this one."""
+    answer = _bare(translation)
+    for said, solved in shown:
+        theirs = _bare(solved)
+        if theirs and theirs in answer and _bare(said) not in _bare(text):
+            what = f"it answers an example of the prompt: {solved[:40]}"
+            return [Finding("prompt_example", what, blocks=True)]
+    return []
 
 
 def _markup(text: str) -> set[str]:

@@ -6,6 +6,7 @@ Does not: what a segment is (`document`), marks in what was sent and came back (
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from model_foundry.translation.inline import LITERAL, Piece
 from model_foundry.translation.languages import is_unspaced, joined
 from model_foundry.translation.markdown import Block, block_tokens, inline_pieces
-from model_foundry.translation.marks import MARKS, MisfitError, Node, close_of, numbers_of, tree_of
+from model_foundry.translation.marks import MARKS, MisfitError, closes, numbers_of, parts_of
 
 
 @dataclass
@@ -57,8 +58,9 @@ def put_back(block: Block, changes: Sequence[Change], env: dict[str, Any]) -> tu
     _keep_emphasis(items)
     _keep_words_apart(items)
     reason = ""
-    for thorough in (False, True):
-        for at_start in (False, True):
+    # Front matter is no Markdown to all who read it: nothing is escaped there.
+    for thorough in (False,) if block.kind == "front_matter" else (False, True):
+        for at_start in (False,) if block.kind == "front_matter" else (False, True):
             candidate = _written(block, items, thorough=thorough, at_start=at_start)
             content = "".join(item.content for item in candidate)
             if not _stands(block.kind, content):
@@ -126,12 +128,14 @@ def _new_text(text: str) -> _Item:
 
 
 def _piece_says(content: str, piece: Piece) -> tuple[Any, ...]:
-    if piece.kind == "text" or piece.name in {"task", "alert"}:
+    if piece.kind == "text" or piece.name in {"task", "alert", "label", "kept"}:
         return ("text", piece.text or content[piece.start : piece.end])
     if piece.name == "hardbreak":
         return ("break",)
-    if piece.kind == "opaque":
+    if piece.kind == "opaque" or piece.name == "fixed":
         return ("opaque", content[piece.start : piece.end])
+    if piece.kind == "break":
+        return ("break", content[piece.start : piece.end].strip(" "))
     return (piece.kind, piece.name, piece.target)
 
 
@@ -151,30 +155,31 @@ def _said(parts: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def _translated(block: Block, pieces: Sequence[Piece], translation: str) -> Iterator[_Item]:
-    numbers = numbers_of(pieces)
-    tree = tree_of(pieces, joined(translation))
+    numbers = numbers_of(pieces, block.content).of
+    parts = parts_of(pieces, block.content, joined(translation))
+    ends = closes(pieces)
     opaque: dict[int, list[Piece]] = {}
-    marks: dict[tuple[str, int], list[tuple[Piece, Piece]]] = {}
+    marks: dict[tuple[str, int], deque[tuple[Piece, Piece]]] = {}
     for at, piece in enumerate(pieces):
         if piece.kind == "opaque":
             opaque.setdefault(numbers[at], []).append(piece)
         elif piece.kind == "open":
-            ends = (piece, pieces[close_of(pieces, at)])
-            marks.setdefault((piece.name, numbers.get(at, 0)), []).append(ends)
-
-    def walk(node: Node) -> Iterator[_Item]:
-        for child in node.children:
-            if child.name == "text":
-                yield _new_text(child.text)
-            elif child.name == "opaque":
-                yield from (_of(block, piece) for piece in opaque[child.number])
-            else:
-                opened, closed = marks[child.name, child.number].pop(0)
-                yield _of(block, opened)
-                yield from walk(child)
-                yield _of(block, closed)
-
-    yield from walk(tree)
+            number = numbers.get(at, 0)
+            marks.setdefault((piece.name, number), deque()).append((piece, pieces[ends[at]]))
+    closing: list[Piece] = []
+    for each in parts:
+        if each.kind == "text":
+            yield _new_text(each.text)
+        elif each.kind == "opaque":
+            yield from (_of(block, piece) for piece in opaque[each.number])
+        elif each.kind == "close":
+            yield _of(block, closing.pop())
+        else:
+            if each.text:
+                yield _new_text(each.text)
+            opened, closed = marks[each.name, each.number].popleft()
+            closing.append(closed)
+            yield _of(block, opened)
 
 
 def _keep_labels(block: Block, items: Sequence[_Item]) -> None:
@@ -185,7 +190,7 @@ def _keep_labels(block: Block, items: Sequence[_Item]) -> None:
             opened.append((number, item))
         elif item.kind == "close":
             first, start = opened.pop()
-            if item.said[1] not in {"link", "image"} or item.content not in {"]", "][]"}:
+            if start.content not in {"[", "!["} or item.content not in {"]", "][]"}:
                 continue
             label = block.content[start.end : item.start]
             if "".join(each.content for each in items[first + 1 : number]) != label:
@@ -274,7 +279,10 @@ def _begins_word(item: _Item) -> bool:
 
 _AFTER: Final = frozenset(".,;:!?)]}%\"'”’")
 _BEFORE: Final = frozenset("([{\"'“‘")
-_SPECIAL: Final = re.compile(r"[\\`*_{}\[\]~$^]|<(?=[A-Za-z/!?>])|&(?=#?[A-Za-z0-9])|!(?=\[)")
+_FAR: Final = re.compile(r"\$(?=\$)|(?<=\$)\$|%(?=[%}])|(?<=%)%")
+_SPECIAL: Final = re.compile(
+    r"[\\`*_{}\[\]~$^:]|%(?=[%}])|(?<=%)%|\+(?=\+)|<(?=[A-Za-z/!?>])|&(?=#?[A-Za-z0-9])|!(?=\[)"
+)
 _PUNCTUATION: Final = re.compile(r"[!-/:-@\[-`{-~]")
 _ORDERED: Final = re.compile(r"\d{1,9}(?=[.)])")
 _TAG: Final = re.compile(r"\A<(?=[A-Za-z/!?>])")  # might go on over lines that follow
@@ -287,7 +295,7 @@ def _written(
     """The items with their new texts escaped: `thorough`, every sign that can be Markdown inside of
     a line; `at_start`, what can begin a block at a line's start, and what can end a heading."""
     out: list[_Item] = []
-    before = ""
+    before = "x" if block.kind in {"rest", "front_matter"} else ""
     for number, item in enumerate(items):
         written = item
         if item.new:
@@ -295,8 +303,8 @@ def _written(
             if block.kind == "title":
                 text = text.replace('"', "'")
             said = ("text", text)
-            if thorough:
-                text = _escaped(text)
+            # What would end a block that began far above.
+            text = _escaped(text) if thorough else _FAR.sub(r"\\\g<0>", text)
             if not before or before.endswith("\n"):
                 text = _start_escaped(text) if at_start else _TAG.sub(r"\\<", text)
             if at_start and block.kind == "heading" and number == len(items) - 1:
@@ -330,9 +338,12 @@ def _stands(kind: str, content: str) -> bool:
     """Whether a block's content, read as what its block is, is that block and nothing else."""
     if kind == "title":
         return '"' not in content
+    if kind == "front_matter":
+        return True
     cell = content.replace("|", "\\|")
     text, types = {
         "paragraph": (f"x\n\n{content}", ["paragraph_open"] * 2),
+        "rest": (f"x{content}", ["paragraph_open"]),
         "heading": (f"# {content}", ["heading_open"]),
         "setext": (f"{content}\n===", ["heading_open"]),
         "term": (f"{content}\n: x", ["dl_open", "dt_open", "dd_open", "paragraph_open"]),
@@ -343,7 +354,7 @@ def _stands(kind: str, content: str) -> bool:
         return False
     contents = [token.content for token in tokens if token.type == "inline"]
     own = contents[0] if kind == "term" else contents[-1]
-    return own == content
+    return own == ("x" if kind == "rest" else "") + content.rstrip()
 
 
 _CELL: Final = [

@@ -1,21 +1,21 @@
 """The skeleton of a Markdown document, and how two of them differ.
 
 A skeleton is the document's tree with its texts taken out: blocks in their order and nesting; code,
-HTML, math, directives, links' targets and reference definitions verbatim; within a block, emphasis,
-links and the like in any order, since a sentence's words change places in translation.
+HTML, math, directives, links' targets and reference definitions verbatim; within a block, the shape
+of its text (`marks`), in which emphasis, links and the like may change places, as words do.
 """
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from markdown_it.token import Token
 
 from model_foundry.translation import front_matter
+from model_foundry.translation.differ import changes
 from model_foundry.translation.inline import Piece
-from model_foundry.translation.markdown import BOM, Parsed, parse
+from model_foundry.translation.markdown import Parsed, parse
+from model_foundry.translation.marks import shape_of
 
 _NAMES: Final = {
     "blockquote": "block quote",
@@ -58,47 +58,59 @@ class Bone(NamedTuple):
         return f"{self.name} {detail}".strip()
 
 
-def skeleton(text: str, front_matter_keys: Sequence[str] = ()) -> list[Bone]:
+def skeleton(parsed: Parsed, front_matter_keys: Sequence[str] = ()) -> list[Bone]:
     """The skeleton of a document, with its front matter but for the texts under these keys."""
-    parsed = parse(text)
     return [*_front(parsed, front_matter_keys), *_bones(parsed), *_references(parsed)]
 
 
-def differences(source: str, translation: str, front_matter_keys: Sequence[str] = ()) -> list[str]:
+def differences(
+    source: str | Parsed, translation: str | Parsed, front_matter_keys: Sequence[str] = ()
+) -> list[str]:
     """How a translation's skeleton differs from its source's, in words; empty if it does not."""
-    theirs, ours = skeleton(source, front_matter_keys), skeleton(translation, front_matter_keys)
+    return [words for _, words in found_differences(source, translation, front_matter_keys)]
+
+
+def found_differences(
+    source: str | Parsed, translation: str | Parsed, front_matter_keys: Sequence[str] = ()
+) -> list[tuple[int, str]]:
+    """`differences`, each with its line in the source."""
+    theirs, ours = (
+        skeleton(parse(each) if isinstance(each, str) else each, front_matter_keys)
+        for each in (source, translation)
+    )
     bones, new_bones = [bone[1:] for bone in theirs], [bone[1:] for bone in ours]
     if bones == new_bones:
         return []
-    matcher = SequenceMatcher(None, bones, new_bones, autojunk=False)
     said = []
-    for tag, first, last, begin, end in matcher.get_opcodes():
-        if tag == "equal":
-            continue
+    for first, last, begin, end in changes(bones, new_bones):
         if last - first == end - begin:
             said += [
-                f"line {was.line}: {was} became {now} (line {now.line} of the translation)"
+                (
+                    was.line,
+                    f"line {was.line}: {was} became {now} (line {now.line} of the translation)",
+                )
                 for was, now in zip(theirs[first:last], ours[begin:end], strict=True)
             ]
             continue
-        said += [f"line {bone.line}: {bone} is missing" for bone in theirs[first:last]]
+        said += [(bone.line, f"line {bone.line}: {bone} is missing") for bone in theirs[first:last]]
+        near = theirs[min(first, len(theirs) - 1)].line if theirs else 1
         said += [
-            f"line {bone.line} of the translation: {bone} is not in the source"
+            (near, f"line {bone.line} of the translation: {bone} is not in the source")
             for bone in ours[begin:end]
         ]
     return said
 
 
 def _front(parsed: Parsed, keys: Sequence[str]) -> Iterator[Bone]:
-    if parsed.source.startswith(BOM):
+    source, front = parsed.source, parsed.front
+    if source.startswith(front_matter.BOM):
         yield Bone(1, 0, "byte order mark", "")
-    if parsed.front:
-        start = parsed.source.index(parsed.front)
-        kept, at = [], start
-        for field in front_matter.fields(parsed.source, parsed.front, keys):
-            kept += [parsed.source[at : field.start], " … "]
+    if front:
+        kept, at = [], front.start
+        for field in front_matter.fields(source, front, keys):
+            kept += [source[at : field.start], " … "]
             at = field.end
-        kept.append(parsed.source[at : start + len(parsed.front)])
+        kept.append(source[at : front.end])
         # A block scalar ends with its line, a quoted one before: line ends say nothing here.
         yield Bone(1, 0, "front matter", " ".join("".join(kept).split()))
 
@@ -109,9 +121,10 @@ def _bones(parsed: Parsed) -> Iterator[Bone]:
         if token.map:
             line = token.map[0] + parsed.first_line
         if token.type == "inline":
-            pieces: list[Piece] = token.meta["pieces"]
-            for number, unit in enumerate(_units(token.content, pieces)):
-                yield Bone(line + number, token.level, "text", unit)
+            number = 0
+            for unit in _units(token.content, token.meta["pieces"]):
+                yield Bone(line + number, token.level, *unit)
+                number += unit[0] == "text"
         elif token.nesting >= 0:
             base = token.type.removesuffix("_open")
             yield Bone(line, token.level, _NAMES.get(base, base.replace("_", " ")), _detail(token))
@@ -140,37 +153,17 @@ def _references(parsed: Parsed) -> Iterator[Bone]:
         yield Bone(line, 0, "reference definition", f"[{label}]: {target}")
 
 
-def _units(content: str, pieces: Sequence[Piece]) -> Iterator[str]:
-    """What stands between top-level line breaks: its marks in order of their names."""
-    stack: list[tuple[str, list[str], bool]] = [("", [], False)]
+def _units(content: str, pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:
+    """The shapes of what stands between top-level breaks, and those breaks."""
+    unit: list[Piece] = []
+    depth = 0
     for piece in pieces:
-        name, inner, letters = stack[-1]
-        if piece.kind == "open":
-            stack.append((_mark(piece), [], False))
-        elif piece.kind == "close":
-            stack.pop()
-            above, around, had = stack[-1]
-            around.append(f"{name}({_shape(inner, letters)})")
-            stack[-1] = (above, around, had or letters)
-        elif piece.kind == "text":
-            stack[-1] = (name, inner, letters or any(map(str.isalnum, piece.text)))
-        elif piece.kind == "break" and len(stack) == 1 and piece.name == "hardbreak":
-            yield _shape(inner, letters)
-            stack = [("", [], False)]
-        else:
-            inner.append(
-                "line break" if piece.kind == "break" else content[piece.start : piece.end]
-            )
-    _, inner, letters = stack[0]
-    yield _shape(inner, letters)
-
-
-def _shape(inner: Sequence[str], letters: bool) -> str:
-    counts: Counter[Any] = Counter(inner)
-    marks = [name if count == 1 else f"{count}× {name}" for name, count in sorted(counts.items())]
-    return ", ".join((["words"] if letters else []) + marks)
-
-
-def _mark(piece: Piece) -> str:
-    target, title = piece.target
-    return " ".join(filter(None, [piece.name, target, json.dumps(title) if title else ""]))
+        depth += (piece.kind == "open") - (piece.kind == "close")
+        if piece.kind != "break" or depth:
+            unit.append(piece)
+            continue
+        yield "text", shape_of(unit, content).said()
+        if piece.name not in {"hardbreak", "alert"}:
+            yield "line", content[piece.start : piece.end].strip()
+        unit = []
+    yield "text", shape_of(unit, content).said()

@@ -47,6 +47,12 @@ SEEN: Final[dict[str, list[str]]] = {
     "model-foundry translate examples/ups.md --from ja --to en --out .foundry": [
         r"published: .*ups\.md", r"ups\.en\.md: \d+ segments",
     ],
+    "model-foundry translation check examples/ups.md .foundry/ups.en.md --from ja": [
+        "nothing is wrong|glossary|length|untranslated|echo",
+    ],
+    "model-foundry translation review list": [r"\S"],
+    "model-foundry translation export .foundry/memory.tmx": [r"\d+ units are in "],
+    "model-foundry translation import .foundry/memory.tmx": [r"\d+ units were new"],
     "cat .foundry/ups.en.md": ["^translation:", "^# [A-Z]", "[Bb]atter|power|database"],
     "model-foundry batch examples/requests.jsonl --out .foundry/answers.jsonl": [
         r"2 answers in .*answers\.jsonl",

@@ -1,5 +1,6 @@
 """Articles through a translator: what is published, what is kept, what is asked again."""
 
+import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,12 +14,14 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster_graphql.cli import execute_query
 
-from model_foundry.assets.resource import Foundry
+from model_foundry import postgres
 from model_foundry.settings import Settings
+from model_foundry.translation.review import answer, reviews
 from model_foundry_tests import line
+from model_foundry_tests.articles import Sensor
 from model_foundry_tests.asking import QUICK
 from model_foundry_tests.fake_slot import FakeSlot, translated
-from model_foundry_tests.foundry import checks_of, lent, location, materialize, metadata_of
+from model_foundry_tests.foundry import checks_of, materialize, metadata_of
 from model_foundry_tests.recipes import with_slots
 
 LAST = (
@@ -110,7 +113,7 @@ def test_a_translation_lies_beside_its_source_and_in_postgresql(settings: Settin
     assert "model: fake-model-v1" in stamp
     assert "licence: Apache-2.0" in stamp
     assert body == (
-        f"\n# {backwards('What a slot is')}\n\n"
+        f'\n# {backwards("What a slot is")} <a id="what-a-slot-is"></a>\n\n'
         f"{backwards('A slot serves one model. It has a name, and works on *several* requests')}"
         f"{backwards(' at once.')}\n\n"
         f"- {backwards('Ask')} `naughty` {backwards('first, see')} "
@@ -235,6 +238,82 @@ def test_lost_marks_and_cut_off_answers_are_asked_in_parts(
     assert translator.stats()["requests"] == asked
 
 
+def test_a_paragraph_of_many_sentences_whose_marks_are_lost_is_published(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    sentences = [f"The value of `code{number}` is read first here." for number in range(24)]
+    (settings.articles_root / "long.md").write_text(" ".join(sentences) + "\n")
+    translator.tell(translate={"`": "unmarked"})
+    translate(settings, "long.md")
+    text = (settings.articles_root / "long.de.md").read_text()
+    assert [f"`code{number}`" in text for number in range(24)] == [True] * 24
+    assert of(settings, "SELECT unfit_segments FROM article_translation") == (0,)
+
+
+@pytest.mark.parametrize("how", ["reversed", "moved", "unmarked"])
+def test_marks_in_disorder_never_reach_the_file(
+    settings: Settings, translator: FakeSlot, how: str
+) -> None:
+    source = (
+        "# A title of words {#title}\n\nUse <b>bold words</b> here, {% if a %}this one{% else %}"
+        "that one{% endif %} and [a link of words]({{ site.url }}/x).\n\n"
+        "2. The last of all\n</Steps>\n"
+    )
+    (settings.articles_root / "marks.md").write_text(source)
+    translator.tell(translate={"`": how})
+    translate(settings, "marks.md")
+    text = (settings.articles_root / "marks.de.md").read_text()
+    said = [backwards(each) for each in ("bold words", "this one", "that one", "a link of words")]
+    bold, this, that, link = said
+    assert f"<b>{bold}</b>" in text
+    assert f"{{% if a %}}{this}{{% else %}}{that}{{% endif %}}" in text
+    assert f"[{link}]({{{{ site.url }}}}/x)" in text
+    assert text.endswith("\n</Steps>\n")
+    assert f"# {backwards('A title of words')} {{#title}}\n" in text
+
+
+def test_what_stands_below_a_heading_is_asked_with_it(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    (settings.articles_root / "guide.md").write_text(ARTICLE)
+    translate(settings, "guide.md")
+    requests = rows(settings, "SELECT request -> 'messages' FROM inference_result")
+    turns = {
+        messages[-1]["content"]: [each["content"] for each in messages[1:-1]]
+        for (messages,) in requests
+    }
+    title, heading = "About slots", "What a slot is"
+    assert turns[title] == turns[heading] == []
+    assert turns[LAST] == [title, backwards(title), heading, backwards(heading)]
+
+
+def test_an_example_of_the_prompt_is_never_published(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    slot = translator.slot(roles=("translator",), prompt_format="few-shot")
+    settings = with_slots(settings, slot)
+    translator.tell(translate={"": "example"})
+    (settings.articles_root / "see.md").write_text("See\n")
+    translate(settings, "see.md")
+    assert not (settings.articles_root / "see.de.md").exists()
+    status, reason = of(settings, "SELECT status, reasons[1] FROM article_translation")
+    assert status == "not_published"
+    assert reason.startswith("line 1: it answers an example of the prompt")
+
+
+def test_toml_is_stamped_in_toml(settings: Settings) -> None:
+    root = settings.articles_root
+    (root / "hugo.md").write_text('+++\ntitle = "About slots"\n+++\n\nA slot serves one model.\n')
+    translate(settings, "hugo.md")
+    text = (root / "hugo.de.md").read_text()
+    assert text.startswith(f'+++\ntitle = "{backwards("About slots")}"\n\n[translation]\nsource = ')
+    translate(settings, "hugo.md")
+    assert of(settings, "SELECT status, asked_segments FROM article_translation") == (
+        "published",
+        0,
+    )
+
+
 def test_an_edited_translation_is_kept_and_reported(
     settings: Settings, translator: FakeSlot
 ) -> None:
@@ -341,53 +420,6 @@ def test_no_name_leads_out_of_the_folder(settings: Settings, tmp_path: Path) -> 
     assert not list(settings.home.glob("*.de.md"))
 
 
-class Sensor:
-    """The sensor `articles_changed`, and what the daemon does with its ticks."""
-
-    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self._foundry = Foundry(settings)
-        self._definitions = location()
-
-    def tick(self, *, run: bool = True) -> list[tuple[str, str]]:
-        """The ranges of partitions that were asked for, which are run."""
-        sensor = self._definitions.resolve_sensor_def("articles_changed")
-        data = sensor.evaluate_tick(
-            dg.build_sensor_context(
-                instance=self.instance,
-                repository_def=self._definitions.get_repository_def(),
-                resources={"foundry": self._foundry},
-            )
-        )
-        for change in data.dynamic_partitions_requests or ():
-            if isinstance(change, dg.AddDynamicPartitionsRequest):
-                self.instance.add_dynamic_partitions("articles", change.partition_keys)
-            else:
-                for key in change.partition_keys:
-                    self.instance.delete_dynamic_partition("articles", key)
-        for event in data.asset_events:
-            self.instance.report_runless_asset_event(event)
-        asked: list[tuple[str, str]] = []
-        for request in data.run_requests or ():
-            if run:
-                job = self._definitions.resolve_job_def("translate_articles")
-                with lent(self._foundry.settings):
-                    done = job.execute_in_process(instance=self.instance, tags=request.tags)
-                assert done.success
-            start, end = (
-                request.tags[f"dagster/asset_partition_range_{e}"] for e in ("start", "end")
-            )
-            asked.append((start, end))
-        return asked
-
-    def seen(self, name: str) -> int:
-        """How often an article was seen with a new text."""
-        found = self.instance.fetch_observations(
-            dg.AssetRecordsFilter(dg.AssetKey("article"), asset_partitions=[name]), limit=10
-        )
-        return len(found.records)
-
-
 def test_the_sensor_finds_articles_and_asks_for_what_has_changed(
     settings: Settings, translator: FakeSlot
 ) -> None:
@@ -441,3 +473,100 @@ def test_a_changed_source_is_stale_in_the_ui(settings: Settings, tmp_path_factor
         assert stale(ui) == {"a": "FRESH", "b": "STALE"}
         sensor.tick()
         assert stale(ui) == {"a": "FRESH", "b": "FRESH"}
+
+
+def test_what_cannot_be_read_stops_no_sensor(settings: Settings) -> None:
+    root = settings.articles_root
+    (root / "deep.md").write_text(f"---\na: {'[' * 3000}\n---\nHello there.\n")
+    (root / "late.md").write_text("---\ndate: 2026-13-45\nlanguage: python\n---\nHello there.\n")
+    (root / "alone.md").write_text("---\ntranslate: false\n---\nHello there.\n")
+    (root / "page.mdx").write_text("Hello there, page.\n")
+    (root / "foo.js.md").write_text("Hello there, code.\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensor = Sensor(settings, instance)
+        with pytest.raises(dg.DagsterError):
+            sensor.tick()
+        sensor.rest()
+        assert sensor.tick() == []
+    made = {path.name for path in root.iterdir() if ".de." in path.name}
+    assert made == {"late.de.md", "page.de.mdx", "foo.js.de.md"}
+
+
+def test_a_link_follows_when_its_target_is_translated(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    root = settings.articles_root
+    (root / "a.md").write_text("# One\n\nSee [the other](b.md#two), it is there.\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensor = Sensor(settings, instance)
+        sensor.tick()
+        assert "](b.md#two)" in (root / "a.de.md").read_text()
+        asked = translator.stats()["requests"]
+        (root / "b.md").write_text("# Two\n\nBack to [one](a.md#one).\n")
+        assert sensor.tick() == [("b.md|de", "b.md|de")]
+        assert "](a.de.md#one)" in (root / "b.de.md").read_text()
+        assert '# owT <a id="two"></a>' in (root / "b.de.md").read_text()
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert "](b.de.md#two)" in (root / "a.de.md").read_text()
+        assert sensor.tick() == []
+        (root / "b.md").unlink()
+        (root / "b.de.md").unlink()
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert "](b.md#two)" in (root / "a.de.md").read_text()
+        assert sensor.tick() == []
+        assert translator.stats()["requests"] == asked + 4  # two texts, there and back
+
+
+def test_the_sensor_learns_of_edits_and_of_decisions(
+    settings: Settings, translator: FakeSlot
+) -> None:
+    root = settings.articles_root
+    (root / "a.md").write_text("This is one paragraph.\n\nThis is another one.\n")
+    with dg.DagsterInstance.ephemeral() as instance:
+        sensor = Sensor(settings, instance)
+        sensor.tick()
+        output = root / "a.de.md"
+        output.write_text(output.read_text().replace(backwards("another one"), "ein anderer"))
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert sensor.tick() == []
+        assert of(settings, "SELECT decision, translated_text FROM translation_review") == (
+            "learned",
+            "sihT si ein anderer.",
+        )
+        # What cannot be learned is kept, until it is moved away.
+        output.write_text(output.read_text() + "\nA line of my own.\n")
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert sensor.tick() == []
+        assert of(settings, "SELECT status FROM article_translation") == ("kept",)
+        output.unlink()
+        assert sensor.tick() == [("a.md|de", "a.md|de")]
+        assert output.read_text().endswith("sihT si ein anderer.\n")
+        # What a person has decided makes a run of what could not be published.
+        translator.tell(translate={"nobody": "echo"})
+        for name in ("b.md", "c.md"):
+            (root / name).write_text("This is a paragraph that nobody can translate at all.\n")
+        with pytest.raises(dg.DagsterError):
+            sensor.tick()
+        sensor.rest()
+        assert sensor.tick() == []
+        with contextlib.closing(postgres.connect(settings)) as connection:
+            [open_one] = reviews(connection)
+            answer(connection, open_one.name, text="Ein Absatz.", by="Ada")
+            connection.commit()
+        assert sensor.tick() == [("b.md|de", "c.md|de")]
+        for name in ("b.de.md", "c.de.md"):
+            assert (root / name).read_text().endswith("---\nEin Absatz.\n")
+
+
+def test_a_translation_goes_with_its_source(settings: Settings) -> None:
+    root = settings.articles_root
+    for name in ("a", "b", "c"):
+        (root / f"{name}.md").write_text(f"This is document {name}, in English.\n")
+    (root / "other.de.md").write_text("Das hat jemand geschrieben.\n")
+    translate(settings, "a.md", "b.md", "c.md")
+    edited = root / "b.de.md"
+    edited.write_text(edited.read_text() + "Mehr.\n")
+    (root / "a.md").unlink()
+    (root / "b.md").unlink()
+    translate(settings, "c.md")
+    assert {path.name for path in root.glob("*.de.md")} == {"b.de.md", "c.de.md", "other.de.md"}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from model_foundry.translation.document import Document, Segment
+from model_foundry.translation.markdown import Block
+from model_foundry.translation.marks import MisfitError
+from model_foundry.translation.quality import judge_document, judge_segment
 
 FOLDER: Final = Path(__file__).parent.parent / "documents"
 DOCUMENTS: Final = sorted(FOLDER.glob("*.md"))
@@ -62,3 +66,55 @@ def _seen(token: Token) -> tuple[Any, ...]:
     verbatim = token.type not in {"image"}
     attrs = {name: value for name, value in token.attrs.items() if name != "alt"}
     return token.type, token.tag, token.info, token.content if verbatim else "", attrs
+
+
+@dataclass
+class Outcome:
+    """What became of a document; `rendered` is None where reasons say why."""
+
+    document: Document
+    rendered: str | None
+    reasons: list[str]
+
+
+def put_through(
+    text: str, translate: Callable[[str], str], *, source: str = "en", target: str = "de"
+) -> Outcome:
+    """A document through a translator, judged as `translate` does it, without asking twice."""
+    document = Document(text)
+    done: dict[Segment, str] = {}
+    near: dict[Block, dict[Segment, str]] = {}
+    reasons: list[str] = []
+    waiting = list(document.segments)
+    while True:
+        while waiting:
+            segment = waiting.pop()
+            said = translate(segment.text).strip()
+            beside = near.setdefault(segment.block, {})
+            quality = judge_segment(
+                document, segment, said, source=source, target=target, beside=beside
+            )
+            unfit = [each for each in quality.findings if each.blocks]
+            if not unfit:
+                done[segment] = beside[segment] = said
+            elif {each.code for each in unfit} == {"structure"} and (
+                parts := document.split(segment, halves=False)
+            ):
+                waiting += parts
+            else:
+                reasons += [f"line {segment.line}: {each.words}" for each in unfit]
+        if reasons:
+            return Outcome(document, None, reasons)
+        try:
+            rendered = document.render(done)
+        except MisfitError as error:
+            return Outcome(document, None, [str(error)])
+        quality = judge_document(document, rendered, source=source, target=target)
+        lines = {each.line for each in quality.findings if each.code == "structure"}
+        for segment in [each for each in done if each.marks and each.line in lines]:
+            if parts := document.split(segment, halves=False):
+                del done[segment], near[segment.block][segment]
+                waiting += parts
+        if not waiting:
+            blocking = [each.words for each in quality.findings if each.blocks]
+            return Outcome(document, None if blocking else rendered, blocking)

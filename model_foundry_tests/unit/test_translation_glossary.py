@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from model_foundry.errors import FoundryError
-from model_foundry.translation.glossary import Glossary, load_glossary, terms_used, version_of
+from model_foundry.translation.glossary import (
+    Glossary,
+    glossary_for,
+    load_glossary,
+    terms_used,
+    version_of,
+)
 
 TEXT = """\
 from: ja
@@ -97,3 +103,152 @@ def test_what_is_wrong_is_told_with_file_line_and_field(
     path.write_text(TEXT.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(FoundryError, match=said):
         load_glossary(path)
+
+
+def test_an_abbreviation_is_no_word_of_the_language() -> None:
+    glossary = english(("IT", "情報技術"), ("US", "米国"), ("slot", "枠"))
+    assert glossary.terms_in("Does it tell us of the Slot?") == [glossary.terms[2]]
+    assert [term.source for term in glossary.terms_in("US IT")] == ["US", "IT"]
+    terms = [
+        {"source": "Go", "target": "Go", "case": True},
+        {"source": "GPU", "target": "GPU", "case": False},
+    ]
+    glossary = Glossary.model_validate({"from": "en", "to": "ja", "terms": terms})
+    assert [term.source for term in glossary.terms_in("go on, gpu; Go")] == ["GPU", "Go"]
+    both = [{"source": "IT", "target": "a"}, {"source": "it", "target": "b", "case": True}]
+    glossary = Glossary.model_validate({"from": "en", "to": "de", "terms": both})
+    assert [term.target for term in glossary.terms_in("it, IT")] == ["b", "a"]
+
+
+def test_a_used_abbreviation_is_written_as_one() -> None:
+    terms = english(("IT", "IT"), ("slot", "slot")).terms_in("IT slot")
+    assert [term.source for term in terms_used(terms, "it is a Slot")] == ["slot"]
+
+
+@pytest.mark.parametrize(
+    ("pair", "term", "found", "not_found"),
+    [
+        (("ko", "en"), "슬롯", "슬롯은 슬롯들에서는 슬롯입니다. 슬롯", "슬롯머신 번역슬롯"),
+        (("ko", "en"), "GPU", "GPU를 GPU에서", "GPUs"),
+        (("ja", "en"), "ログ", "ログを読む。このログ", "ブログ ログイン"),
+        (("ja", "en"), "枠", "翻訳枠と枠", ""),
+        (("ja", "en"), "slot", "このslotを", "slots subslot"),
+        (("th", "en"), "ช่อง", "ใช้ช่องนี้", ""),
+        (("ru", "en"), "слот", "Слот, «слот»", "слоты подслот"),
+        (("de", "en"), "straße", "Die Straße", "Seitenstraße"),
+        (("en", "de"), ".NET", "use .NET here", "ASP.NET .NETs"),
+        (("hi", "en"), "काम", "यह काम है", "कामना"),
+        (("en", "de"), "café", "the Café.", "cafés"),
+    ],
+)
+def test_what_a_word_is_depends_on_its_script(
+    pair: tuple[str, str], term: str, found: str, not_found: str
+) -> None:
+    said = {"from": pair[0], "to": pair[1], "terms": [{"source": term, "target": "x"}]}
+    glossary = Glossary.model_validate(said)
+    assert glossary.terms_in(found), found
+    assert not glossary.terms_in(not_found), not_found
+
+
+def test_of_overlapping_terms_the_longest_that_is_a_word_counts() -> None:
+    glossary = english(("vector", "a"), ("vector store", "b"), ("store front", "c"))
+    assert [term.target for term in glossary.terms_in("a vector stores")] == ["a"]
+    assert [term.target for term in glossary.terms_in("vector store front")] == ["b"]
+
+
+def test_thousands_of_terms_are_found_among_each_other() -> None:
+    terms = [(f"term number {number} of many", f"Begriff {number}") for number in range(2_000)]
+    glossary = english(*terms)
+    text = "; ".join(source.upper() for source, _ in terms[::7])
+    assert [term.pair for term in glossary.terms_in(text)] == terms[::7]
+
+
+# Files.
+
+CSV = (
+    "\ufeffsource,target,also,case\n枠,slot,,\n"
+    "翻訳枠,translator slot,translation slot; tslot,\nGo,Go,,yes\n"
+)
+
+
+def test_a_glossary_may_be_csv(tmp_path: Path) -> None:
+    (path := tmp_path / "ja-en.csv").write_text(CSV, encoding="utf-8")
+    glossary = load_glossary(path)
+    assert (glossary.source_language, glossary.target_language) == ("ja", "en")
+    assert [(term.pair, term.also, term.case) for term in glossary.terms] == [
+        (("枠", "slot"), (), None),
+        (("翻訳枠", "translator slot"), ("translation slot", "tslot"), None),
+        (("Go", "Go"), (), True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("source,target", "a,b", r"ja-en\.csv:1: the first line must name the columns"),
+        ("yes", "perhaps", r"ja-en\.csv:4: case: true or false, not 'perhaps'"),
+        ("Go,Go", "Go,", r"ja-en\.csv:4: target: String should have at least 1"),
+        ("枠,slot,,", "枠,slot,,,,", r"ja-en\.csv:2: more cells than columns"),
+        ("枠,slot,,", '"枠,slot,,', r"ja-en\.csv:\d: not CSV"),
+        ("Go,Go", "枠,Go", r"ja-en\.csv:1: file: the term '枠' is there twice"),
+    ],
+)
+def test_what_is_wrong_with_csv_is_told_with_its_line(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    (path := tmp_path / "ja-en.csv").write_text(CSV.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(FoundryError, match=said):
+        load_glossary(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "pair", "is_found"),
+    [
+        ("ja-en.yaml", ("ja-JP", "en-GB"), True),
+        ("ja-en.yaml", ("ja", "en"), True),
+        ("ja-en.yaml", ("en", "ja"), False),
+        ("ja-zh-Hant.yaml", ("ja", "zh-TW"), True),
+        ("ja-zh.yaml", ("ja", "zh-TW"), False),
+        ("ja-zh-tw.yaml", ("ja", "zh-TW"), True),
+        ("pt-BR-en.yaml", ("pt", "en"), False),
+    ],
+)
+def test_a_region_finds_the_glossary_of_its_language(
+    tmp_path: Path, file: str, pair: tuple[str, str], is_found: bool
+) -> None:
+    stem = file.removesuffix(".yaml")
+    source, target = {"ja-zh-Hant": ("ja", "zh-Hant"), "ja-zh-tw": ("ja", "zh-TW")}.get(
+        stem, (stem.rpartition("-")[0], stem.rpartition("-")[2])
+    )
+    text = f"from: {source}\nto: {target}\nterms: [{{ source: a, target: b }}]\n"
+    (tmp_path / file).write_text(text)
+    found = glossary_for(tmp_path, *pair)
+    assert (found is not None) == is_found
+
+
+def test_a_file_is_read_when_it_has_changed(tmp_path: Path) -> None:
+    assert glossary_for(tmp_path, "ja", "en") is None
+    (path := tmp_path / "ja-en.yaml").write_text(TEXT, encoding="utf-8")
+    first = glossary_for(tmp_path, "ja", "en")
+    assert first is not None
+    assert glossary_for(tmp_path, "ja", "en") is first
+    path.write_text(TEXT.replace("target: slot", "target: a place"), encoding="utf-8")
+    second = glossary_for(tmp_path, "ja", "en")
+    assert second is not None
+    assert second.version != first.version
+    (tmp_path / "do-not-translate.txt").write_text("# names\nDagster\n\nModel Foundry\n")
+    third = glossary_for(tmp_path, "ja", "en")
+    assert third is not None
+    assert (third.keep, third.terms) == (("Dagster", "Model Foundry"), second.terms)
+    assert third.version != second.version
+    path.unlink()
+    alone = glossary_for(tmp_path, "ja", "en")
+    assert alone is not None
+    assert (alone.keep, alone.terms) == (third.keep, ())
+
+
+def test_two_glossaries_of_one_pair_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "ja-en.yaml").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "ja-en.csv").write_text(CSV, encoding="utf-8")
+    with pytest.raises(FoundryError, match=r"two glossaries .* ja-en\.yaml and ja-en\.csv"):
+        glossary_for(tmp_path, "ja", "en")

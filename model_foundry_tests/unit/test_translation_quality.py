@@ -4,6 +4,7 @@ import pytest
 
 from model_foundry.translation.document import Document
 from model_foundry.translation.glossary import Glossary
+from model_foundry.translation.prompts import solved_pairs
 from model_foundry.translation.quality import (
     judge,
     judge_document,
@@ -30,6 +31,21 @@ GOOD = [
     ("ru", "en", "Это очень быстро работает.", "This works very fast."),
     ("en", "ja", "ha ha ha ha ha ha ha ha", "はははははははは"),
     ("en", "ja", "Use 2 * 3 * 4 and a_b_c.", "2 * 3 * 4とa_b_cを使う。"),
+    ("ja", "en", "１．はじめに", "1. Introduction"),
+    ("ja", "en", "①はじめに", "1. Introduction"),
+    ("ja", "en", "一、はじめに", "1. Introduction"),
+    ("ja", "en", "・最初の項目", "- The first item"),
+    ("ja", "en", "※注意してください", "* Please take care"),
+    ("ja", "en", "■見出しです", "# A heading it is"),
+    ("ja", "en", "＞引用です", "> A quotation"),
+    ("ja", "en", "＜重要＞読んでください。", "<Important> Please read."),
+    ("ja", "en", "＊印は必須です。", "*Marked* fields are required."),
+    ("en", "ja", "Visual Studio Code Extension Pack", "Visual Studio Code Extension Pack"),
+    ("en", "de", "React, Vue, Svelte, Angular, Solid", "React, Vue, Svelte, Angular, Solid"),
+    ("en", "de", "npm, yarn, pnpm, bun, deno", "npm, yarn, pnpm, bun, deno"),
+    ("zh", "ja", "北京", "北京"),
+    ("ja", "zh", "東京都", "東京都"),
+    ("en", "de", "Nginx 日本語版", "Nginx 日本語版"),
 ]  # fmt: skip
 LONG = "The dispatcher takes the next job of its role as soon as one of its places is free again. "
 LONG_JA = "場所が空くとすぐに次の仕事を取ります。"
@@ -69,6 +85,17 @@ def test_good_translations_pass(source: str, target: str, text: str, translation
         ("ja", "en", "これはコードです。", "This is `code`.", "own_markdown"),
         ("ja", "en", "これは文です。", "- This\n- is a sentence", "own_markdown"),
         ("ja", "en", "これは文です。", "This is a <b>sentence</b>.", "own_markdown"),
+        ("ja", "en", "「これ」は文です。", "- This is a sentence.", "own_markdown"),
+        ("ja", "en", "これは文です。", "1. This is a sentence.", "own_markdown"),
+        ("ja", "en", "※これは文です。", "* This\n* is a sentence.", "own_markdown"),
+        ("ja", "en", "これは文です。", "See https://example.org for this.", "own_markdown"),
+        ("en", "de", "Introduction to the new Assets", "Introduction to the new Assets", "echo"),
+        ("en", "de", "restart every slow server now", "restart every slow server now", "echo"),
+        ("ja", "zh", "これは東京です", "これは東京です", "echo"),
+        ("en", "de", "The quality is very high.", "品質はとても高いです。", "untranslated"),
+        ("en", "de", "The quality is very high.", "Качество очень высокое.", "untranslated"),
+        ("ja", "en", "翻訳の品質は高いです。", "Качество очень высокое.", "untranslated"),
+        ("en", "de", "The quality is high.", "Die Güte ist hoch. Die Güte ist hoch.", "loop"),
         ("ja", "en", "これは文です。", "A sentence.<|im_end|>", "control_tokens"),
         ("ja", "en", "これは文です。", "A sentence.<|plamo:op|>input", "control_tokens"),
     ],
@@ -91,6 +118,33 @@ def test_what_is_only_worth_a_look_does_not_block() -> None:
 def test_marks_of_the_source_are_no_markdown_of_its_own() -> None:
     quality = judge("**太字**と`1`です。", "**Bold** and `1`.", source="ja", target="en")
     assert quality.findings == ()
+
+
+def test_an_answer_to_an_example_of_the_prompt_blocks() -> None:
+    shown = solved_pairs("few-shot", "en", "ja")
+    assert len(shown) == 3
+    for said, solved in shown:
+        for answer in (solved, solved.rstrip("。"), f"「{solved}」"):
+            quality = judge("See", answer, source="en", target="ja", shown=shown)
+            assert "prompt_example" in {each.code for each in quality.findings if each.blocks}
+        right = judge(said, solved, source="en", target="ja", shown=shown)
+        assert "prompt_example" not in {each.code for each in right.findings}
+    assert solved_pairs("chat", "en", "ja") == []
+
+
+def test_equal_cells_are_no_loop_and_repeated_paragraphs_name_their_lines() -> None:
+    cells = ["対応しています。", "対応している。", "対応済みです。", "対応しております。"]
+    table = "|列|\n|-|\n" + "".join(f"|{cell}|\n" for cell in cells)
+    document = Document(table)
+    same = "It is supported on this platform."
+    texts = {each: same for each in document.segments if each.text != "列"}
+    rendered = document.render({**texts, document.segments[0]: "Column"})
+    assert not judge_document(document, rendered, source="ja", target="en").blocks
+    paragraphs = Document("\n\n".join(cells))
+    rendered = paragraphs.render(dict.fromkeys(paragraphs.segments, same))
+    [finding] = judge_document(paragraphs, rendered, source="ja", target="en").findings
+    assert finding.words.startswith("lines 1, 3, 5, 7 of the translation: 'It is supported")
+    assert "review these lines" in finding.words
 
 
 def test_glossary_hits_are_counted() -> None:

@@ -38,7 +38,11 @@ def test_texts_may_differ(source: str, translation: str) -> None:
         ("- a\n- b\n", "- a\n\n- b\n", "paragraph tight became paragraph"),
         ("- a\n", "1. a\n", "line 1: list - became numbered list"),
         ("2. a\n", "3. a\n", "numbered list start=2 became numbered list start=3"),
-        ("<b>x</b>\n", "<i>x</i>\n", "line 1: text words, </b>, <b> became text words, </i>, <i>"),
+        (
+            "<b>x</b>\n",
+            "<i>x</i>\n",
+            "line 1: text words, <b>…</b>(words) became text words, <i>…</i>(words)",
+        ),
         ("[a]: /u\n", "[a]: /v\n", 'reference definition [A]: /u "" became'),
         ("a[^1]\n\n[^1]: b\n", "a[^1]\n\n[^2]: b\n", "line 3: footnote 1 became footnote 2"),
         ("x\n\n:::note\n", "x\n\n:::tip\n", "line 3: directive :::note became directive :::tip"),
