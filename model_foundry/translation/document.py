@@ -91,7 +91,7 @@ class Document:
 
     @property
     def unplaced(self) -> list[tuple[int, str]]:
-        """Lines and texts of blocks that could not be found in the source: they have no segment."""
+        """Lines and texts of blocks that have no segment: not found in the source, or too deep."""
         return self.parsed.unplaced
 
     def _shortened(self, segment: Segment, max_tokens: int) -> Iterator[Segment]:
@@ -313,7 +313,8 @@ def _stretch(
             return end, [*taken, _cut(piece, piece.start, end)]
         depth += (piece.kind == "open") - (piece.kind == "close")
         taken.append(piece)
-        if depth == 0 and piece.end - first > _LONG:
+        # Beside a line end a stretch would not read as it does within its paragraph.
+        if depth == 0 and piece.end - first > _LONG and piece.kind in {"text", "close"}:
             return piece.end, taken
     return size, taken
 
