@@ -22,6 +22,7 @@ Belongs here: segments and their splitting. Does not: marks (`marks`), escaping 
 good translation is (`quality`), whether two documents have one skeleton (`structure`).
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -98,7 +99,7 @@ class Document:
 
     @property
     def unplaced(self) -> list[tuple[int, str]]:
-        """Lines and texts of blocks that could not be found in the source: they have no segment."""
+        """Lines and texts of blocks that have no segment: not found in the source, or too deep."""
         return self.parsed.unplaced
 
     def _shortened(self, segment: Segment, max_tokens: int) -> Iterator[Segment]:
@@ -320,31 +321,34 @@ def _stretch(
     depth = 0
     for at in range(number, len(pieces)):
         piece = pieces[at]
-        if piece.kind == "text" and piece.start < first:
-            piece = _cut(piece, first, piece.end)
+        start = max(piece.start, first)
         if piece.kind == "text" and depth == 0 and piece.end - first > _LONG:
-            end = _cut_at(piece, first)
-            return end, [*taken, _cut(piece, piece.start, end)]
+            end = _cut_at(_cut(piece, start, first + _LONG)) if start < first + _LONG else start
+            if end > start:
+                return end, [*taken, _cut(piece, start, end)]
+        if piece.start < start:
+            piece = _cut(piece, start, piece.end)
         depth += (piece.kind == "open") - (piece.kind == "close")
         taken.append(piece)
-        if depth == 0 and piece.end - first > _LONG:
+        # Beside a line end a stretch would not read as it does within its paragraph.
+        if depth == 0 and piece.end - first > _LONG and piece.kind in {"text", "close"}:
             return piece.end, taken
     return size, taken
 
 
 def _cut(piece: Piece, start: int, end: int) -> Piece:
-    chars = [char for char in piece.chars if start <= char[1] and char[2] <= end]
+    low = bisect_left(piece.chars, start, key=lambda char: char[1])
+    chars = piece.chars[low : bisect_right(piece.chars, end, lo=low, key=lambda char: char[2])]
     return Piece("text", start, end, chars=chars)
 
 
-def _cut_at(piece: Piece, first: int) -> int:
-    """Where a text is cut: the last end of a sentence, or word, that is not too far."""
-    near = [char for char in piece.chars if char[2] - first <= _LONG]
-    text = "".join(char for char, _, _ in near)
+def _cut_at(piece: Piece) -> int:
+    """Where a text is cut: the last end of a sentence, or word, in it."""
+    text = piece.text
     for places in (sentences.sentence_ends(text), sentences.word_ends(text)):
         if places:
-            return near[places[-1] - 1][2]
-    return near[-1][2] if near else piece.end
+            return piece.chars[places[-1] - 1][2]
+    return piece.chars[-1][2] if piece.chars else piece.start
 
 
 def _trimmed(pieces: Sequence[Piece]) -> tuple[Piece, ...]:

@@ -9,6 +9,7 @@ Belongs here: from a document to blocks with pieces. Does not: what is translate
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 from markdown_it.token import Token
@@ -38,7 +39,8 @@ class Block:
 
 @dataclass(slots=True, eq=False)
 class Parsed:
-    """A document's tokens and blocks; `unplaced` are those whose text was not found, by line."""
+    """A document's tokens and blocks; `unplaced` are those whose text was not found, or
+    nests too deep, by line."""
 
     source: str
     front: front_matter.Front | None
@@ -62,6 +64,7 @@ class Parsed:
 
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 _TASK: Final = re.compile(r"\[[ xX]\][ \t\n]+")
+_DEEPEST: Final = 24
 _LABEL: Final = re.compile(r"[ \t]\^[A-Za-z0-9-]+\Z")
 _ALERT: Final = re.compile(r"\[![\w-]+\][+-]?[ \t]*")
 
@@ -135,7 +138,7 @@ class _Reader:
             if kind == "paragraph":
                 pieces = _headed(token.content, pieces)
             pieces = token.meta["pieces"] = _tailed(token.content, pieces)
-            if place is None:
+            if place is None or _depth(pieces) > _DEEPEST:
                 self.unplaced.append((line + self._first_line, token.content))
                 continue
             yield Block(kind, line + self._first_line, token.content, *place, pieces, self._source)
@@ -218,6 +221,12 @@ def _kind(before: Token) -> BlockKind:
     if before.type == "heading_open":
         return "heading" if before.markup.startswith("#") else "setext"
     return _KINDS.get(before.type, "paragraph")
+
+
+def _depth(pieces: Sequence[Piece]) -> int:
+    """How many marks are open at most: no writer nests them by the dozen."""
+    opened = accumulate((each.kind == "open") - (each.kind == "close") for each in pieces)
+    return max(opened, default=0)
 
 
 def _shadow(content: str, piece: Piece) -> str:

@@ -232,6 +232,13 @@ def test_a_block_that_cannot_be_placed_is_told_with_its_line(
     assert any(each.startswith("line 3: its text was not found") for each in said)
 
 
+@pytest.mark.parametrize("source", ["*a " * 400 + "b* " * 400, "**" * 800 + "a" + "**" * 800])
+def test_marks_that_nest_without_end_are_told_and_take_no_time(source: str) -> None:
+    document = Document(f"# One\n\n{source}\n")
+    assert [line for line, _ in document.unplaced] == [3]
+    assert [each.text for each in document.segments] == ["One"]
+
+
 @pytest.mark.parametrize(
     ("source", "translation", "line"),
     [
@@ -256,6 +263,7 @@ LONG: list[tuple[str, Callable[[int], str]]] = [
     ("code", lambda n: f"The `code{n}` is read after {n}. "),
     ("tags", lambda n: f"<b>word {n}</b> is bold. "),
     ("lines", lambda n: f"word {n} and more\n"),
+    ("lines of tags", lambda n: f"word {n}\n<b>\n"),
     ("Japanese", lambda n: f"これは{n}番目の文です。"),
 ]
 
