@@ -17,6 +17,10 @@ from model_foundry.summaries.query import Answer, answer, open_foundry, views
 PICTURES: Final = ("events", "tokens")
 TABLES: Final = ("slots", "tools", "recipes", "sessions", "agreement")
 
+READ: Final = {
+    *("event_inbox", "llm_chat", "llm_tool_call", "inference_result"),
+    *("session_summary", "session_agreement"),
+}
 # What a day is compared with, and how many days before it is.
 BEFORE: Final = {"day_before": 1, "week_before": 7}
 
@@ -50,7 +54,22 @@ def day_report(settings: Settings, day: date, slots: Sequence[Rate] = ()) -> Rep
         FoundryError: the lake has no event of the day, or lacks what a part reads.
     """
     today = LocalDay(day, settings.zone)
+    nothing = FoundryError(
+        f"the lake has no event of {day}: materialize its summaries first "
+        "(`model-foundry query --name busy-hours` shows what there is)"
+    )
+    try:
+        today.variables()
+    except (ValueError, OverflowError):  # where the calendar begins and ends
+        raise nothing from None
     with open_foundry(settings) as connection:
+        # The lake has no such table before one of its days was summarized.
+        there = views(connection)
+        if lacking := sorted(READ.difference(there)):
+            raise FoundryError(
+                f"the lake has no {', '.join(lacking)} yet: materialize the summaries of "
+                f"{day} first"
+            )
 
         def ask(name: str, of: LocalDay = today, more: Mapping[str, Any] | None = None) -> Answer:
             for variable, value in (of.variables() | dict(more or {})).items():
@@ -63,14 +82,9 @@ def day_report(settings: Settings, day: date, slots: Sequence[Rate] = ()) -> Rep
 
         totals = figures(today)
         if totals is None:
-            raise FoundryError(
-                f"the lake has no event of {day}: materialize its summaries first "
-                "(`model-foundry query --name busy-hours` shows what there is)"
-            )
+            raise nothing
         before = {called: figures(today.before(days)) for called, days in BEFORE.items()}
         had = {f"had_{called}": bool(found) for called, found in before.items()}
-        # The lake has no such table before one of its days was summarized.
-        there = views(connection)
         failed = ["failed", *(name for name, view in IF_THERE.items() if view in there)]
         return Report(
             Parts(

@@ -50,7 +50,7 @@ def _zone(name: str) -> str:
 
 @functools.cache
 def _zones() -> Set[str]:
-    return available_timezones()
+    return available_timezones() - {"localtime"}  # which SQL does not know
 
 
 def _web_address(url: str) -> str:

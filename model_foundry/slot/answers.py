@@ -24,7 +24,7 @@ from model_foundry.slot.timings import Timings, timings_of
 from model_foundry.slot.written_calls import written_calls
 
 RAW_MAX_BYTES: Final = 64 * 1024
-QUOTE_MAX_CHARS: Final = 300
+QUOTE_MAX_CHARS: Final = 8 * 1024
 AFTER_DONE_S: Final = 1.0
 AFTER_END_S: Final = 5.0
 _NESTED: Final = 8  # lists of parts in parts; two are known
@@ -371,7 +371,8 @@ def _unreadable(error: Exception) -> SlotError:
 
 
 def _quoted(text: str) -> str:
-    return " ".join(text[: 2 * QUOTE_MAX_CHARS].split())[:QUOTE_MAX_CHARS]
+    """Its begin, in a line; it is cut once more where a key is taken out of it."""
+    return " ".join(text.split())[:QUOTE_MAX_CHARS]
 
 
 class _Raw:

@@ -172,7 +172,7 @@ def _phrase(status: int) -> str:
 
 def said_in(body: bytes, mask: Mask = str) -> Said:
     """What a body of whatever shape says of an error; one that was cut off may end in a key."""
-    text = mask(body[:BODY_MAX_BYTES].decode("utf-8", "replace"))
+    text = mask(_ESCAPES.sub("", body[:BODY_MAX_BYTES].decode("utf-8", "replace")))
     if len(body) >= BODY_MAX_BYTES:
         text = text[:-_KEY_MAX_CHARS]
     text = text.strip().removeprefix("data:").strip()

@@ -10,13 +10,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
 from model_foundry.cli import app
+from model_foundry.errors import FoundryError
 from model_foundry.report import day_report
 from model_foundry.settings import Settings
 from model_foundry.summaries.compute import Rate
+from model_foundry.summaries.day import summarize_day
 from model_foundry.summaries.query import QUESTIONS, ask
 from model_foundry_tests.integration.test_summaries import land
 from model_foundry_tests.integration.test_trace import summarize, summarized
@@ -157,6 +160,8 @@ def test_a_report_of_the_day(
     done = CliRunner().invoke(app, ["report", "--day", str(date(2020, 1, 1))])
     assert (done.exit_code, "no event" in done.stderr) == (1, True)
     assert "is no day" in CliRunner().invoke(app, ["report", "--day", "x"]).stderr
+    for day in ("0001-01-01", "0001-01-07", "9999-12-31"):
+        assert "no event" in CliRunner().invoke(app, ["report", "--day", day]).stderr
 
 
 def rows_of(text: str, title: str) -> list[list[str]]:
@@ -164,6 +169,14 @@ def rows_of(text: str, title: str) -> list[list[str]]:
     block = text.split(f"## {title}\n")[1].split("\n## ", maxsplit=1)[0]
     lines = [line for line in block.splitlines() if line.startswith("| ")]
     return [line.strip("| ").split(" | ") for line in lines[2:]]
+
+
+def test_a_report_says_which_summaries_are_missing(settings: Settings) -> None:
+    land(settings, event())
+    with duckdb.connect() as memory:
+        summarize_day(settings, memory, "daily_tool_calls", date.fromisoformat(DAY))
+    with pytest.raises(FoundryError, match="the lake has no event_inbox, inference_result, "):
+        day_report(settings, date.fromisoformat(DAY))
 
 
 def test_a_report_is_of_a_day_of_whoever_looks(settings: Settings) -> None:

@@ -50,6 +50,7 @@ VALUES = [
     ("FIRST_DAY", "2026-13-01", "must be a valid date"),
     ("TIMEZONE", "Europe/Planted", "there is no such time zone; one is Europe/Berlin"),
     ("TIMEZONE", "../planted", "there is no such time zone"),
+    ("TIMEZONE", "localtime", "there is no such time zone"),
     ("EXECUTOR", "planted", "must be 'in_process' or 'multiprocess'"),
     ("DUCKDB_MEMORY_LIMIT", "planted", "must match pattern"),
     ("DUCKDB_THREADS", "0", "must be greater than or equal to 1"),

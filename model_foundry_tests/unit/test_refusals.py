@@ -2,6 +2,7 @@
 
 import json
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -338,6 +339,38 @@ def test_a_key_is_taken_out_however_it_is_spelled(key: str) -> None:
         assert "planted" not in text, body[:100]
         assert "sk-p" not in text
         assert "0123" not in text
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-planted-0123456789/+=&<>'\"", "sk-" + "planted0123456789" * 200]
+)
+def test_a_key_is_taken_out_with_any_sign_of_it_escaped(key: str) -> None:
+    spelled = [
+        json.dumps(key).replace("/", "\\/"),
+        json.dumps(key).replace("&", "\\u0026").replace("<", "\\u003C"),
+        "".join(f"\\u{ord(sign):04x}" for sign in key),
+        json.dumps("".join(f"\\u{ord(sign):04X}" for sign in key)),
+        quote(key, safe="").lower(),
+        "".join(f"%{ord(sign):02x}" for sign in key),
+        "".join(f"&#{ord(sign)};" for sign in key),
+        "".join(f"&#x{ord(sign):X};" for sign in key),
+        key.replace("&", "%26").replace("/", "&#x2F;"),
+    ]
+    for text in spelled:
+        assert mask_of(key)(f"a\\b {text} 100 %") in {f"a\\b {MASK} 100 %", f'a\\b "{MASK}" 100 %'}
+
+
+def test_a_key_in_pieces_is_taken_out_piece_by_piece() -> None:
+    key = "sk-abcdefghijklmnopqrstuvwxyz0123456789"
+    mask = mask_of(key)
+    for cut in range(12, len(key) - 11):
+        for before in range(9):
+            parts = f"{'x' * before}{key[:cut]}", f'{{"delta":"{key[cut:]}"}}'
+            assert mask(" ".join(parts)) == f'{"x" * before}{MASK} {{"delta":"{MASK}"}}'
+    assert mask(key[:11]) == key[:11]
+    assert mask("abcdefghijkl") == MASK
+    short = "lm-studio-12345"  # what so short a key has in common with a text tells nothing
+    assert mask_of(short)("lm-studio-1234") == "lm-studio-1234"
 
 
 def test_a_text_without_the_key_stays_as_it_is() -> None:
