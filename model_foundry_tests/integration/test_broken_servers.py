@@ -55,7 +55,7 @@ def sentence(*command: str, env: Mapping[str, str]) -> str:
 NATS_BEHAVIOURS: Mapping[str, tuple[Behave, str]] = {
     "silent": (silent, "no answer within 1 s|TimeoutError"),
     "closes": (closing, "empty response from server when expecting INFO"),
-    "resets": (resetting, "reset by peer|empty response"),
+    "resets": (resetting, "reset by peer|Errno 104|empty response"),
     "is a web server": (saying(PAGE), "empty response from server when expecting INFO"),
     "says what is no JSON": (saying(b"INFO {oops\r\n"), "info message, json parse error"),
     "is slow": (dripping(b"INFO " + b" " * 1_000), "no answer within 1 s|TimeoutError"),
