@@ -77,7 +77,7 @@ class Drain:
         """Wait for its end. If an error ended it, that error says what to do."""
         _, error = self.process.communicate(timeout=DEADLINE_S)
         if self.process.returncode == 0:
-            assert error == ""
+            assert error == "", error
             return True
         assert "Traceback" not in error, error
         assert "run the drain again" in error.lower() or "Check" in error, error
