@@ -129,7 +129,9 @@ class Puller:
                 self._request_subject, json.dumps(request).encode(), reply=token
             )
             try:
-                status = await asyncio.wait_for(self._closed, wait_s + _GRACE_S)
+                # (wait_for of Python 3.11 loses a cancellation that comes with the answer.)
+                async with asyncio.timeout(wait_s + _GRACE_S):
+                    status = await self._closed
             except TimeoutError:
                 status = "lost"
         else:
