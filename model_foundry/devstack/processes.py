@@ -373,11 +373,24 @@ def _bind(port: int) -> None:
 def _holder(port: int) -> str:
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
-            taken = connection.laddr and connection.laddr.port == port
-            if taken and connection.status == psutil.CONN_LISTEN and connection.pid:
+            if _listens(connection, port) and connection.pid:
                 process = psutil.Process(connection.pid)
+                # A child has its parent's sockets until it becomes another program.
+                while (parent := process.parent()) and _has(parent, port):
+                    process = parent
                 return f"the port is taken by {process.name()} (pid {process.pid})"
     return "the port is taken by another process (whose, cannot be seen from here)"
+
+
+def _has(process: psutil.Process, port: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(_listens(each, port) for each in process.net_connections("tcp"))
+    return False
+
+
+def _listens(connection: Any, port: int) -> bool:
+    is_there = connection.laddr and connection.laddr.port == port
+    return bool(is_there and connection.status == psutil.CONN_LISTEN)
 
 
 def family_of(pid: int) -> list[psutil.Process]:
